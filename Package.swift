@@ -1,0 +1,58 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "minivault",
+    products: [
+        .executable(name: "minivault", targets: ["minivault"])
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    ],
+    targets: [
+        .target(name: "CChunker"),
+        .target(
+            name: "VaultModel",
+            dependencies: ["CChunker", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "VaultStore",
+            dependencies: [
+                "VaultModel",
+                .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "minivault",
+            dependencies: [
+                "VaultModel",
+                "VaultStore",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "VaultModelTests", dependencies: ["CChunker", "VaultModel"], swiftSettings: strict),
+        .testTarget(name: "VaultStoreTests", dependencies: ["VaultModel", "VaultStore"], swiftSettings: strict),
+        .target(name: "CChunkerCandidates", path: "Tests/Benchmarks/CChunkerCandidates"),
+        .executableTarget(
+            name: "ChunkerBenchmark",
+            dependencies: ["CChunker", "CChunkerCandidates", "VaultModel"],
+            path: "Tests/Benchmarks/ChunkerBenchmark",
+            exclude: ["make-versions.py"],
+            swiftSettings: strict
+        ),
+    ],
+    swiftLanguageModes: [.v6]
+)

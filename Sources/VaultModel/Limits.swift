@@ -1,0 +1,25 @@
+/// Every bound on what is buffered or in flight during a transfer.
+package enum Limits {
+    /// One transfer buffer: it holds the largest chunk twice.
+    package static let bufferBytes = 8 << 20
+    /// Buffers that the pool keeps when no transfer uses them.
+    package static let buffersMax = 4
+    /// Segments of one file that are hashed, offered and sent at once.
+    package static let segmentsInFlight = 3
+    /// Files up to this size are saved in batches; they always are a single chunk.
+    package static let smallFileBytesMax = Chunker.minimumSize
+    /// Files and bytes of one batch.
+    package static let batchFilesMax = 256
+    package static let batchBytesMax = 4 << 20
+    /// Batches and larger files that a push or pull works on at once.
+    package static let jobsInFlight = 3
+    /// Bytes fetched at once from an open read.
+    package static let fetchBytesMax = 8 << 20
+    /// Entries on one page of a listing.
+    package static let pageEntries = 512
+    /// How often a save is tried again from its start, because its source changed or because a
+    /// collection removed a chunk that it relied on.
+    package static let saveAttemptsMax = 3
+    /// A file modified this recently is read again next time: a later write could leave its times equal.
+    package static let racyNanoseconds: Int64 = 2_000_000_000
+}

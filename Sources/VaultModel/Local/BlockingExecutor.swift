@@ -1,0 +1,88 @@
+import Glibc
+import Synchronization
+
+/// Runs tasks on a few threads of its own, which may block in system calls.
+///
+/// Swift's shared executor has one thread a core and none to spare for waiting on a disk. A task that
+/// prefers this executor takes its children along.
+package final class BlockingExecutor: TaskExecutor {
+    /// The one executor of the process; its threads live as long as the process.
+    package static let shared = BlockingExecutor()
+
+    private static let threads = 4
+    private let queue = JobQueue()
+
+    private init() {
+        for _ in 0..<BlockingExecutor.threads { queue.startThread() }
+    }
+
+    package func enqueue(_ job: consuming ExecutorJob) {
+        queue.append(UnownedJob(job))
+    }
+
+    /// Runs `body` with this executor preferred by it and its children.
+    package static func run<Result: Sendable>(
+        _ body: @escaping @Sendable () async throws(VaultError) -> Result
+    ) async throws(VaultError) -> Result {
+        try await mappingErrors {
+            try await withTaskExecutorPreference(shared) { try await body() }
+        }
+    }
+
+    fileprivate func run(_ job: UnownedJob) {
+        job.runSynchronously(on: asUnownedTaskExecutor())
+    }
+}
+
+/// A queue of jobs under a lock, since Swift's mutex has no condition to wait on.
+///
+/// `@unchecked Sendable`: `jobs` is only touched with `lock` held.
+private final class JobQueue: @unchecked Sendable {
+    private let lock: UnsafeMutablePointer<pthread_mutex_t>
+    private let isFilled: UnsafeMutablePointer<pthread_cond_t>
+    private var jobs: [UnownedJob] = []
+    private var head = 0
+
+    init() {
+        lock = .allocate(capacity: 1)
+        lock.initialize(to: pthread_mutex_t())
+        isFilled = .allocate(capacity: 1)
+        isFilled.initialize(to: pthread_cond_t())
+        pthread_mutex_init(lock, nil)
+        pthread_cond_init(isFilled, nil)
+    }
+
+    func append(_ job: UnownedJob) {
+        pthread_mutex_lock(lock)
+        jobs.append(job)
+        pthread_cond_signal(isFilled)
+        pthread_mutex_unlock(lock)
+    }
+
+    func next() -> UnownedJob {
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        while head == jobs.count { pthread_cond_wait(isFilled, lock) }
+        let job = jobs[head]
+        head += 1
+        if head == jobs.count {
+            jobs.removeAll(keepingCapacity: true)
+            head = 0
+        }
+        return job
+    }
+
+    func startThread() {
+        var thread = pthread_t()
+        let argument = Unmanaged.passRetained(self).toOpaque()
+        let status = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                let queue = Unmanaged<JobQueue>.fromOpaque(argument).takeRetainedValue()
+                while true { BlockingExecutor.shared.run(queue.next()) }
+            }, argument)
+        precondition(status == 0, "the system has no thread left")
+        pthread_detach(thread)
+    }
+}

@@ -1,0 +1,89 @@
+import Glibc
+
+/// Where a file of a tree goes: a component of an open directory.
+struct LocalPlace: Sendable {
+    /// Nil in a dry run where the directory is not there.
+    var directory: OpenFile?
+    var component: [UInt8]
+    var path: LocalPath
+}
+
+/// The directories of a tree that is written to, opened and made one below the other without following
+/// links. Keeps those open that lead to the last file.
+struct LocalDirectories {
+    let root: LocalPath
+    private let isDryRun: Bool
+    private var open: [(component: [UInt8], file: OpenFile)] = []
+    private let top: OpenFile?
+
+    init(_ root: LocalPath, isDryRun: Bool) throws(VaultError) {
+        self.root = root
+        self.isDryRun = isDryRun
+        do {
+            top = try OpenFile(root, flags: O_RDONLY | O_DIRECTORY)
+        } catch where isDryRun && error.code == .notFound {
+            top = nil
+        }
+    }
+
+    /// Makes `path`, and the directories above it, where they are missing.
+    static func make(_ path: LocalPath) throws(VaultError) {
+        if path.withCString({ mkdir($0, 0o777) }) == 0 { return }
+        switch errno {
+        case EEXIST: return
+        case ENOENT where path.parent != path:
+            try make(path.parent)
+            try retrying("make the directory", path) { path.withCString { mkdir($0, 0o777) } }
+        default: throw VaultError(system: errno, "make the directory", path)
+        }
+    }
+
+    /// The place of a file, with the directories above it made.
+    ///
+    /// - Throws: `exists` where something that is no directory is in the way.
+    mutating func place(of relative: [UInt8]) throws(VaultError) -> LocalPlace {
+        let parts = relative.split(separator: slash).map { Array($0) }
+        guard let component = parts.last else {
+            throw VaultError(.invalid, "An entry has no name below '\(root)'.")
+        }
+        let above = parts.dropLast()
+        let common = zip(open, above).prefix { $0.component == $1 }.count
+        open.removeSubrange(common...)
+        for part in above.dropFirst(common) {
+            guard let next = try descend(part) else {
+                return LocalPlace(directory: nil, component: component, path: root.appending(relative))
+            }
+            open.append((part, next))
+        }
+        return LocalPlace(
+            directory: open.last?.file ?? top, component: component, path: root.appending(relative))
+    }
+
+    private func descend(_ part: [UInt8]) throws(VaultError) -> OpenFile? {
+        guard let parent = open.last?.file ?? top else { return nil }
+        let path = parent.path.appending(part)
+        do {
+            return try OpenFile(path, at: parent, component: part, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        } catch where error.code == .notFound || error.code == .invalid {
+            if (try? FileStatus(of: part, in: parent)) != nil {
+                throw VaultError(.exists, "'\(path)' is in the way: it is no directory.", path: path)
+            }
+        }
+        if isDryRun { return nil }
+        try retrying("make the directory", path) {
+            LocalPath(part).withCString { mkdirat(parent.descriptor, $0, 0o777) }
+        }
+        return try OpenFile(path, at: parent, component: part, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+    }
+
+    /// Removes a file, link or empty directory, and the directories above it that become empty.
+    static func remove(_ entry: TreeEntry, below root: LocalPath) throws(VaultError) {
+        let flags = entry.status.kind == .directory ? AT_REMOVEDIR : 0
+        try retrying("remove", entry.path) {
+            LocalPath(entry.component).withCString { unlinkat(entry.directory.descriptor, $0, flags) }
+        }
+        var directory = entry.directory.path
+        // rmdir(2) itself refuses a directory that is not empty.
+        while directory != root, directory.withCString({ rmdir($0) }) == 0 { directory = directory.parent }
+    }
+}

@@ -1,0 +1,107 @@
+import Glibc
+
+/// Puts entries into one local directory: each appears under its name complete, or not at all.
+package struct LocalWriter: Sendable {
+    private let directory: OpenFile
+    private let overwrites: Bool
+
+    package init(directory: OpenFile, overwrites: Bool) {
+        self.directory = directory
+        self.overwrites = overwrites
+    }
+
+    /// Writes what `read` holds as the component `component` of the directory.
+    ///
+    /// - Parameter path: what messages call the file.
+    package func write(
+        _ read: OpenRead, as component: [UInt8], path: LocalPath, download: Download
+    ) async throws(VaultError) {
+        if read.entry.kind == .directory { return try makeDirectory(component, path: path, read.entry.attributes) }
+        let temporary = Array(".minivault-\(UniqueID())".utf8)
+        do throws(VaultError) {
+            switch read.entry.kind {
+            case .file:
+                let file = try OpenFile(
+                    path, at: directory, component: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+                    mode: 0o600)
+                try await download.write(read, to: file)
+                try apply(read.entry.attributes, to: file)
+            case .link:
+                var target: [UInt8] = []
+                try await download.stream(read) { target += Array($0) }
+                try makeLink(to: target, as: temporary, path: path, read.entry.attributes)
+            case .directory, .removed:
+                throw VaultError(.notFound, "The vault holds nothing under '\(read.entry.name)'.", name: read.entry.name)
+            }
+            try place(temporary, as: component, path: path)
+        } catch {
+            remove(temporary)
+            throw error
+        }
+    }
+
+    private func place(_ temporary: [UInt8], as component: [UInt8], path: LocalPath) throws(VaultError) {
+        try retrying("replace", path) {
+            LocalPath(temporary).withCString { temporary in
+                LocalPath(component).withCString { component in
+                    // Only a new link, not a rename, refuses to replace what is there.
+                    overwrites
+                        ? renameat(directory.descriptor, temporary, directory.descriptor, component)
+                        : linkat(directory.descriptor, temporary, directory.descriptor, component, 0)
+                }
+            }
+        }
+        if !overwrites { remove(temporary) }
+    }
+
+    private func remove(_ component: [UInt8]) {
+        _ = LocalPath(component).withCString { unlinkat(directory.descriptor, $0, 0) }
+    }
+
+    private func apply(_ attributes: Attributes, to file: OpenFile) throws(VaultError) {
+        try retrying("set the mode of", file.path) { fchmod(file.descriptor, mode_t(attributes.mode)) }
+        let times = [timespec.omitted, timespec(nanoseconds: attributes.modified)]
+        try retrying("set the time of", file.path) { futimens(file.descriptor, times) }
+    }
+
+    private func makeLink(
+        to target: [UInt8], as component: [UInt8], path: LocalPath, _ attributes: Attributes
+    ) throws(VaultError) {
+        try retrying("make the link", path) {
+            LocalPath(target).withCString { target in
+                LocalPath(component).withCString { symlinkat(target, directory.descriptor, $0) }
+            }
+        }
+        setTime(of: component, attributes)
+    }
+
+    private func makeDirectory(
+        _ component: [UInt8], path: LocalPath, _ attributes: Attributes
+    ) throws(VaultError) {
+        let status = LocalPath(component).withCString { mkdirat(directory.descriptor, $0, 0o700) }
+        if status != 0 {
+            guard errno == EEXIST else { throw VaultError(system: errno, "make the directory", path) }
+            _ = try OpenFile(path, at: directory, component: component, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            return
+        }
+        let made = try OpenFile(path, at: directory, component: component, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        try apply(attributes, to: made)
+    }
+
+    /// A link's own time is a courtesy that not every file system can give.
+    private func setTime(of component: [UInt8], _ attributes: Attributes) {
+        let times = [timespec.omitted, timespec(nanoseconds: attributes.modified)]
+        _ = LocalPath(component).withCString { utimensat(directory.descriptor, $0, times, AT_SYMLINK_NOFOLLOW) }
+    }
+}
+
+extension timespec {
+    /// `UTIME_OMIT` of utimensat(2): leaves this time as it is.
+    fileprivate static let omitted = timespec(tv_sec: 0, tv_nsec: (1 << 30) - 2)
+
+    fileprivate init(nanoseconds: Int64) {
+        let second: Int64 = 1_000_000_000
+        let rest = ((nanoseconds % second) + second) % second
+        self.init(tv_sec: Int((nanoseconds - rest) / second), tv_nsec: Int(rest))
+    }
+}

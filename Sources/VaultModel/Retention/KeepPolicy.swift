@@ -1,0 +1,86 @@
+/// Which versions of a name are worth their space.
+///
+/// A version is kept when any rule keeps it. The version that is current is never dropped.
+package struct KeepPolicy: Sendable, Equatable {
+    /// The newest versions.
+    package var last = 0
+    /// The newest version of each of the last days, weeks (ISO 8601) and months that have one.
+    package var daily = 0
+    package var weekly = 0
+    package var monthly = 0
+    /// Versions that were current within this many seconds.
+    package var within: Int64 = 0
+
+    package init() {}
+
+    package var isEmpty: Bool { self == KeepPolicy() }
+
+    /// A version as the policy sees it.
+    package struct Candidate: Sendable {
+        package var version: UInt64
+        /// Seconds since 1970 UTC.
+        package var savedAt: Int64
+        package var isRemoval: Bool
+
+        package init(version: UInt64, savedAt: Int64, isRemoval: Bool) {
+            self.version = version
+            self.savedAt = savedAt
+            self.isRemoval = isRemoval
+        }
+    }
+
+    /// The versions of one name that are not kept.
+    ///
+    /// A name that was removed has no current version: its versions age like others, and once none is
+    /// kept the removal itself goes with them.
+    ///
+    /// - Parameters:
+    ///   - history: all versions of the name, oldest first.
+    ///   - now: seconds since 1970 UTC.
+    ///   - calendar: the civil calendar by which days, weeks and months are told apart.
+    package func dropped(from history: [Candidate], now: Int64, calendar: CivilCalendar) -> [UInt64] {
+        guard let newest = history.last else { return [] }
+        var kept: Set<UInt64> = []
+        if !newest.isRemoval { kept.insert(newest.version) }
+        let content = history.filter { !$0.isRemoval }.reversed() as [Candidate]
+        kept.formUnion(content.prefix(last).map(\.version))
+        for (count, period) in [(daily, CivilCalendar.Period.day), (weekly, .week), (monthly, .month)] {
+            kept.formUnion(newestOfEach(period, count, of: content, calendar))
+        }
+        // A version was current until the next one came, so that one's time is its age.
+        for (version, next) in zip(history, history.dropFirst()) where !version.isRemoval {
+            if next.savedAt >= now - within, within > 0 { kept.insert(version.version) }
+        }
+        let dropped = history.filter { !kept.contains($0.version) && !$0.isRemoval }.map(\.version)
+        let removals = history.filter { removal in
+            guard removal.isRemoval else { return false }
+            let ages = within == 0 || removal.savedAt < now - within
+            return removal.version == newest.version ? kept.isEmpty && ages : ages
+        }
+        return (dropped + removals.map(\.version)).sorted()
+    }
+
+    private func newestOfEach(
+        _ period: CivilCalendar.Period, _ count: Int, of newestFirst: [Candidate], _ calendar: CivilCalendar
+    ) -> [UInt64] {
+        var seen: Set<Int64> = []
+        var versions: [UInt64] = []
+        for candidate in newestFirst {
+            guard seen.count < count else { break }
+            if seen.insert(calendar.index(of: period, at: candidate.savedAt)).inserted {
+                versions.append(candidate.version)
+            }
+        }
+        return versions
+    }
+}
+
+/// What a policy kept and dropped.
+package struct KeepReport: Sendable {
+    package var keptVersions = 0
+    package var droppedVersions = 0
+    /// Names that vanished, because they were removed and none of their versions was kept.
+    package var forgottenNames = 0
+
+    package init() {}
+}

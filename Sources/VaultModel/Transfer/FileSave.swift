@@ -1,0 +1,108 @@
+import Glibc
+
+/// Saves one local file, link or empty directory.
+package struct FileSave: Sendable {
+    private let vault: any Vault
+    private let meter: TransferMeter?
+
+    package init(to vault: any Vault, meter: TransferMeter? = nil) {
+        self.vault = vault
+        self.meter = meter
+    }
+
+    /// Saves what `path` is, following no link at its end.
+    ///
+    /// - Throws: `invalid` for a directory, socket, pipe or device, and for `conflict` a file that
+    ///   kept changing while it was read; what opening and reading it, or the vault, throws.
+    package func save(
+        _ path: LocalPath, as name: Name, tags: [String: String] = [:], ifVersion: UInt64? = nil
+    ) async throws(VaultError) -> SaveOutcome {
+        meter?.begin(name)
+        let status = try FileStatus(of: path)
+        switch status.kind {
+        case .file:
+            break
+        case .link:
+            let save = try LocalReader.link(path, as: name, status: status)
+            return try await saveSmall(save, tags: tags, ifVersion: ifVersion)
+        case .directory:
+            throw VaultError(.invalid, "'\(path)' is a directory: use push to save a tree.", path: path)
+        case .other:
+            throw VaultError(.invalid, "'\(path)' is a socket, a pipe or a device.", path: path)
+        }
+        meter?.expect(status.size)
+        if status.size <= UInt64(Limits.smallFileBytesMax),
+            let save = try LocalReader.small(try LocalReader.open(path), as: name)
+        {
+            return try await saveSmall(save, tags: tags, ifVersion: ifVersion)
+        }
+        return try await saveLarge(try LocalReader.open(path), as: name, tags: tags, ifVersion: ifVersion)
+    }
+
+    private func saveSmall(
+        _ save: SmallSave, tags: [String: String], ifVersion: UInt64?
+    ) async throws(VaultError) -> SaveOutcome {
+        var save = save
+        save.intent.tags = tags
+        save.intent.ifVersion = ifVersion
+        guard let result = try await vault.save([save]).first else {
+            throw VaultError(.internal, "The vault did not answer for '\(save.intent.name)'.")
+        }
+        let outcome = try result.get()
+        meter?.advance(save.content.size, reused: save.content.size - min(outcome.newBytes, save.content.size))
+        return outcome
+    }
+
+    /// Saves an open file of any size.
+    package func saveLarge(
+        _ file: OpenFile, as name: Name, tags: [String: String] = [:], ifVersion: UInt64? = nil
+    ) async throws(VaultError) -> SaveOutcome {
+        for _ in 0..<Limits.saveAttemptsMax {
+            let now = currentNanoseconds()
+            let before = try file.status
+            let intent = SaveIntent(
+                name: name, attributes: before.attributes(now: now), tags: tags, ifVersion: ifVersion)
+            var reader = SegmentReader(file)
+            let outcome = try await Upload(to: vault, meter: meter).save(intent) { () throws(VaultError) in
+                let segment = try reader.next()
+                // The last look comes before the commit: a changed file must not become a version.
+                if segment == nil, try file.status.differs(from: before) { throw LocalReader.changed(file.path) }
+                return segment
+            }
+            if let outcome { return outcome }
+            try LocalReader.rewind(file)
+        }
+        throw VaultError(
+            .unavailable, "Collections kept removing chunks that '\(file.path)' shares; try again.", path: file.path,
+            isRetryable: true)
+    }
+}
+
+/// Reads a file's content as segments.
+struct SegmentReader {
+    private let file: OpenFile
+    private var segmenter = Segmenter()
+    private var isAtEnd = false
+
+    init(_ file: OpenFile) {
+        self.file = file
+        posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
+    }
+
+    mutating func next() throws(VaultError) -> Segment? {
+        while !isAtEnd {
+            let space = segmenter.space
+            let count = try file.read(into: space)
+            isAtEnd = count < space.count
+            if let segment = segmenter.fill(count) { return segment }
+        }
+        return segmenter.finish()
+    }
+}
+
+extension FileStatus {
+    /// Whether the file was written to, replaced or given other attributes between two looks.
+    func differs(from other: FileStatus) -> Bool {
+        size != other.size || modified != other.modified || changed != other.changed || inode != other.inode
+    }
+}

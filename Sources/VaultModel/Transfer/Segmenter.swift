@@ -1,0 +1,65 @@
+/// Cuts a stream of bytes into segments of whole chunks, each in one transfer buffer.
+///
+/// The caller fills ``space`` and says so by ``fill(_:)``, or by ``finish()`` at the end of the stream.
+/// A chunk that a buffer's end cuts short moves to the start of the next one.
+package struct Segmenter {
+    private var buffer: Buffer
+    /// Bytes at the start of the buffer that belong to no segment yet.
+    private var filled = 0
+
+    package init() {
+        buffer = BufferPool.transfers.take()
+    }
+
+    /// The rest of the buffer, for the next bytes of the stream; never empty.
+    package var space: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(rebasing: buffer.memory[filled...])
+    }
+
+    /// Counts `count` bytes of ``space`` as filled.
+    ///
+    /// - Returns: a segment once the buffer is full.
+    package mutating func fill(_ count: Int) -> Segment? {
+        filled += count
+        return filled == buffer.capacity ? cut(isEnd: false) : nil
+    }
+
+    /// Ends the stream.
+    ///
+    /// - Returns: the last segment; nil where nothing is left.
+    package mutating func finish() -> Segment? {
+        filled == 0 ? nil : cut(isEnd: true)
+    }
+
+    private mutating func cut(isEnd: Bool) -> Segment {
+        var chunks: [Range<Int>] = []
+        var start = 0
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer.memory[..<filled])
+        while start < filled,
+            let length = Chunker.cut(UnsafeRawBufferPointer(rebasing: bytes[start...]), isEnd: isEnd)
+        {
+            chunks.append(start..<start + length)
+            start += length
+        }
+        let segment = Segment(buffer: buffer, chunks: chunks)
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+        buffer = BufferPool.transfers.take()
+        buffer.memory.copyMemory(from: rest)
+        filled = rest.count
+        return segment
+    }
+}
+
+/// A buffer with the ranges of the chunks in it.
+package struct Segment: Sendable {
+    package let buffer: Buffer
+    package let chunks: [Range<Int>]
+
+    /// The chunks with their digests.
+    package func hashed() -> [Chunk] {
+        chunks.map { range in
+            let slice = BufferSlice(buffer, range)
+            return Chunk(digest: slice.withUnsafeBytes { Digest(of: $0) }, bytes: slice)
+        }
+    }
+}

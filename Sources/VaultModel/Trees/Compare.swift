@@ -1,0 +1,54 @@
+/// A difference between a local tree and a prefix of a vault.
+package struct Difference: Sendable {
+    package enum Change: String, Sendable {
+        /// Only the tree has it.
+        case added
+        /// Only the vault has it.
+        case removed
+        case changed
+    }
+
+    package var name: Name
+    package var change: Change
+}
+
+/// Compares a local tree with what a vault holds, by content; files whose times and inode tell that
+/// they are unchanged since they were saved are not read.
+package struct Compare {
+    private var join: TreeJoin
+    private let options: TreeOptions
+
+    /// - Throws: what opening the root throws.
+    package init(
+        _ vault: any Vault, _ root: LocalPath, _ prefix: NamePrefix, _ options: TreeOptions
+    ) throws(VaultError) {
+        join = try TreeJoin(vault, root, prefix, options)
+        self.options = options
+    }
+
+    /// The next difference; nil behind the last.
+    ///
+    /// - Throws: where a file or directory cannot be read; the comparison can go on behind it.
+    package mutating func next() async throws(VaultError) -> Difference? {
+        while let pair = try await join.next() {
+            switch pair {
+            case .local(_, let name): return Difference(name: name, change: .added)
+            case .vault(let entry): return Difference(name: entry.name, change: .removed)
+            case .both(let local, let entry):
+                if try !isEqual(local, entry) { return Difference(name: entry.name, change: .changed) }
+            case .failed(_, let error): throw error
+            case .skipped: break
+            }
+        }
+        return nil
+    }
+
+    private func isEqual(_ local: TreeEntry, _ entry: Entry) throws(VaultError) -> Bool {
+        guard local.status.isSameKind(as: entry) else { return false }
+        if local.status.kind == .directory { return true }
+        if !options.checksum, local.status.isUnchanged(since: entry) { return true }
+        guard local.status.size == entry.size else { return false }
+        return try LocalDigest.content(
+            local.path, at: local.directory, component: local.component, status: local.status) == entry.content
+    }
+}

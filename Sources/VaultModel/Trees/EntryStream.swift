@@ -1,0 +1,25 @@
+/// The entries of a listing, one page in memory at a time.
+package struct EntryStream: Sendable {
+    private let vault: any Vault
+    private var query: ListQuery?
+    private var page: [Entry] = []
+    private var index = 0
+
+    package init(_ vault: any Vault, _ query: ListQuery) {
+        self.vault = vault
+        self.query = query
+    }
+
+    /// The next entry; nil behind the last.
+    package mutating func next() async throws(VaultError) -> Entry? {
+        while index == page.count {
+            guard let query else { return nil }
+            let next = try await vault.list(query)
+            page = next.entries
+            self.query = next.next
+            index = 0
+        }
+        defer { index += 1 }
+        return page[index]
+    }
+}

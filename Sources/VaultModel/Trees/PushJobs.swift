@@ -1,0 +1,158 @@
+import Synchronization
+
+/// The work of a push's children, and the report that they share.
+final class PushJobs: Sendable {
+    private struct State {
+        var report = TreeReport()
+        /// Saves that failed because names below them, or above, are still there.
+        var blocked: [(TreeEntry, Name)] = []
+    }
+
+    private let vault: any Vault
+    private let options: TreeOptions
+    private let meter: TransferMeter?
+    private let onEvent: @Sendable (TreeEvent) -> Void
+    private let state = Mutex(State())
+
+    init(
+        vault: any Vault, options: TreeOptions, meter: TransferMeter?,
+        onEvent: @escaping @Sendable (TreeEvent) -> Void
+    ) {
+        self.vault = vault
+        self.options = options
+        self.meter = meter
+        self.onEvent = onEvent
+    }
+
+    var report: TreeReport { state.withLock { $0.report } }
+    var isReadComplete: Bool { state.withLock { $0.report.failed.isEmpty } }
+
+    func count(skipped: Int) {
+        state.withLock { $0.report.skipped += skipped }
+    }
+
+    func fail(_ path: LocalPath, _ error: VaultError) {
+        state.withLock { $0.report.failed.append(TreeReport.Failure(path: path, error: error)) }
+        onEvent(.failed(path, error))
+    }
+
+    /// Saves the files of a batch: the small ones together, then the others.
+    func save(_ batch: Batch) async throws(VaultError) {
+        var small: [(TreeEntry, SmallSave)] = []
+        var large: [(TreeEntry, Name)] = []
+        for (file, name) in batch.files {
+            if options.isDryRun {
+                state.withLock { state in
+                    state.report.saved += 1
+                    state.report.bytes += file.status.size
+                }
+                onEvent(.wouldSave(file.path, name))
+                continue
+            }
+            meter?.expect(file.status.kind == .file ? file.status.size : 0)
+            meter?.begin(name)
+            do throws(VaultError) {
+                if let save = try PushJobs.small(file, name, tags: options.tags) {
+                    small.append((file, save))
+                } else {
+                    large.append((file, name))
+                }
+            } catch {
+                fail(file.path, error)
+            }
+        }
+        try await save(small)
+        for (file, name) in large { try await saveLarge(file, name) }
+    }
+
+    private static func small(
+        _ file: TreeEntry, _ name: Name, tags: [String: String]
+    ) throws(VaultError) -> SmallSave? {
+        var save: SmallSave?
+        switch file.status.kind {
+        case .directory: save = LocalReader.directory(as: name, status: file.status)
+        case .link:
+            save = try LocalReader.link(
+                file.path, at: file.directory, component: file.component, as: name, status: file.status)
+        case .file where file.status.size <= UInt64(Limits.smallFileBytesMax):
+            save = try LocalReader.small(
+                LocalReader.open(file.path, at: file.directory, component: file.component), as: name)
+        case .file: return nil
+        case .other: throw VaultError(.invalid, "'\(file.path)' is a socket, a pipe or a device.", path: file.path)
+        }
+        save?.intent.tags = tags
+        return save
+    }
+
+    private func save(_ saves: [(TreeEntry, SmallSave)]) async throws(VaultError) {
+        if saves.isEmpty { return }
+        let results = try await vault.save(saves.map(\.1))
+        for ((file, save), result) in zip(saves, results) {
+            finish(file, save.intent.name, result)
+        }
+    }
+
+    private func saveLarge(_ file: TreeEntry, _ name: Name) async throws(VaultError) {
+        let result: Result<SaveOutcome, VaultError>
+        do throws(VaultError) {
+            let open = try LocalReader.open(file.path, at: file.directory, component: file.component)
+            result = .success(
+                try await FileSave(to: vault, meter: meter).saveLarge(open, as: name, tags: options.tags))
+        } catch {
+            // These are the vault's or the user's, not this file's.
+            if [.cancelled, .unavailable, .internal].contains(error.code), error.path == nil { throw error }
+            result = .failure(error)
+        }
+        finish(file, name, result)
+    }
+
+    private func finish(_ file: TreeEntry, _ name: Name, _ result: Result<SaveOutcome, VaultError>) {
+        switch result {
+        case .success(let outcome):
+            let isSmall = file.status.size <= UInt64(Limits.smallFileBytesMax)
+            if isSmall { meter?.advance(outcome.entry.size, reused: outcome.entry.size - min(outcome.newBytes, outcome.entry.size)) }
+            meter?.finishFile()
+            state.withLock { state in
+                if outcome.isCreated { state.report.saved += 1 } else { state.report.skipped += 1 }
+                if outcome.isCreated { state.report.bytes += outcome.entry.size }
+                state.report.newBytes += outcome.newBytes
+            }
+            onEvent(.saved(file.path, outcome))
+        case .failure(let error):
+            let isBlocked = options.deletes && error.code == .exists
+            if isBlocked { return state.withLock { $0.blocked.append((file, name)) } }
+            // An empty directory here may well have names below it in the vault.
+            if file.status.kind == .directory, error.code == .exists { return count(skipped: 1) }
+            fail(file.path, error)
+        }
+    }
+
+    /// Removes names from the vault.
+    func remove(_ names: [Name]) async throws(VaultError) {
+        for start in stride(from: 0, to: names.count, by: Limits.pageEntries) {
+            let page = names[start..<min(start + Limits.pageEntries, names.count)]
+            if !options.isDryRun {
+                for result in try await vault.change(page.map { .remove(NamePrefix($0)) }) {
+                    // Gone already is as good as removed; an empty directory goes with a save below it.
+                    if case .failure(let error) = result, error.code != .notFound { throw error }
+                }
+            }
+            state.withLock { $0.report.removed += page.count }
+            for name in page { onEvent(.removed(name)) }
+        }
+    }
+
+    /// Tries again what the removed names stood in the way of.
+    func saveAgain() async throws(VaultError) {
+        let blocked = state.withLock { state in
+            defer { state.blocked = [] }
+            return state.blocked
+        }
+        var batch = Batch()
+        for (file, name) in blocked { batch.add(file, name) }
+        try await save(batch)
+        for (file, _) in state.withLock({ $0.blocked }) {
+            fail(file.path, VaultError(.exists, "Names that are kept stand in the way of '\(file.path)'.", path: file.path))
+        }
+    }
+}

@@ -1,0 +1,73 @@
+/// A local tree and the entries under a prefix side by side, in the order of names.
+struct TreeJoin {
+    enum Pair: Sendable {
+        case both(TreeEntry, Entry)
+        case local(TreeEntry, Name)
+        case vault(Entry)
+        case skipped(LocalPath)
+        case failed(LocalPath, VaultError)
+    }
+
+    private let prefix: NamePrefix
+    private let filter: TreeFilter
+    private var walk: TreeWalk
+    private var entries: EntryStream
+    private var nextLocal: (TreeEntry, Name)?
+    private var nextEntry: Entry?
+    private var isStarted = false
+
+    init(_ vault: any Vault, _ root: LocalPath, _ prefix: NamePrefix, _ options: TreeOptions) throws(VaultError) {
+        self.prefix = prefix
+        filter = options.filter
+        walk = try TreeWalk(root, filter: options.filter)
+        entries = EntryStream(vault, ListQuery(prefix: prefix, selector: options.selector))
+    }
+
+    mutating func next() async throws(VaultError) -> Pair? {
+        if !isStarted {
+            isStarted = true
+            nextEntry = try await takenEntry()
+        }
+        if nextLocal == nil, let other = advanceWalk() { return other }
+        switch (nextLocal, nextEntry) {
+        case (nil, nil):
+            return nil
+        case (let local?, let entry?) where local.1 == entry.name:
+            nextLocal = nil
+            nextEntry = try await takenEntry()
+            return .both(local.0, entry)
+        case (let local?, let entry) where entry.map({ local.1 < $0.name }) ?? true:
+            nextLocal = nil
+            return .local(local.0, local.1)
+        case (_, let entry?):
+            nextEntry = try await takenEntry()
+            return .vault(entry)
+        case (.some, nil):
+            return nil
+        }
+    }
+
+    /// Walks to the next entry; returns what else the walk comes to.
+    private mutating func advanceWalk() -> Pair? {
+        switch walk.next() {
+        case nil: return nil
+        case .skipped(let path): return .skipped(path)
+        case .failed(let path, let error): return .failed(path, error)
+        case .entry(let entry):
+            do {
+                nextLocal = (entry, try prefix.name(ofPath: entry.relative))
+                return nil
+            } catch {
+                return .failed(entry.path, error.about(entry.path))
+            }
+        }
+    }
+
+    private mutating func takenEntry() async throws(VaultError) -> Entry? {
+        while let entry = try await entries.next() {
+            let relative = prefix.relativePath(of: entry.name)
+            if !relative.isEmpty, filter.takesAlone(relative) { return entry }
+        }
+        return nil
+    }
+}

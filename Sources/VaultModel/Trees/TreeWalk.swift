@@ -1,0 +1,150 @@
+import Glibc
+
+/// Walks a local tree in the order of names, following no links.
+///
+/// Directories that have something in them that takes part are walked; others that take part are given
+/// as entries themselves. Holds one open directory and its sorted names for each level.
+package struct TreeWalk {
+    /// What the walk comes to.
+    package enum Item: Sendable {
+        case entry(TreeEntry)
+        /// A socket, pipe or device.
+        case skipped(path: LocalPath)
+        /// Something that cannot be looked at or into.
+        case failed(path: LocalPath, VaultError)
+    }
+
+    private struct Child {
+        var component: [UInt8]
+        var isWalked: Bool
+    }
+
+    private struct Level {
+        var directory: OpenFile
+        var relative: [UInt8]
+        var children: [Child]
+        var next = 0
+    }
+
+    private let filter: TreeFilter
+    private var levels: [Level] = []
+    private var pending: [Item] = []
+
+    /// - Throws: what opening the root throws: it must be a directory.
+    package init(_ root: LocalPath, filter: TreeFilter = .everything) throws(VaultError) {
+        self.filter = filter
+        let directory = try OpenFile(root, flags: O_RDONLY | O_DIRECTORY)
+        try enter(directory, relative: [])
+    }
+
+    package mutating func next() -> Item? {
+        while true {
+            if !pending.isEmpty { return pending.removeFirst() }
+            guard let level = levels.last else { return nil }
+            guard level.next < level.children.count else {
+                levels.removeLast()
+                continue
+            }
+            levels[levels.count - 1].next += 1
+            if let item = visit(level.children[level.next], in: level) { return item }
+        }
+    }
+
+    private mutating func visit(_ child: Child, in level: Level) -> Item? {
+        let relative = level.relative.isEmpty ? child.component : level.relative + [slash] + child.component
+        let path = level.directory.path.appending(child.component)
+        do throws(VaultError) {
+            if child.isWalked {
+                let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+                try enter(
+                    OpenFile(path, at: level.directory, component: child.component, flags: flags), relative: relative)
+                return nil
+            }
+            let status = try FileStatus(of: child.component, in: level.directory)
+            if status.kind == .other { return .skipped(path: path) }
+            return .entry(
+                TreeEntry(
+                    relative: relative, directory: level.directory, component: child.component, status: status))
+        } catch {
+            return .failed(path: path, error)
+        }
+    }
+
+    private mutating func enter(_ directory: OpenFile, relative: [UInt8]) throws(VaultError) {
+        var children: [Child] = []
+        for child in try DirectoryListing(directory).children {
+            let path = relative.isEmpty ? child.name : relative + [slash] + child.name
+            let isDirectory = try kind(of: child, in: directory) == .directory
+            if isDirectory, filter.descends(into: path), hasContent(child.name, in: directory, relative: path) {
+                children.append(Child(component: child.name, isWalked: true))
+            } else if filter.takes(path, isDirectory: isDirectory) {
+                children.append(Child(component: child.name, isWalked: false))
+            }
+        }
+        // A directory stands where the names below it stand: as if its own name ended with a slash.
+        children.sort { left, right in
+            TreeWalk.precedes(left.component, left.isWalked, right.component, right.isWalked)
+        }
+        levels.append(Level(directory: directory, relative: relative, children: children))
+    }
+
+    private static func precedes(_ left: [UInt8], _ leftIsWalked: Bool, _ right: [UInt8], _ rightIsWalked: Bool) -> Bool {
+        let common = min(left.count, right.count)
+        for index in 0..<common where left[index] != right[index] { return left[index] < right[index] }
+        let leftNext = left.count > common ? left[common] : (leftIsWalked ? slash : 0)
+        let rightNext = right.count > common ? right[common] : (rightIsWalked ? slash : 0)
+        return leftNext < rightNext
+    }
+
+    private func kind(
+        of child: DirectoryListing.Child, in directory: OpenFile
+    ) throws(VaultError) -> FileStatus.Kind? {
+        if let kind = child.kind { return kind }
+        do {
+            return try FileStatus(of: child.name, in: directory).kind
+        } catch where error.code == .notFound {
+            return nil
+        }
+    }
+
+    /// Whether a directory has anything in it that is worth a walk; one that cannot be opened has, so
+    /// that the walk reports it.
+    private func hasContent(_ name: [UInt8], in parent: OpenFile, relative: [UInt8]) -> Bool {
+        guard
+            let directory = try? OpenFile(
+                parent.path.appending(name), at: parent, component: name, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+            let children = try? DirectoryListing(directory).children
+        else { return true }
+        return children.contains { child in
+            let path = relative + [slash] + child.name
+            switch child.kind {
+            case .directory: return filter.descends(into: path)
+            case .other: return false
+            case .file, .link, nil: return filter.takes(path)
+            }
+        }
+    }
+}
+
+/// A file, link or empty directory of a local tree.
+package struct TreeEntry: Sendable {
+    /// The path from the root of the tree.
+    package var relative: [UInt8]
+    /// The open directory that it is in.
+    package var directory: OpenFile
+    package var component: [UInt8]
+    package var status: FileStatus
+
+    package var path: LocalPath { directory.path.appending(component) }
+}
+
+extension FileStatus {
+    /// The status of a component of an open directory, following no link.
+    init(of component: [UInt8], in directory: OpenFile) throws(VaultError) {
+        var status = stat()
+        try retrying("look at", directory.path.appending(component)) {
+            LocalPath(component).withCString { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }
+        }
+        self.init(status)
+    }
+}

@@ -1,0 +1,77 @@
+/// What a save is going to save, before its content is known.
+package struct SaveIntent: Sendable {
+    package var name: Name
+    package var kind: Entry.Kind
+    package var attributes: Attributes
+    package var tags: [String: String]
+    /// The version that must be the current one; 0 for a name that must hold nothing.
+    package var ifVersion: UInt64?
+
+    package init(
+        name: Name, kind: Entry.Kind = .file, attributes: Attributes, tags: [String: String] = [:],
+        ifVersion: UInt64? = nil
+    ) {
+        self.name = name
+        self.kind = kind
+        self.attributes = attributes
+        self.tags = tags
+        self.ifVersion = ifVersion
+    }
+}
+
+/// A save whose whole content is at hand: at most one chunk.
+package struct SmallSave: Sendable {
+    package var intent: SaveIntent
+    /// Nil for no content.
+    package var chunk: Chunk?
+
+    package init(intent: SaveIntent, chunk: Chunk?) {
+        self.intent = intent
+        self.chunk = chunk
+    }
+
+    package var content: Content { chunk.map { Content($0.reference) } ?? .empty }
+}
+
+/// What a commit made of a save.
+package struct SaveOutcome: Sendable {
+    /// The current entry after the save.
+    package var entry: Entry
+    /// Whether the save added a version; false where it equals the version that was current.
+    package var isCreated: Bool
+    /// Bytes of content that the vault did not have before.
+    package var newBytes: UInt64
+
+    package init(entry: Entry, isCreated: Bool, newBytes: UInt64) {
+        self.entry = entry
+        self.isCreated = isCreated
+        self.newBytes = newBytes
+    }
+}
+
+/// A change of names or versions that brings no content.
+package enum Change: Sendable {
+    /// Removes a name, or all names under a prefix. Removing what holds nothing is `notFound`.
+    case remove(NamePrefix, ifVersion: UInt64? = nil)
+    /// Moves a name, or a prefix and all below it, with its history.
+    case rename(from: Name, to: Name)
+    /// Gives a name, or a prefix and all below it, a second name whose history starts afresh.
+    case copy(from: Name, to: Name)
+    /// Adds a version that equals an earlier one.
+    case revert(Name, version: UInt64)
+    /// Adds a version with other tags; nil takes a tag away.
+    case tag(Name, [String: String?])
+}
+
+/// What a change did.
+package struct ChangeOutcome: Sendable {
+    /// The names that were changed.
+    package var count: Int
+    /// The entry after the change, where it is about one name.
+    package var entry: Entry?
+
+    package init(count: Int, entry: Entry?) {
+        self.count = count
+        self.entry = entry
+    }
+}

@@ -1,0 +1,145 @@
+package import VaultModel
+
+/// The transactional index of a vault's packs: names, versions, chunks, uploads.
+///
+/// Operations are whole: each is one transaction, or one consistent read. They may be called from any
+/// task and from several processes at the same time.
+package protocol Catalog: Sendable {
+    /// Which of these chunks and list nodes the vault has, undamaged.
+    func known(_ digests: [Digest]) async throws(VaultError) -> [Bool]
+
+    /// Where chunks or list nodes are; nil for those that the vault does not have.
+    func locations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?]
+
+    /// The number of collections so far that removed chunks.
+    func epoch() async throws(VaultError) -> UInt64
+
+    /// Records chunks that an unfinished upload stored, so that they outlive it for a day.
+    func record(_ received: [ReceivedChunk], of upload: UploadID, at time: Int64) async throws(VaultError)
+
+    /// Carries out requests in one transaction, in their order.
+    ///
+    /// - Parameter append: stores the records of the commit, its journal group last; called at most
+    ///   once, with everything decided and nothing visible.
+    /// - Returns: a result for each request; one that is refused changes nothing.
+    /// - Throws: where none of the requests took effect.
+    func commit(
+        _ requests: [CommitRequest], vault: UniqueID, at time: Int64,
+        append: ([PackRecord]) async throws(VaultError) -> Appended
+    ) async throws(VaultError) -> [Result<CommitResult, VaultError>]
+
+    func stat(_ name: Name, _ selector: Selector) async throws(VaultError) -> Entry?
+    func history(_ name: Name) async throws(VaultError) -> [Entry]
+    func list(_ query: ListQuery) async throws(VaultError) -> ListPage
+
+    /// The objects of a listing with all their versions, removed ones included, for `keep`.
+    func objects(
+        _ prefix: NamePrefix, afterObject: UInt64, limit: Int
+    ) async throws(VaultError) -> [ObjectHistory]
+
+    /// Takes or renews a lease on the state as of now: until it ends, nothing that was needed then is
+    /// collected.
+    func lease(_ id: UniqueID, at time: Int64) async throws(VaultError)
+    func endLease(_ id: UniqueID) async throws(VaultError)
+
+    /// The packs that the catalog knows, with the lengths up to which it knows them.
+    func packs() async throws(VaultError) -> [PackID: UInt64]
+
+    /// Forgets what nothing needs: see ``Vault/collect()``.
+    ///
+    /// - Parameter node: the list node of this name, nil where it cannot be read.
+    /// - Returns: the number of chunks and list nodes forgotten.
+    func forgetUnused(
+        at time: Int64, node: (Digest) async throws(VaultError) -> ListNode?
+    ) async throws(VaultError) -> Int
+
+    /// Bytes of records in use, headers included, by pack.
+    func usedBytes() async throws(VaultError) -> [PackID: UInt64]
+
+    /// Moves records that are still where `moved` says to their new place.
+    func relocate(_ moved: [Relocation]) async throws(VaultError)
+
+    /// Forgets a pack in which no record is in use.
+    func forget(_ packs: [PackID]) async throws(VaultError)
+
+    /// Withdraws chunks that cannot be read, so that saving them again heals what uses them.
+    func withdraw(_ damaged: [PackLocation: Digest]) async throws(VaultError)
+
+    /// Chunks and list nodes in the order of their digests, behind `after`.
+    func chunks(after: Digest?, limit: Int) async throws(VaultError) -> [StoredChunk]
+
+    /// The end of the journal.
+    func journalHead() async throws(VaultError) -> JournalHead
+
+    func close() async
+}
+
+/// A chunk or list node with its place.
+package struct StoredChunk: Sendable {
+    package var digest: Digest
+    package var location: PackLocation
+    package var isDamaged: Bool
+}
+
+/// A chunk that an upload has stored.
+package struct ReceivedChunk: Sendable {
+    package var digest: Digest
+    package var location: PackLocation
+    /// Keeps the pack from being deleted until the chunk is recorded.
+    package var hold: (any Sendable)?
+}
+
+/// A record that was copied to another pack.
+package struct Relocation: Sendable {
+    package var kind: RecordHeader.Kind
+    package var digest: Digest
+    package var from: PackLocation
+    package var to: PackLocation
+}
+
+/// All versions of one object, oldest first.
+package struct ObjectHistory: Sendable {
+    package var object: UInt64
+    /// The present name; nil for a removed object whose name another one has taken.
+    package var name: Name?
+    package var versions: [KeepPolicy.Candidate]
+}
+
+/// The last journal group.
+package struct JournalHead: Sendable, Equatable {
+    package var sequence: UInt64
+    package var digest: Digest?
+    package var time: Int64
+}
+
+/// One request of a commit.
+package enum CommitRequest: Sendable {
+    case save(CommitSave)
+    case change(Change, by: String)
+    case drop(object: UInt64, versions: [UInt64])
+}
+
+/// A save whose content is stored, or comes with it.
+package struct CommitSave: Sendable {
+    package var intent: SaveIntent
+    package var content: Content
+    package var by: String
+    /// The one chunk of a small save, which is stored with the commit if the vault lacks it.
+    package var chunk: Chunk?
+    /// The upload that ends with this save.
+    package var upload: UploadID?
+    /// What the upload stored and has not recorded yet.
+    package var received: [ReceivedChunk]
+    /// The epoch when the upload began: if chunks were collected since, it may lack some.
+    package var epoch: UInt64?
+    /// Bytes of content that the upload had to store.
+    package var newBytes: UInt64
+}
+
+/// What became of a request.
+package enum CommitResult: Sendable {
+    case saved(SaveOutcome)
+    case changed(ChangeOutcome)
+    /// A collection ran since the upload began: it must be tried again.
+    case collected
+}

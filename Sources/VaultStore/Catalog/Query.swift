@@ -1,0 +1,118 @@
+import GRDB
+import GRDBSQLite
+import VaultModel
+
+/// A prepared statement of one connection, bound and stepped without the cost of boxed values.
+///
+/// Valid while the connection is accessed. Columns and parameters count from 0 and 1, as in SQLite.
+struct Query {
+    private let handle: OpaquePointer
+    private let database: Database
+    private var parameter: Int32 = 1
+
+    init(_ database: Database, _ sql: String) throws {
+        let statement = try database.cachedStatement(sql: sql)
+        handle = statement.sqliteStatement
+        self.database = database
+        sqlite3_reset(handle)
+        sqlite3_clear_bindings(handle)
+    }
+
+    /// Tells SQLite to copy what it is given.
+    private static let copies = unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+
+    mutating func bind(_ value: Int64) {
+        sqlite3_bind_int64(handle, parameter, value)
+        parameter += 1
+    }
+
+    mutating func bind(_ value: UInt64) {
+        bind(Int64(bitPattern: value))
+    }
+
+    mutating func bind(text: [UInt8]) {
+        text.withUnsafeBufferPointer { bytes in
+            bytes.withMemoryRebound(to: CChar.self) {
+                _ = sqlite3_bind_text(handle, parameter, $0.baseAddress, Int32($0.count), Query.copies)
+            }
+        }
+        parameter += 1
+    }
+
+    mutating func bind(text: String) {
+        bind(text: Array(text.utf8))
+    }
+
+    mutating func bind(_ value: Digest) {
+        value.withUnsafeBytes { _ = sqlite3_bind_blob(handle, parameter, $0.baseAddress, Int32($0.count), Query.copies) }
+        parameter += 1
+    }
+
+    mutating func bind(blob: [UInt8]) {
+        blob.withUnsafeBytes { _ = sqlite3_bind_blob(handle, parameter, $0.baseAddress, Int32($0.count), Query.copies) }
+        parameter += 1
+    }
+
+    mutating func bindNull() {
+        parameter += 1
+    }
+
+    /// The next row; false behind the last one.
+    func step() throws -> Bool {
+        switch sqlite3_step(handle) {
+        case SQLITE_ROW: return true
+        case SQLITE_DONE:
+            sqlite3_reset(handle)
+            return false
+        default:
+            let error = DatabaseError(
+                resultCode: ResultCode(rawValue: sqlite3_extended_errcode(database.sqliteConnection)),
+                message: database.lastErrorMessage)
+            sqlite3_reset(handle)
+            throw error
+        }
+    }
+
+    /// Runs the statement to its end, or to its first row.
+    @discardableResult
+    func first() throws -> Bool {
+        try step()
+    }
+
+    /// Ends the use of a statement that has not been stepped to its end.
+    func finish() {
+        sqlite3_reset(handle)
+    }
+
+    /// Starts again with other parameters.
+    mutating func restart() {
+        sqlite3_reset(handle)
+        sqlite3_clear_bindings(handle)
+        parameter = 1
+    }
+
+    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+    func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+    func unsigned(_ column: Int32) -> UInt64 { UInt64(bitPattern: int(column)) }
+
+    func bytes(_ column: Int32) -> [UInt8] {
+        guard let memory = sqlite3_column_blob(handle, column) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: memory, count: Int(sqlite3_column_bytes(handle, column))))
+    }
+
+    func text(_ column: Int32) -> String {
+        String(decoding: bytes(column), as: UTF8.self)
+    }
+
+    func digest(_ column: Int32) throws -> Digest {
+        let memory = UnsafeRawBufferPointer(
+            start: sqlite3_column_blob(handle, column), count: Int(sqlite3_column_bytes(handle, column)))
+        guard let digest = Digest(memory) else { throw CatalogDamage(what: "a digest of \(memory.count) bytes") }
+        return digest
+    }
+}
+
+/// The catalog holds what it never stored.
+struct CatalogDamage: Error {
+    var what: String
+}

@@ -1,0 +1,127 @@
+import GRDB
+package import VaultModel
+
+extension SQLiteCatalog {
+    package func known(_ digests: [Digest]) async throws(VaultError) -> [Bool] {
+        try read { database in try digests.map { try SQLiteCatalog.isKnown(database, $0) } }
+    }
+
+    static func isKnown(_ database: Database, _ digest: Digest) throws -> Bool {
+        var query = try Query(database, "SELECT 1 FROM chunk WHERE digest = ? AND damaged = 0")
+        query.bind(digest)
+        defer { query.finish() }
+        return try query.step()
+    }
+
+    package func locations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?] {
+        try read { database in
+            try digests.map { digest in
+                var query = try Query(
+                    database,
+                    """
+                    SELECT pack.id, chunk.offset, chunk.length FROM chunk JOIN pack ON pack.number = chunk.pack
+                    WHERE chunk.digest = ? AND chunk.damaged = 0
+                    """)
+                query.bind(digest)
+                defer { query.finish() }
+                return try query.step() ? SQLiteCatalog.location(query, from: 0) : nil
+            }
+        }
+    }
+
+    /// Reads a location from the columns pack id, offset, length.
+    static func location(_ query: Query, from column: Int32) throws -> PackLocation {
+        guard let pack = UniqueID(query.bytes(column)) else { throw CatalogDamage(what: "a pack's id") }
+        return PackLocation(
+            pack: PackID(pack), offset: query.unsigned(column + 1),
+            length: UInt32(truncatingIfNeeded: query.int(column + 2)))
+    }
+
+    package func epoch() async throws(VaultError) -> UInt64 {
+        try read { try UInt64.fetchOne($0, sql: "SELECT epoch FROM vault") ?? 0 }
+    }
+
+    package func journalHead() async throws(VaultError) -> JournalHead {
+        try read { try SQLiteCatalog.journalHead($0) }
+    }
+
+    static func journalHead(_ database: Database) throws -> JournalHead {
+        let query = try Query(
+            database, "SELECT last_sequence, digest, time FROM journal_group ORDER BY last_sequence DESC LIMIT 1")
+        defer { query.finish() }
+        guard try query.step() else { return JournalHead(sequence: 0, digest: nil, time: 0) }
+        return JournalHead(sequence: query.unsigned(0), digest: try query.digest(1), time: query.int(2))
+    }
+
+    package func record(
+        _ received: [ReceivedChunk], of upload: UploadID, at time: Int64
+    ) async throws(VaultError) {
+        try await write { database in
+            var touch = try Query(
+                database,
+                """
+                INSERT INTO upload (id, touched_at) VALUES (?, ?)
+                ON CONFLICT (id) DO UPDATE SET touched_at = excluded.touched_at
+                """)
+            touch.bind(blob: upload.value.bytes)
+            touch.bind(time)
+            try touch.first()
+            for chunk in received {
+                var own = try Query(database, "INSERT OR IGNORE INTO upload_chunk (upload, digest) VALUES (?, ?)")
+                own.bind(blob: upload.value.bytes)
+                own.bind(chunk.digest)
+                try own.first()
+            }
+            let bytes = try self.insert(stored: received, countsBytes: received, database)
+            var update = try Query(database, "UPDATE vault SET stored_bytes = stored_bytes + ?")
+            update.bind(bytes)
+            try update.first()
+        }
+    }
+
+    /// Makes stored chunks known, unless they are known undamaged.
+    ///
+    /// - Parameter countsBytes: those that have not been counted against the quota yet.
+    /// - Returns: the bytes to count.
+    func insert(
+        stored: [ReceivedChunk], countsBytes uncounted: [ReceivedChunk], _ database: Database
+    ) throws -> UInt64 {
+        let uncountedDigests = Set(uncounted.map(\.digest))
+        var numbers: [PackID: Int64] = [:]
+        for (pack, chunks) in Dictionary(grouping: stored, by: \.location.pack) {
+            numbers[pack] = try number(database, of: pack, length: chunks.map(\.location.end).max() ?? 0)
+        }
+        var bytes: UInt64 = 0
+        for chunk in stored {
+            var insert = try Query(
+                database,
+                """
+                INSERT INTO chunk (digest, pack, offset, length) VALUES (?, ?, ?, ?)
+                ON CONFLICT (digest) DO UPDATE
+                SET pack = excluded.pack, offset = excluded.offset, length = excluded.length, damaged = 0
+                WHERE damaged <> 0
+                """)
+            insert.bind(chunk.digest)
+            insert.bind(numbers[chunk.location.pack] ?? 0)
+            insert.bind(chunk.location.offset)
+            insert.bind(Int64(chunk.location.length))
+            try insert.first()
+            if database.changesCount > 0, uncountedDigests.contains(chunk.digest) {
+                bytes += UInt64(chunk.location.length) + UInt64(RecordHeader.byteCount)
+            }
+        }
+        return bytes
+    }
+
+    package func packs() async throws(VaultError) -> [PackID: UInt64] {
+        try read { database in
+            let query = try Query(database, "SELECT id, length FROM pack")
+            var packs: [PackID: UInt64] = [:]
+            while try query.step() {
+                guard let id = UniqueID(query.bytes(0)) else { throw CatalogDamage(what: "a pack's id") }
+                packs[PackID(id)] = query.unsigned(1)
+            }
+            return packs
+        }
+    }
+}

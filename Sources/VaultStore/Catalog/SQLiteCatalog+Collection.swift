@@ -1,0 +1,210 @@
+import GRDB
+package import VaultModel
+
+extension SQLiteCatalog {
+    package func lease(_ id: UniqueID, at time: Int64) async throws(VaultError) {
+        try await write { database in
+            var insert = try Query(
+                database,
+                """
+                INSERT INTO lease (id, sequence, renewed_at) SELECT ?, sequence, ? FROM vault WHERE true
+                ON CONFLICT (id) DO UPDATE SET renewed_at = excluded.renewed_at
+                """)
+            insert.bind(blob: id.bytes)
+            insert.bind(time)
+            try insert.first()
+        }
+    }
+
+    package func endLease(_ id: UniqueID) async throws(VaultError) {
+        try await write { database in
+            var delete = try Query(database, "DELETE FROM lease WHERE id = ?")
+            delete.bind(blob: id.bytes)
+            try delete.first()
+        }
+    }
+
+    package func forgetUnused(
+        at time: Int64, node: (Digest) async throws(VaultError) -> ListNode?
+    ) async throws(VaultError) -> Int {
+        try await writeLock.withLock { () throws(VaultError) in
+            try begin()
+            do throws(VaultError) {
+                try access { try SQLiteCatalog.startMarking($0, at: time) }
+                try await mark(node)
+                let count = try access { try SQLiteCatalog.sweep($0) }
+                try commitTransaction()
+                return count
+            } catch {
+                rollBack()
+                throw error
+            }
+        }
+    }
+
+    /// Marks the roots of all that is needed: versions, uploads, and what leases still protect.
+    private static func startMarking(_ database: Database, at time: Int64) throws {
+        try database.execute(
+            sql: """
+                CREATE TEMP TABLE IF NOT EXISTS live (digest BLOB PRIMARY KEY) WITHOUT ROWID;
+                CREATE TEMP TABLE IF NOT EXISTS node (digest BLOB PRIMARY KEY) WITHOUT ROWID;
+                DELETE FROM live;
+                DELETE FROM node;
+                """)
+        try database.execute(
+            sql: "DELETE FROM upload WHERE touched_at < ?", arguments: [time - StoreLimits.uploadSeconds])
+        try database.execute(sql: "DELETE FROM upload_chunk WHERE upload NOT IN (SELECT id FROM upload)")
+        try database.execute(
+            sql: "DELETE FROM lease WHERE renewed_at < ?", arguments: [time - StoreLimits.leaseSeconds])
+        try database.execute(
+            sql: "DELETE FROM dropped WHERE sequence <= (SELECT coalesce(min(sequence), 9223372036854775807) FROM lease)")
+        for table in ["entry", "version", "dropped"] {
+            try database.execute(sql: "INSERT OR IGNORE INTO live SELECT root FROM \(table)")
+            try database.execute(sql: "INSERT OR IGNORE INTO node SELECT root FROM \(table) WHERE depth > 0")
+        }
+        try database.execute(sql: "INSERT OR IGNORE INTO live SELECT digest FROM upload_chunk")
+    }
+
+    /// Marks what the marked list nodes name, level by level.
+    private func mark(
+        _ read: (Digest) async throws(VaultError) -> ListNode?
+    ) async throws(VaultError) {
+        while let digest = try access({ try SQLiteCatalog.popNode($0) }) {
+            guard let node = try await read(digest) else { continue }
+            try access { database in
+                for reference in node.references {
+                    var insert = try Query(database, "INSERT OR IGNORE INTO live VALUES (?)")
+                    insert.bind(reference.digest)
+                    try insert.first()
+                    // A node that was marked before has been, or will be, looked into.
+                    guard node.level > 1, database.changesCount > 0 else { continue }
+                    var descend = try Query(database, "INSERT OR IGNORE INTO node VALUES (?)")
+                    descend.bind(reference.digest)
+                    try descend.first()
+                }
+            }
+        }
+    }
+
+    private static func popNode(_ database: Database) throws -> Digest? {
+        let query = try Query(database, "SELECT digest FROM node LIMIT 1")
+        guard try query.step() else { return nil }
+        let digest = try query.digest(0)
+        query.finish()
+        var delete = try Query(database, "DELETE FROM node WHERE digest = ?")
+        delete.bind(digest)
+        try delete.first()
+        return digest
+    }
+
+    private static func sweep(_ database: Database) throws -> Int {
+        try database.execute(sql: "DELETE FROM chunk WHERE digest NOT IN (SELECT digest FROM live)")
+        let count = database.changesCount
+        try database.execute(
+            sql: """
+                DELETE FROM live;
+                UPDATE vault SET
+                  epoch = epoch + 1,
+                  stored_bytes = (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk);
+                """)
+        return count
+    }
+
+    package func usedBytes() async throws(VaultError) -> [PackID: UInt64] {
+        try read { database in
+            let header = RecordHeader.byteCount
+            let query = try Query(
+                database,
+                """
+                SELECT pack.id, sum(used.bytes) FROM (
+                  SELECT pack, sum(length + \(header)) AS bytes FROM chunk WHERE damaged = 0 GROUP BY pack
+                  UNION ALL
+                  SELECT pack, sum(length + \(header)) FROM journal_group GROUP BY pack
+                ) AS used JOIN pack ON pack.number = used.pack GROUP BY pack.id
+                """)
+            var used: [PackID: UInt64] = [:]
+            while try query.step() {
+                if let id = UniqueID(query.bytes(0)) { used[PackID(id)] = query.unsigned(1) }
+            }
+            return used
+        }
+    }
+
+    package func relocate(_ moved: [Relocation]) async throws(VaultError) {
+        try await write { database in
+            for move in moved {
+                let table = move.kind == .journalGroup ? "journal_group" : "chunk"
+                var update = try Query(
+                    database,
+                    """
+                    UPDATE \(table) SET pack = ?, offset = ? WHERE digest = ? AND offset = ?
+                    AND pack = (SELECT number FROM pack WHERE id = ?)
+                    """)
+                update.bind(try self.number(database, of: move.to.pack, length: move.to.end))
+                update.bind(move.to.offset)
+                update.bind(move.digest)
+                update.bind(move.from.offset)
+                update.bind(blob: move.from.pack.value.bytes)
+                try update.first()
+            }
+        }
+    }
+
+    package func forget(_ packs: [PackID]) async throws(VaultError) {
+        try await write { database in
+            for pack in packs {
+                var delete = try Query(
+                    database,
+                    """
+                    DELETE FROM pack WHERE id = ? AND number NOT IN (SELECT pack FROM chunk WHERE damaged = 0)
+                    AND number NOT IN (SELECT pack FROM journal_group)
+                    """)
+                delete.bind(blob: pack.value.bytes)
+                try delete.first()
+            }
+        }
+    }
+
+    package func withdraw(_ damaged: [PackLocation: Digest]) async throws(VaultError) {
+        try await write { database in
+            for (location, digest) in damaged {
+                var update = try Query(
+                    database,
+                    """
+                    UPDATE chunk SET damaged = 1 WHERE digest = ? AND offset = ?
+                    AND pack = (SELECT number FROM pack WHERE id = ?)
+                    """)
+                update.bind(digest)
+                update.bind(location.offset)
+                update.bind(blob: location.pack.value.bytes)
+                try update.first()
+            }
+        }
+    }
+
+    package func chunks(after: Digest?, limit: Int) async throws(VaultError) -> [StoredChunk] {
+        try read { database in
+            var query = try Query(
+                database,
+                """
+                SELECT chunk.digest, pack.id, chunk.offset, chunk.length, chunk.damaged
+                FROM chunk LEFT JOIN pack ON pack.number = chunk.pack
+                WHERE chunk.digest > ? ORDER BY chunk.digest LIMIT ?
+                """)
+            if let after { query.bind(after) } else { query.bind(blob: []) }
+            query.bind(Int64(limit))
+            var chunks: [StoredChunk] = []
+            while try query.step() {
+                let isLost = query.isNull(1)
+                chunks.append(
+                    StoredChunk(
+                        digest: try query.digest(0),
+                        location: isLost
+                            ? PackLocation(pack: PackID(), offset: 0, length: 0)
+                            : try SQLiteCatalog.location(query, from: 1),
+                        isDamaged: isLost || query.int(4) != 0))
+            }
+            return chunks
+        }
+    }
+}

@@ -1,0 +1,279 @@
+import GRDB
+package import VaultModel
+
+extension SQLiteCatalog {
+    package func stat(_ name: Name, _ selector: Selector) async throws(VaultError) -> Entry? {
+        try read { database in
+            let found: Entry?
+            switch selector {
+            case .current:
+                found = try SQLiteCatalog.entryByName(database, name)?.entry
+            case .version(let number):
+                found = try SQLiteCatalog.entryByName(database, name).flatMap {
+                    try SQLiteCatalog.version(number, of: $0, database)
+                }
+            case .time, .sequence:
+                let sequence = try SQLiteCatalog.sequence(of: selector, database)
+                found = try SQLiteCatalog.entry(of: name, at: sequence, database)
+            }
+            return found?.kind == .removed ? nil : found
+        }
+    }
+
+    package func history(_ name: Name) async throws(VaultError) -> [Entry] {
+        try read { database in
+            guard let current = try SQLiteCatalog.entryByName(database, name) else {
+                throw VaultError(.notFound, "The vault never held anything under '\(name)'.", name: name)
+            }
+            return try SQLiteCatalog.versions(of: current, until: .max, database)
+        }
+    }
+
+    package func list(_ query: ListQuery) async throws(VaultError) -> ListPage {
+        try read { database in
+            var listing = NameListing(database, query, sequence: try SQLiteCatalog.sequence(of: query.selector, database))
+            return try listing.page()
+        }
+    }
+
+    package func objects(
+        _ prefix: NamePrefix, afterObject: UInt64, limit: Int
+    ) async throws(VaultError) -> [ObjectHistory] {
+        try read { database in
+            var query = try Query(
+                database,
+                """
+                SELECT object, since, coalesce(name, x''), \(SQLiteCatalog.versionColumns), name IS NULL
+                FROM entry WHERE object > ? ORDER BY object LIMIT ?
+                """)
+            query.bind(afterObject)
+            query.bind(Int64(limit))
+            var stored: [(StoredVersion, isUnnamed: Bool)] = []
+            while try query.step() {
+                stored.append((try SQLiteCatalog.storedVersion(query), query.int(17) != 0))
+            }
+            return try stored.map { stored, isUnnamed in
+                let isCovered = isUnnamed ? prefix.top == nil : prefix.contains(stored.entry.name)
+                return ObjectHistory(
+                    object: stored.object, name: isUnnamed ? nil : stored.entry.name,
+                    versions: isCovered
+                        ? try SQLiteCatalog.versions(of: stored, until: .max, database).map {
+                            KeepPolicy.Candidate(
+                                version: $0.version, savedAt: $0.savedAt, isRemoval: $0.kind == .removed)
+                        } : [])
+            }
+        }
+    }
+
+    // MARK: Parts of queries
+
+    /// The last sequence of the state that a selector means.
+    static func sequence(of selector: Selector, _ database: Database) throws -> UInt64 {
+        switch selector {
+        case .sequence(let sequence): return sequence
+        case .current, .version:
+            return try UInt64.fetchOne(database, sql: "SELECT sequence FROM vault") ?? 0
+        case .time(let time):
+            var query = try Query(
+                database,
+                "SELECT last_sequence FROM journal_group WHERE time <= ? ORDER BY time DESC, last_sequence DESC LIMIT 1")
+            query.bind(time)
+            defer { query.finish() }
+            return try query.step() ? query.unsigned(0) : 0
+        }
+    }
+
+    /// What is current under the names of a prefix, in the order of names.
+    static func live(_ database: Database, _ prefix: NamePrefix) throws -> [Entry] {
+        var entries: [Entry] = []
+        if let top = prefix.top, let entry = try entryByName(database, top)?.entry { entries.append(entry) }
+        var query = try Query(
+            database,
+            prefix.top == nil
+                ? "SELECT object, since, name, \(versionColumns) FROM entry WHERE name IS NOT NULL ORDER BY name"
+                : """
+                SELECT object, since, name, \(versionColumns) FROM entry WHERE name > ? AND name < ? ORDER BY name
+                """)
+        if let top = prefix.top { bindRange(below: top, to: &query) }
+        while try query.step() { entries.append(try storedVersion(query).entry) }
+        return entries.filter { $0.kind != .removed }
+    }
+
+    static func version(_ number: UInt64, of current: StoredVersion, _ database: Database) throws -> Entry? {
+        if current.entry.version == number { return current.entry }
+        var query = try Query(
+            database,
+            "SELECT object, until, NULL, \(versionColumns) FROM version WHERE object = ? AND version = ?")
+        query.bind(current.object)
+        query.bind(number)
+        defer { query.finish() }
+        return try query.step() ? storedVersion(query, name: current.entry.name).entry : nil
+    }
+
+    /// All versions of an object up to a sequence, oldest first.
+    static func versions(
+        of current: StoredVersion, until sequence: UInt64, _ database: Database
+    ) throws -> [Entry] {
+        var query = try Query(
+            database,
+            "SELECT object, until, NULL, \(versionColumns) FROM version WHERE object = ? ORDER BY sequence")
+        query.bind(current.object)
+        var entries: [Entry] = []
+        while try query.step() { entries.append(try storedVersion(query, name: current.entry.name).entry) }
+        return (entries + [current.entry]).filter { $0.sequence <= sequence }
+    }
+
+    /// What `name` held at a sequence, a removal included.
+    static func entry(of name: Name, at sequence: UInt64, _ database: Database) throws -> Entry? {
+        if let current = try entryByName(database, name), current.since <= sequence {
+            return try entry(of: current, at: sequence, database)
+        }
+        var query = try Query(
+            database, "SELECT object FROM former_name WHERE name = ? AND since <= ? AND until > ?")
+        query.bind(text: name.bytes)
+        query.bind(sequence)
+        query.bind(sequence)
+        let object = try query.step() ? query.unsigned(0) : nil
+        query.finish()
+        return try object.flatMap { try entry(ofObject: $0, as: name, at: sequence, database) }
+    }
+
+    static func entry(ofObject object: UInt64, as name: Name, at sequence: UInt64, _ database: Database) throws -> Entry? {
+        var query = try Query(
+            database, "SELECT object, since, NULL, \(versionColumns) FROM entry WHERE object = ?")
+        query.bind(object)
+        guard try query.step() else { return nil }
+        let current = try storedVersion(query, name: name)
+        query.finish()
+        return try entry(of: current, at: sequence, database)
+    }
+
+    /// The version of an object that was current at a sequence; nil where it is no longer kept.
+    static func entry(of current: StoredVersion, at sequence: UInt64, _ database: Database) throws -> Entry? {
+        if current.entry.sequence <= sequence { return current.entry }
+        var query = try Query(
+            database,
+            """
+            SELECT object, until, NULL, \(versionColumns) FROM version
+            WHERE object = ? AND sequence <= ? AND until > ?
+            """)
+        query.bind(current.object)
+        query.bind(sequence)
+        query.bind(sequence)
+        defer { query.finish() }
+        return try query.step() ? storedVersion(query, name: current.entry.name).entry : nil
+    }
+}
+
+/// Walks the names of one snapshot in their order.
+private struct NameListing {
+    private let database: Database
+    private let query: ListQuery
+    private let sequence: UInt64
+
+    init(_ database: Database, _ query: ListQuery, sequence: UInt64) {
+        self.database = database
+        self.query = query
+        self.sequence = sequence
+    }
+
+    mutating func page() throws -> ListPage {
+        var entries: [Entry] = []
+        var after = query.after
+        if let top = query.prefix.top, after == nil {
+            if let entry = try SQLiteCatalog.entry(of: top, at: sequence, database) {
+                try add(entry, to: &entries)
+            }
+        }
+        while entries.count < query.limit {
+            let wanted = query.limit - entries.count
+            let names = try candidates(after: after, limit: wanted)
+            for candidate in names {
+                after = candidate.name
+                if let entry = try entry(of: candidate) { try add(entry, to: &entries) }
+            }
+            if names.count < wanted { return ListPage(entries: entries, next: nil) }
+        }
+        var next = query
+        next.selector = .sequence(sequence)
+        next.after = after ?? query.prefix.top
+        return ListPage(entries: entries, next: next)
+    }
+
+    /// A name with what may have been under it.
+    private struct Candidate {
+        var name: Name
+        var current: StoredVersion?
+        var formerObject: UInt64?
+    }
+
+    /// The next names that are or were bound, present and former bindings merged.
+    private func candidates(after: Name?, limit: Int) throws -> [Candidate] {
+        let present = try rows(
+            "SELECT object, since, name, \(SQLiteCatalog.versionColumns) FROM entry WHERE name > ? AND name < ? ORDER BY name LIMIT ?",
+            after, limit
+        ) { query in
+            let current = try SQLiteCatalog.storedVersion(query)
+            return Candidate(name: current.entry.name, current: current)
+        }
+        let former = try rows(
+            "SELECT name, object FROM former_name WHERE name > ? AND name < ? AND since <= ? AND until > ? ORDER BY name LIMIT ?",
+            after, limit, atSequence: true
+        ) { query in
+            Candidate(name: Name(validated: query.bytes(0)), formerObject: query.unsigned(1))
+        }
+        if former.isEmpty { return present }
+        var merged: [Candidate] = []
+        for candidate in (present + former).sorted(by: { $0.name < $1.name }) {
+            if merged.last?.name == candidate.name {
+                // A name that was bound to another object at the time: the former binding counts.
+                if candidate.formerObject != nil { merged[merged.count - 1] = candidate }
+            } else {
+                merged.append(candidate)
+            }
+        }
+        return Array(merged.prefix(limit))
+    }
+
+    private func rows(
+        _ sql: String, _ after: Name?, _ limit: Int, atSequence: Bool = false, _ make: (Query) throws -> Candidate
+    ) throws -> [Candidate] {
+        var rows = try Query(database, sql)
+        if let top = query.prefix.top {
+            let floor = top.bytes + [UInt8(ascii: "/")]
+            rows.bind(text: after.map { $0.bytes.lexicographicallyPrecedes(floor) ? floor : $0.bytes } ?? floor)
+            rows.bind(text: top.bytes + [UInt8(ascii: "0")])
+        } else {
+            rows.bind(text: after?.bytes ?? [])
+            // No UTF-8 text has this byte, so it is behind all names.
+            rows.bind(text: [0xFF])
+        }
+        if atSequence {
+            rows.bind(sequence)
+            rows.bind(sequence)
+        }
+        rows.bind(Int64(limit))
+        var result: [Candidate] = []
+        while try rows.step() { result.append(try make(rows)) }
+        return result
+    }
+
+    private func entry(of candidate: Candidate) throws -> Entry? {
+        if let object = candidate.formerObject {
+            return try SQLiteCatalog.entry(ofObject: object, as: candidate.name, at: sequence, database)
+        }
+        guard let current = candidate.current, current.since <= sequence else { return nil }
+        return query.includesVersions
+            ? current.entry : try SQLiteCatalog.entry(of: current, at: sequence, database)
+    }
+
+    private func add(_ entry: Entry, to entries: inout [Entry]) throws {
+        let found: [Entry]
+        if query.includesVersions, let current = try SQLiteCatalog.entryByName(database, entry.name) {
+            found = try SQLiteCatalog.versions(of: current, until: sequence, database)
+        } else {
+            found = entry.kind == .removed ? [] : [entry]
+        }
+        entries += found.filter { entry in query.tags.allSatisfy { entry.tags[$0.key] == $0.value } }
+    }
+}

@@ -1,0 +1,146 @@
+import Glibc
+import GRDB
+import VaultModel
+
+extension SQLiteCatalog {
+    /// The newest format of the catalog and packs that this program reads and writes.
+    static let format = 1
+
+    static func makeSchema(_ pool: any DatabaseWriter, vault: UniqueID) throws {
+        try pool.write { database in
+            guard try !database.tableExists("vault") else { return }
+            try database.execute(sql: schema)
+            try database.execute(
+                sql: "INSERT INTO vault (id, format, chunker, sequence, stored_bytes, epoch) VALUES (?, ?, ?, 0, 0, 0)",
+                arguments: [vault.description, format, Int64(Chunker.number)])
+        }
+    }
+
+    /// - Returns: the vault's id.
+    static func checkFormat(_ pool: any DatabaseReader, _ path: LocalPath) throws -> UniqueID {
+        try pool.read { database in
+            guard try database.tableExists("vault"),
+                let row = try Row.fetchOne(database, sql: "SELECT id, format FROM vault"),
+                let text = row[0] as String?, let id = UniqueID(text), let format = row[1] as Int?
+            else { throw CatalogDamage(what: "the table of the vault is missing or empty") }
+            guard format <= SQLiteCatalog.format else {
+                throw VaultError(
+                    .invalid,
+                    "The vault of '\(path)' has format \(format), this program knows \(SQLiteCatalog.format): use a newer one.",
+                    path: path)
+            }
+            return id
+        }
+    }
+
+    /// The columns of a version, in `entry` and `version` alike.
+    static let versionColumns = """
+        version, sequence, kind, size, chunker, depth, root, mode, modified, changed, inode, saved_at, saved_by, tags
+        """
+
+    private static let schema = """
+        CREATE TABLE vault (
+          id TEXT NOT NULL,
+          format INTEGER NOT NULL,
+          chunker INTEGER NOT NULL,
+          sequence INTEGER NOT NULL,
+          stored_bytes INTEGER NOT NULL,
+          epoch INTEGER NOT NULL,
+          quota INTEGER
+        );
+        CREATE TABLE pack (
+          number INTEGER PRIMARY KEY,
+          id BLOB NOT NULL UNIQUE,
+          length INTEGER NOT NULL
+        );
+        CREATE TABLE chunk (
+          digest BLOB PRIMARY KEY,
+          pack INTEGER NOT NULL,
+          offset INTEGER NOT NULL,
+          length INTEGER NOT NULL,
+          damaged INTEGER NOT NULL DEFAULT 0
+        ) WITHOUT ROWID;
+        CREATE TABLE entry (
+          object INTEGER PRIMARY KEY,
+          name TEXT UNIQUE,
+          since INTEGER NOT NULL,
+          version INTEGER NOT NULL,
+          sequence INTEGER NOT NULL,
+          kind INTEGER NOT NULL,
+          size INTEGER NOT NULL,
+          chunker INTEGER NOT NULL,
+          depth INTEGER NOT NULL,
+          root BLOB NOT NULL,
+          mode INTEGER NOT NULL,
+          modified INTEGER NOT NULL,
+          changed INTEGER,
+          inode INTEGER,
+          saved_at INTEGER NOT NULL,
+          saved_by TEXT NOT NULL,
+          tags BLOB
+        );
+        CREATE TABLE version (
+          object INTEGER NOT NULL,
+          until INTEGER NOT NULL,
+          version INTEGER NOT NULL,
+          sequence INTEGER NOT NULL,
+          kind INTEGER NOT NULL,
+          size INTEGER NOT NULL,
+          chunker INTEGER NOT NULL,
+          depth INTEGER NOT NULL,
+          root BLOB NOT NULL,
+          mode INTEGER NOT NULL,
+          modified INTEGER NOT NULL,
+          changed INTEGER,
+          inode INTEGER,
+          saved_at INTEGER NOT NULL,
+          saved_by TEXT NOT NULL,
+          tags BLOB,
+          PRIMARY KEY (object, sequence)
+        ) WITHOUT ROWID;
+        CREATE TABLE former_name (
+          name TEXT NOT NULL,
+          since INTEGER NOT NULL,
+          until INTEGER NOT NULL,
+          object INTEGER NOT NULL,
+          PRIMARY KEY (name, since, object)
+        ) WITHOUT ROWID;
+        CREATE TABLE retired_name (
+          name TEXT PRIMARY KEY,
+          last_version INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE dropped (
+          sequence INTEGER NOT NULL,
+          depth INTEGER NOT NULL,
+          root BLOB NOT NULL
+        );
+        CREATE TABLE journal_group (
+          last_sequence INTEGER PRIMARY KEY,
+          time INTEGER NOT NULL,
+          digest BLOB NOT NULL,
+          pack INTEGER NOT NULL,
+          offset INTEGER NOT NULL,
+          length INTEGER NOT NULL
+        );
+        CREATE INDEX journal_group_digest ON journal_group (digest);
+        CREATE INDEX journal_group_time ON journal_group (time);
+        CREATE TABLE upload (
+          id BLOB PRIMARY KEY,
+          touched_at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE upload_chunk (
+          upload BLOB NOT NULL,
+          digest BLOB NOT NULL,
+          PRIMARY KEY (upload, digest)
+        ) WITHOUT ROWID;
+        CREATE TABLE lease (
+          id BLOB PRIMARY KEY,
+          sequence INTEGER NOT NULL,
+          renewed_at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        """
+}
+
+func waitMilliseconds(_ count: UInt32) {
+    usleep(count * 1000)
+}

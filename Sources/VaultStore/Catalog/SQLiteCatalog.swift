@@ -1,0 +1,164 @@
+import GRDB
+package import VaultModel
+
+/// The catalog in the file `catalog.sqlite`, through GRDB, in WAL mode with full synchronization.
+///
+/// Writers of one process take turns at `writeLock`, which is held across the storing of a commit's
+/// records; writers of several processes take turns at SQLite's own lock. Readers never wait.
+package final class SQLiteCatalog: Catalog {
+    let pool: any DatabaseReader & DatabaseWriter
+    let files: any StoreFiles
+    let path: LocalPath
+    let writeLock = AsyncLock()
+
+    /// The identity of the vault that the catalog belongs to.
+    package let vault: UniqueID
+
+    /// Opens the catalog at `path`, making it if `creating` names a new vault.
+    ///
+    /// - Throws: `integrity` for a file that is no catalog, `invalid` for one of a newer format,
+    ///   `denied` where its permissions forbid.
+    package init(
+        _ path: LocalPath, files: any StoreFiles, creating: UniqueID? = nil, isReadOnly: Bool = false
+    ) async throws(VaultError) {
+        self.path = path
+        self.files = files
+        do {
+            let configuration = SQLiteCatalog.configuration(isReadOnly: isReadOnly)
+            let file = String(decoding: path.bytes, as: UTF8.self)
+            if isReadOnly {
+                pool = try SQLiteCatalog.openReadOnly(file, configuration)
+            } else {
+                pool = try DatabasePool(path: file, configuration: configuration)
+            }
+            if let creating { try SQLiteCatalog.makeSchema(pool, vault: creating) }
+            vault = try SQLiteCatalog.checkFormat(pool, path)
+        } catch {
+            throw catalogError(error, path)
+        }
+    }
+
+    private static func configuration(isReadOnly: Bool) -> Configuration {
+        var configuration = Configuration()
+        configuration.readonly = isReadOnly
+        configuration.maximumReaderCount = 4
+        configuration.allowsUnsafeTransactions = true
+        configuration.busyMode = .callback { tries in
+            // Short waits: another process holds the lock for a few milliseconds as a rule.
+            guard tries < StoreLimits.busyMilliseconds else { return false }
+            waitMilliseconds(1)
+            return true
+        }
+        configuration.prepareDatabase { database in
+            guard !isReadOnly else { return }
+            try database.execute(
+                sql: """
+                    PRAGMA synchronous = FULL;
+                    PRAGMA wal_autocheckpoint = 4000;
+                    PRAGMA cache_size = -8000;
+                    """)
+        }
+        return configuration
+    }
+
+    /// A directory that cannot be written to has no write-ahead log to share: the file is then all.
+    private static func openReadOnly(
+        _ file: String, _ configuration: Configuration
+    ) throws -> any DatabaseReader & DatabaseWriter {
+        do {
+            let queue = try DatabaseQueue(path: file, configuration: configuration)
+            _ = try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") }
+            return queue
+        } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
+            let escaped = file.utf8.map { byte in
+                "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+            }.joined()
+            return try DatabaseQueue(path: "file:\(escaped)?immutable=1", configuration: configuration)
+        }
+    }
+
+    package func close() async {
+        try? pool.close()
+    }
+
+    // MARK: Access
+
+    func read<Value>(_ body: (Database) throws -> Value) throws(VaultError) -> Value {
+        do {
+            return try pool.read(body)
+        } catch {
+            throw catalogError(error, path)
+        }
+    }
+
+    /// Runs `body` in a write transaction of its own.
+    func write<Value: Sendable>(_ body: (Database) throws -> Value) async throws(VaultError) -> Value {
+        try await writeLock.withLock { () throws(VaultError) in
+            try begin()
+            return try finishing { () throws(VaultError) in try access(body) }
+        }
+    }
+
+    /// Begins a transaction that stays open between accesses; `writeLock` is held meanwhile.
+    func begin() throws(VaultError) {
+        try access { try $0.execute(sql: "BEGIN IMMEDIATE") }
+    }
+
+    /// Runs `body` and commits; rolls back where it throws.
+    private func finishing<Value>(_ body: () throws(VaultError) -> Value) throws(VaultError) -> Value {
+        do throws(VaultError) {
+            let value = try body()
+            try commitTransaction()
+            return value
+        } catch {
+            rollBack()
+            throw error
+        }
+    }
+
+    func commitTransaction() throws(VaultError) {
+        try files.willCommit()
+        try access { try $0.execute(sql: "COMMIT") }
+        try files.didCommit()
+    }
+
+    func rollBack() {
+        // After some failures SQLite has rolled back by itself, and says so by failing here.
+        try? access { if $0.isInsideTransaction { try $0.execute(sql: "ROLLBACK") } }
+    }
+
+    func access<Value>(_ body: (Database) throws -> Value) throws(VaultError) -> Value {
+        do {
+            return try pool.writeWithoutTransaction(body)
+        } catch {
+            throw catalogError(error, path)
+        }
+    }
+}
+
+/// The error of the vault for one of the database.
+func catalogError(_ error: any Error, _ path: LocalPath) -> VaultError {
+    let repair = "run 'minivault verify --repair' to rebuild it from the packs"
+    if let error = error as? CatalogDamage {
+        return VaultError(
+            .integrity, "The catalog '\(path)' is damaged: \(repair).", path: path, cause: error.what)
+    }
+    guard let error = error as? DatabaseError else { return VaultError(error) }
+    let cause = "SQLite: \(error.message ?? "code \(error.resultCode.rawValue)")"
+    switch error.resultCode {
+    case .SQLITE_FULL:
+        return VaultError(.quota, "No space is left for the catalog '\(path)'.", path: path, cause: cause)
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+        return VaultError(.integrity, "The catalog '\(path)' is damaged: \(repair).", path: path, cause: cause)
+    case .SQLITE_BUSY, .SQLITE_LOCKED:
+        return VaultError(
+            .unavailable, "Another process holds the catalog '\(path)' for too long.", path: path, cause: cause,
+            isRetryable: true)
+    case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_CANTOPEN, .SQLITE_AUTH:
+        return VaultError(.denied, "The catalog '\(path)' cannot be opened or written to.", path: path, cause: cause)
+    case .SQLITE_IOERR:
+        return VaultError(.unavailable, "The disk of the catalog '\(path)' fails.", path: path, cause: cause)
+    default:
+        return VaultError(.internal, "The catalog '\(path)' refused a statement.", path: path, cause: cause)
+    }
+}

@@ -1,0 +1,101 @@
+import Synchronization
+import VaultModel
+
+/// Gathers the commits that are ready at the same time into one transaction with one sync.
+///
+/// The first caller that finds nobody at work does the work, for itself and for all who come
+/// meanwhile; so a commit waits for at most one other transaction before its own.
+final class Committer: Sendable {
+    private struct Pending: Sendable {
+        var requests: [CommitRequest]
+        var continuation: CheckedContinuation<Result<[Result<CommitResult, VaultError>], VaultError>, Never>
+    }
+
+    private struct State {
+        var pending: [Pending] = []
+        var isWorking = false
+    }
+
+    private let catalog: any Catalog
+    private let packs: any PackStore
+    private let vault: UniqueID
+    private let clock: @Sendable () -> Int64
+    private let state = Mutex(State())
+
+    init(catalog: any Catalog, packs: any PackStore, vault: UniqueID, clock: @escaping @Sendable () -> Int64) {
+        self.catalog = catalog
+        self.packs = packs
+        self.vault = vault
+        self.clock = clock
+    }
+
+    /// Carries out `requests` in their order, durably; see ``Catalog/commit(_:vault:at:append:)``.
+    func commit(_ requests: [CommitRequest]) async throws(VaultError) -> [Result<CommitResult, VaultError>] {
+        if requests.isEmpty { return [] }
+        let result = await withCheckedContinuation { continuation in
+            let mustWork = state.withLock { state in
+                state.pending.append(Pending(requests: requests, continuation: continuation))
+                defer { state.isWorking = true }
+                return !state.isWorking
+            }
+            // A task of its own: the caller's may be cancelled while others rely on the work.
+            if mustWork { Task(executorPreference: BlockingExecutor.shared) { await self.work() } }
+        }
+        return try result.get()
+    }
+
+    private func work() async {
+        while true {
+            let batch = state.withLock { state in
+                let batch = Committer.takeBatch(&state.pending)
+                if batch.isEmpty { state.isWorking = false }
+                return batch
+            }
+            if batch.isEmpty { return }
+            await commit(batch)
+        }
+    }
+
+    private func commit(_ batch: [Pending]) async {
+        do throws(VaultError) {
+            let packs = packs
+            let results = try await catalog.commit(
+                batch.flatMap(\.requests), vault: vault, at: clock()
+            ) { (records) throws(VaultError) in
+                try await packs.append(records)
+            }
+            var rest = results[...]
+            for pending in batch {
+                pending.continuation.resume(returning: .success(Array(rest.prefix(pending.requests.count))))
+                rest = rest.dropFirst(pending.requests.count)
+            }
+        } catch {
+            for pending in batch { pending.continuation.resume(returning: .failure(error)) }
+        }
+    }
+
+    /// The commits at the front that fit one transaction; one at least.
+    private static func takeBatch(_ pending: inout [Pending]) -> [Pending] {
+        var requests = 0
+        var bytes = 0
+        let count = pending.prefix { commit in
+            defer {
+                requests += commit.requests.count
+                bytes += commit.requests.reduce(0) { $0 + $1.contentBytes }
+            }
+            return requests == 0
+                || (requests < StoreLimits.commitRequestsMax && bytes < StoreLimits.commitBytesMax)
+        }.count
+        defer { pending.removeFirst(count) }
+        return Array(pending.prefix(count))
+    }
+}
+
+extension CommitRequest {
+    fileprivate var contentBytes: Int {
+        switch self {
+        case .save(let save): save.chunk?.bytes.count ?? 0
+        case .change, .drop: 0
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import VaultModel
+
+/// Reads chunks and list nodes back and verifies them.
+struct RecordReader: Sendable {
+    let vault: UniqueID
+    let catalog: any Catalog
+    let packs: any PackStore
+
+    /// The bytes of chunks, in their order. Records that lie close together are read at once.
+    ///
+    /// - Throws: `integrity` where a chunk is damaged or missing.
+    func chunks(_ references: [ChunkReference]) async throws(VaultError) -> [Chunk] {
+        do {
+            return try await read(references)
+        } catch where error.code == .notFound {
+            // A collection has moved the records and removed their pack since they were looked up.
+            do {
+                return try await read(references)
+            } catch where error.code == .notFound {
+                throw VaultError(.integrity, "A pack of the vault is missing.", cause: error.message)
+            }
+        }
+    }
+
+    func node(_ digest: Digest) async throws(VaultError) -> ListNode {
+        guard let location = try await catalog.locations([digest])[0] else { throw missing(digest) }
+        let chunk = try await chunks([ChunkReference(digest: digest, span: UInt64(location.length))])[0]
+        guard let node = ListNode(decoding: chunk.bytes.bytes) else {
+            throw VaultError(.integrity, "A list node of the vault is damaged.", cause: "node \(digest)")
+        }
+        return node
+    }
+
+    private func read(_ references: [ChunkReference]) async throws(VaultError) -> [Chunk] {
+        let locations = try await catalog.locations(references.map(\.digest))
+        var chunks: [Chunk] = []
+        chunks.reserveCapacity(references.count)
+        var index = 0
+        while index < references.count {
+            guard let first = locations[index] else { throw missing(references[index].digest) }
+            var end = index + 1
+            var last = first
+            while end < references.count, let next = locations[end], next.pack == first.pack, next.offset == last.end,
+                next.end - first.offset <= UInt64(Limits.bufferBytes)
+            {
+                last = next
+                end += 1
+            }
+            let run = Array(zip(references[index..<end], locations[index..<end].compactMap { $0 }))
+            chunks += try await read(run, from: first.offset, to: last.end)
+            index = end
+        }
+        return chunks
+    }
+
+    /// Reads neighbouring records of one pack.
+    private func read(
+        _ run: [(ChunkReference, PackLocation)], from start: UInt64, to end: UInt64
+    ) async throws(VaultError) -> [Chunk] {
+        let length = Int(end - start)
+        let buffer = length > 1 << 20 ? BufferPool.transfers.take() : Buffer(byteCount: length)
+        let memory = UnsafeMutableRawBufferPointer(rebasing: buffer.memory[..<length])
+        let pack = run[0].1.pack
+        guard try await packs.read(pack, at: start, into: memory) == length else {
+            throw VaultError(.integrity, "A pack of the vault is cut short.", cause: "pack \(pack.value)")
+        }
+        var chunks: [Chunk] = []
+        for (reference, location) in run {
+            let offset = Int(location.offset - start)
+            let payload = offset + RecordHeader.byteCount
+            let header = RecordHeader(decoding: Array(memory[offset..<payload]))
+            let bytes = BufferSlice(buffer, payload..<payload + Int(location.length))
+            guard let header, header.vault == vault, header.digest == reference.digest,
+                UInt64(header.plainLength) == reference.span, header.storedLength == location.length,
+                bytes.withUnsafeBytes({ Digest(of: $0) }) == reference.digest
+            else { throw damaged(reference.digest, location) }
+            chunks.append(Chunk(digest: reference.digest, bytes: bytes))
+        }
+        return chunks
+    }
+
+    private func missing(_ digest: Digest) -> VaultError {
+        VaultError(
+            .integrity, "A chunk is damaged or missing: save the file again to heal what uses it.",
+            cause: "chunk \(digest)")
+    }
+
+    private func damaged(_ digest: Digest, _ location: PackLocation) -> VaultError {
+        VaultError(
+            .integrity,
+            "A chunk is damaged: run 'minivault verify', then save the file again to heal what uses it.",
+            cause: "chunk \(digest) in pack \(location.pack.value) at \(location.offset)")
+    }
+}

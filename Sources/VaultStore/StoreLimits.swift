@@ -1,0 +1,24 @@
+/// Every bound of the store.
+package enum StoreLimits {
+    /// A pack of this length takes no more records.
+    package static let packSealBytes: UInt64 = 64 << 20
+    /// The longest payload of a record; a journal group is the only kind that comes near.
+    static let recordBytesMax = 64 << 20
+    /// Requests and content bytes that one commit takes together.
+    static let commitRequestsMax = 4096
+    static let commitBytesMax = 16 << 20
+    /// Received bytes after which an upload's chunks are recorded, so that a save can resume.
+    static let uploadRecordBytes: UInt64 = 64 << 20
+    /// Open files of packs that are read.
+    static let openPacksMax = 64
+    /// Seconds that the chunks of an unfinished upload are kept.
+    static let uploadSeconds: Int64 = 86_400
+    /// Seconds after which a lease of a process that no longer renews it is void.
+    static let leaseSeconds: Int64 = 3600
+    /// Bytes kept free, by a file that gives them up, so that remove and gc work on a full disk.
+    static let reserveBytes = 16 << 20
+    /// Milliseconds to wait for another process's change.
+    static let busyMilliseconds: Int32 = 60_000
+    /// A pack is rewritten when at least this share of its bytes is of no use.
+    static let wasteShare = 0.2
+}
