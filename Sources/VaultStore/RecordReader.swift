@@ -79,6 +79,29 @@ struct RecordReader: Sendable {
         return chunks
     }
 
+    /// The payload of a record, if it is there and whole.
+    func payload(_ digest: Digest, at location: PackLocation) async throws(VaultError) -> BufferSlice? {
+        let reference = ChunkReference(digest: digest, span: UInt64(location.length))
+        do {
+            return try await read([(reference, location)], from: location.offset, to: location.end)[0].bytes
+        } catch where error.code == .integrity || error.code == .notFound {
+            return nil
+        }
+    }
+
+    /// Those of `chunks` that are damaged or missing.
+    func unreadable(_ chunks: [StoredChunk]) async throws(VaultError) -> [StoredChunk] {
+        var unreadable: [StoredChunk] = []
+        for chunk in chunks {
+            if try await payload(chunk.digest, at: chunk.location) != nil { continue }
+            // A collection may have moved it since it was looked up.
+            let now = try await catalog.locations([chunk.digest])[0]
+            if let now, now != chunk.location, try await payload(chunk.digest, at: now) != nil { continue }
+            if let now { unreadable.append(StoredChunk(digest: chunk.digest, location: now, isDamaged: true)) }
+        }
+        return unreadable
+    }
+
     private func missing(_ digest: Digest) -> VaultError {
         VaultError(
             .integrity, "A chunk is damaged or missing: save the file again to heal what uses it.",

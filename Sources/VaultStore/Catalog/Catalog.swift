@@ -11,6 +11,9 @@ package protocol Catalog: Sendable {
     /// Where chunks or list nodes are; nil for those that the vault does not have.
     func locations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?]
 
+    /// Where journal groups are; nil for groups that are not part of the vault's history.
+    func journalLocations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?]
+
     /// The number of collections so far that removed chunks.
     func epoch() async throws(VaultError) -> UInt64
 
@@ -47,10 +50,10 @@ package protocol Catalog: Sendable {
 
     /// Forgets what nothing needs: see ``Vault/collect()``.
     ///
-    /// - Parameter node: the list node of this name, nil where it cannot be read.
+    /// - Parameter node: reads the list node of this name; what it throws ends the collection.
     /// - Returns: the number of chunks and list nodes forgotten.
     func forgetUnused(
-        at time: Int64, node: (Digest) async throws(VaultError) -> ListNode?
+        at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
     ) async throws(VaultError) -> Int
 
     /// Bytes of records in use, headers included, by pack.

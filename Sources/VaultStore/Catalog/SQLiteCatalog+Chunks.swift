@@ -14,14 +14,23 @@ extension SQLiteCatalog {
     }
 
     package func locations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?] {
+        try locations(of: digests, in: "chunk", where: "chunk.damaged = 0")
+    }
+
+    package func journalLocations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?] {
+        try locations(of: digests, in: "journal_group", where: "true")
+    }
+
+    private func locations(
+        of digests: [Digest], in table: String, where condition: String
+    ) throws(VaultError) -> [PackLocation?] {
         try read { database in
-            try digests.map { digest in
-                var query = try Query(
-                    database,
-                    """
-                    SELECT pack.id, chunk.offset, chunk.length FROM chunk JOIN pack ON pack.number = chunk.pack
-                    WHERE chunk.digest = ? AND chunk.damaged = 0
-                    """)
+            let sql = """
+                SELECT pack.id, \(table).offset, \(table).length FROM \(table) JOIN pack ON pack.number = \(table).pack
+                WHERE \(table).digest = ? AND \(condition)
+                """
+            return try digests.map { digest in
+                var query = try Query(database, sql)
                 query.bind(digest)
                 defer { query.finish() }
                 return try query.step() ? SQLiteCatalog.location(query, from: 0) : nil

@@ -25,7 +25,7 @@ extension SQLiteCatalog {
     }
 
     package func forgetUnused(
-        at time: Int64, node: (Digest) async throws(VaultError) -> ListNode?
+        at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
     ) async throws(VaultError) -> Int {
         try await writeLock.withLock { () throws(VaultError) in
             try begin()
@@ -67,10 +67,10 @@ extension SQLiteCatalog {
 
     /// Marks what the marked list nodes name, level by level.
     private func mark(
-        _ read: (Digest) async throws(VaultError) -> ListNode?
+        _ read: (Digest) async throws(VaultError) -> ListNode
     ) async throws(VaultError) {
         while let digest = try access({ try SQLiteCatalog.popNode($0) }) {
-            guard let node = try await read(digest) else { continue }
+            let node = try await read(digest)
             try access { database in
                 for reference in node.references {
                     var insert = try Query(database, "INSERT OR IGNORE INTO live VALUES (?)")

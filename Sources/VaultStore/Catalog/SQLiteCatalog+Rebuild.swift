@@ -1,0 +1,53 @@
+import GRDB
+import VaultModel
+
+extension SQLiteCatalog {
+    /// Whether SQLite finds the file whole.
+    func isSound() throws(VaultError) -> Bool {
+        try read { try String.fetchAll($0, sql: "PRAGMA integrity_check") == ["ok"] }
+    }
+
+    /// Makes the chunks found in a pack known.
+    func restore(_ chunks: [StoredChunk], of pack: PackID, length: UInt64) async throws(VaultError) {
+        try await write { database in
+            let number = try self.number(database, of: pack, length: length)
+            for chunk in chunks {
+                var insert = try Query(
+                    database, "INSERT OR IGNORE INTO chunk (digest, pack, offset, length) VALUES (?, ?, ?, ?)")
+                insert.bind(chunk.digest)
+                insert.bind(number)
+                insert.bind(chunk.location.offset)
+                insert.bind(Int64(chunk.location.length))
+                try insert.first()
+            }
+            try database.execute(
+                sql: """
+                    UPDATE vault SET
+                      stored_bytes = (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk)
+                    """)
+        }
+    }
+
+    /// Applies a group of the journal again.
+    func replay(_ group: JournalGroup, digest: Digest, at location: PackLocation) async throws(VaultError) {
+        try await write { database in
+            for (index, change) in group.changes.enumerated() {
+                let sequence = group.firstSequence + UInt64(index)
+                try SQLiteCatalog.apply(change, sequence: sequence, time: group.time, database)
+            }
+            var insert = try Query(
+                database,
+                "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)")
+            insert.bind(group.lastSequence)
+            insert.bind(group.time)
+            insert.bind(digest)
+            insert.bind(try self.number(database, of: location.pack, length: location.end))
+            insert.bind(location.offset)
+            insert.bind(Int64(location.length))
+            try insert.first()
+            var update = try Query(database, "UPDATE vault SET sequence = ?")
+            update.bind(group.lastSequence)
+            try update.first()
+        }
+    }
+}

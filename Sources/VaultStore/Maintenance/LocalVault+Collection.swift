@@ -1,0 +1,96 @@
+import Synchronization
+package import VaultModel
+
+extension LocalVault {
+    package func collect() async throws(VaultError) -> CollectionReport {
+        try await prepareToWrite()
+        var report = CollectionReport()
+        let before = try await packs.list().values.reduce(0, +)
+        let reader = recordReader
+        report.removedChunks = try await reserve.duringChange { () throws(VaultError) in
+            try await catalog.forgetUnused(at: clock()) { (digest) throws(VaultError) in
+                try await reader.node(digest)
+            }
+        }
+        // What is copied must not land in a pack that is about to be given up.
+        await packs.close()
+        report.changedPacks = try await removeUnusedPacks()
+        for pack in try await wastefulPacks() {
+            if try await rewrite(pack) { report.changedPacks += 1 }
+        }
+        let after = try await packs.list().values.reduce(0, +)
+        report.freedBytes = before > after ? before - after : 0
+        report.keptBytes = after
+        return report
+    }
+
+    /// Removes packs with nothing in use, and files of packs that the catalog does not know.
+    private func removeUnusedPacks() async throws(VaultError) -> Int {
+        let used = try await catalog.usedBytes()
+        let known = try await catalog.packs()
+        try await catalog.forget(known.keys.filter { used[$0] == nil })
+        let unused = try await packs.list().keys.filter { used[$0] == nil }
+        return try await delete(Array(unused))
+    }
+
+    private func delete(_ unused: [PackID]) async throws(VaultError) -> Int {
+        let catalog = catalog
+        return try await packs.delete(unused) { (pack) throws(VaultError) in
+            try await catalog.packs()[pack] == nil
+        }.count
+    }
+
+    /// Packs of which too large a share is of no use, the emptiest first.
+    private func wastefulPacks() async throws(VaultError) -> [PackID] {
+        let used = try await catalog.usedBytes()
+        return try await packs.list().filter { pack, length in
+            guard let used = used[pack] else { return false }
+            return Double(length) - Double(used) > Double(length) * StoreLimits.wasteShare
+        }.keys.sorted { (used[$0] ?? 0) < (used[$1] ?? 0) }
+    }
+
+    /// Copies what is in use of a pack to another one, and removes it.
+    ///
+    /// - Returns: false where a record in use could not be read: such a pack stays as it is.
+    private func rewrite(_ pack: PackID) async throws(VaultError) -> Bool {
+        guard let length = try await catalog.packs()[pack] else { return false }
+        var scanner = PackScanner(pack, length: length, vault: id, packs: packs)
+        var batch: [(RecordHeader, PackLocation)] = []
+        var bytes = 0
+        while let item = try await scanner.next() {
+            guard case .record(let header, let location) = item, try await isInUse(header, location) else { continue }
+            if bytes + Int(location.length) > Limits.batchBytesMax, !batch.isEmpty {
+                guard try await copy(batch) else { return false }
+                (batch, bytes) = ([], 0)
+            }
+            batch.append((header, location))
+            bytes += Int(location.length)
+        }
+        guard try await copy(batch) else { return false }
+        try await catalog.forget([pack])
+        return try await delete([pack]) == 1
+    }
+
+    private func isInUse(_ header: RecordHeader, _ location: PackLocation) async throws(VaultError) -> Bool {
+        let known =
+            header.kind == .journalGroup
+            ? try await catalog.journalLocations([header.digest]) : try await catalog.locations([header.digest])
+        return known[0] == location
+    }
+
+    private func copy(_ batch: [(RecordHeader, PackLocation)]) async throws(VaultError) -> Bool {
+        if batch.isEmpty { return true }
+        var records: [PackRecord] = []
+        for (header, location) in batch {
+            guard let bytes = try await recordReader.payload(header.digest, at: location) else { return false }
+            records.append(PackRecord(kind: header.kind, digest: header.digest, bytes: bytes))
+        }
+        let appended = try await packs.append(records)
+        try await catalog.relocate(
+            zip(batch, appended.locations).map { old, new in
+                Relocation(kind: old.0.kind, digest: old.0.digest, from: old.1, to: new)
+            })
+        withExtendedLifetime(appended.hold) {}
+        return true
+    }
+}

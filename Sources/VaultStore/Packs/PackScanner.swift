@@ -1,0 +1,79 @@
+import VaultModel
+
+/// Reads the records of a pack one behind the other, and finds the next one behind damage.
+struct PackScanner: Sendable {
+    /// What a scan comes to.
+    enum Item: Sendable {
+        /// A record whose header is whole; whether its payload is, only reading tells.
+        case record(RecordHeader, PackLocation)
+        /// Bytes that are no record.
+        case gap(Range<UInt64>)
+    }
+
+    private static let windowBytes = 1 << 20
+
+    private let packs: any PackStore
+    private let pack: PackID
+    private let vault: UniqueID
+    private let length: UInt64
+    private var offset: UInt64
+
+    /// - Parameter length: the bytes of the pack to scan.
+    init(_ pack: PackID, length: UInt64, vault: UniqueID, packs: any PackStore) {
+        self.pack = pack
+        self.length = length
+        self.vault = vault
+        self.packs = packs
+        offset = UInt64(PackHeader.byteCount)
+    }
+
+    /// The next record or gap; nil at the end.
+    mutating func next() async throws(VaultError) -> Item? {
+        guard offset < length else { return nil }
+        if let item = try await record(at: offset) { return item }
+        let start = offset
+        offset += 1
+        while offset < length {
+            guard let found = try await findMagic() else { break }
+            offset = found
+            if try await header(at: offset) != nil { return .gap(start..<offset) }
+            offset += 1
+        }
+        offset = length
+        return .gap(start..<length)
+    }
+
+    private mutating func record(at offset: UInt64) async throws(VaultError) -> Item? {
+        guard let header = try await header(at: offset) else { return nil }
+        let location = PackLocation(pack: pack, offset: offset, length: header.storedLength)
+        self.offset = location.end
+        return .record(header, location)
+    }
+
+    private func header(at offset: UInt64) async throws(VaultError) -> RecordHeader? {
+        let bytes = Buffer(byteCount: RecordHeader.byteCount)
+        let count = try await packs.read(pack, at: offset, into: bytes.memory)
+        guard count == RecordHeader.byteCount, let header = RecordHeader(decoding: Array(bytes.memory)),
+            header.vault == vault,
+            offset + UInt64(RecordHeader.byteCount) + UInt64(header.storedLength) <= length
+        else { return nil }
+        return header
+    }
+
+    /// The offset of the next bytes that look like a header.
+    private mutating func findMagic() async throws(VaultError) -> UInt64? {
+        let window = Buffer(byteCount: PackScanner.windowBytes)
+        while offset < length {
+            let count = try await packs.read(pack, at: offset, into: window.memory)
+            guard count >= RecordHeader.magic.count else { return nil }
+            let bytes = window.memory[..<count]
+            for index in 0...(count - RecordHeader.magic.count) where bytes[index] == RecordHeader.magic[0] {
+                if bytes[index..<index + RecordHeader.magic.count].elementsEqual(RecordHeader.magic) {
+                    return offset + UInt64(index)
+                }
+            }
+            offset += UInt64(count - RecordHeader.magic.count + 1)
+        }
+        return nil
+    }
+}
