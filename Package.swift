@@ -34,9 +34,18 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
+        .target(name: "LuaEngine", dependencies: ["CLua"], swiftSettings: strict),
+        .target(
+            name: "VaultLua",
+            dependencies: ["LuaEngine", "VaultModel", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "minivault",
             dependencies: [
+                "LuaEngine",
+                "VaultLua",
                 "VaultModel",
                 "VaultStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -54,5 +63,6 @@ let package = Package(
             swiftSettings: strict
         ),
     ],
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
 )

@@ -10,6 +10,13 @@ package struct EntryStream: Sendable {
         self.query = query
     }
 
+    /// The next entry of the page in memory; nil where another page must be read.
+    package mutating func nextAtHand() -> Entry? {
+        guard index < page.count else { return nil }
+        defer { index += 1 }
+        return page[index]
+    }
+
     /// The next entry; nil behind the last.
     package mutating func next() async throws(VaultError) -> Entry? {
         while index == page.count {

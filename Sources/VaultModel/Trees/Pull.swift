@@ -55,7 +55,7 @@ package struct Pull: Sendable {
                 while let entry = try await entries.next() {
                     if Task.isCancelled { throw .cancelled }
                     let relative = prefix.relativePath(of: entry.name)
-                    let path = relative.isEmpty ? Array(entry.name.pathBytesOfLastPart) : relative
+                    let path = relative.isEmpty ? entry.name.lastPathPart : relative
                     guard relative.isEmpty || options.filter.takesAlone(relative) else { continue }
                     let place: LocalPlace
                     do throws(VaultError) {
@@ -112,9 +112,4 @@ package struct Pull: Sendable {
             }
         }
     }
-}
-
-extension Name {
-    /// The last part, as the name of a local file.
-    var pathBytesOfLastPart: [UInt8] { NameEscape.decode(Array(lastPart)) ?? Array(lastPart) }
 }
