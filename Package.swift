@@ -54,6 +54,13 @@ let package = Package(
         ),
         .testTarget(name: "VaultModelTests", dependencies: ["CChunker", "VaultModel"], swiftSettings: strict),
         .testTarget(name: "VaultStoreTests", dependencies: ["VaultModel", "VaultStore"], swiftSettings: strict),
+        .testTarget(name: "LuaEngineTests", dependencies: ["LuaEngine"], swiftSettings: strict),
+        .executableTarget(
+            name: "LuaEngineBenchmark",
+            dependencies: ["LuaEngine"],
+            path: "Tests/Benchmarks/LuaEngineBenchmark",
+            swiftSettings: strict
+        ),
         .target(name: "CChunkerCandidates", path: "Tests/Benchmarks/CChunkerCandidates"),
         .executableTarget(
             name: "ChunkerBenchmark",

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "internal.h"
@@ -84,41 +85,67 @@ int clua_trampoline(lua_State *L) {
 
 // MARK: Failures
 
-typedef struct Description {
-  lua_State *thread;
-  int level;
-  CLuaFailure *failure;
-} Description;
-
 static char *copy(const char *text, size_t length) {
   char *bytes = malloc(length + 1);
   if (bytes != NULL) memcpy(bytes, text, length);
   return bytes;
 }
 
-/// Arguments: the error value, a Description. As lua.c's handler chooses the text. [-2, +0]
-static int describe_message(lua_State *L) {
-  CLuaFailure *failure = ((Description *)lua_touserdata(L, 2))->failure;
-  lua_settop(L, 1);
-  size_t length;
-  const char *text = lua_tolstring(L, 1, &length);
-  if (text == NULL) {
-    failure->own_text = luaL_callmeta(L, 1, "__tostring") && lua_type(L, -1) == LUA_TSTRING;
-    if (!failure->own_text) lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
-    text = lua_tolstring(L, -1, &length);
-  }
+static void set_message(CLuaFailure *failure, const char *text, size_t length) {
   failure->message = copy(text, length);
-  failure->message_length = length;
-  return 0;
+  failure->message_length = failure->message != NULL ? length : 0;
 }
 
+/// Argument: the error value. [-1, +1] Its __tostring, or nil.
+static int find_text_function(lua_State *L) {
+  if (luaL_getmetafield(L, 1, "__tostring") == LUA_TNIL) lua_pushnil(L);
+  return 1;
+}
+
+/// Finds the text of the error value on top, as lua.c's handler does. [-0, +0]
+///
+/// __tostring is called straight from the running handler's frame: scripts may count the levels between (§6.10).
+static void describe_message(lua_State *L, CLuaFailure *failure) {
+  size_t length = 0;
+  const char *text = clua_to_bytes(L, -1, &length);
+  char buffer[CLUA_NUMBER_TEXT_BYTES];
+  if (text != NULL) return set_message(failure, text, length);
+  if (lua_type(L, -1) == LUA_TNUMBER)
+    return set_message(failure, buffer, clua_number_text(L, -1, buffer));
+  int value = lua_gettop(L);
+  lua_pushcfunction(L, find_text_function);
+  lua_pushvalue(L, value);
+  int status = lua_pcall(L, 1, 1, 0);
+  bool has_function = status == LUA_OK && !lua_isnil(L, -1);
+  if (has_function) {
+    lua_pushvalue(L, value);
+    status = lua_pcall(L, 1, 1, 0);
+  }
+  if (has_function || status != LUA_OK) text = clua_to_bytes(L, -1, &length);
+  failure->own_text = status == LUA_OK && text != NULL;
+  if (text != NULL) {
+    set_message(failure, text, length);
+  } else {
+    int count = snprintf(buffer, sizeof buffer, "(error object is a %s value)", luaL_typename(L, value));
+    set_message(failure, buffer, (size_t)count);
+  }
+  lua_settop(L, value);
+}
+
+typedef struct Place {
+  lua_State *thread;
+  int level;
+  CLuaFailure *failure;
+} Place;
+
+/// Argument: a Place. [-1, +0]
 static int describe_traceback(lua_State *L) {
-  Description *description = lua_touserdata(L, 1);
-  luaL_traceback(L, description->thread, NULL, description->level);
+  const Place *place = lua_touserdata(L, 1);
+  luaL_traceback(L, place->thread, NULL, place->level);
   size_t length;
   const char *text = lua_tolstring(L, -1, &length);
-  description->failure->traceback = copy(text, length);
-  description->failure->traceback_length = length;
+  place->failure->traceback = copy(text, length);
+  place->failure->traceback_length = length;
   return 0;
 }
 
@@ -127,21 +154,10 @@ static int describe_traceback(lua_State *L) {
 void clua_describe_failure(lua_State *L, lua_State *thread, int level, CLuaFailure *failure) {
   clua_failure_dispose(failure);
   if (!lua_checkstack(L, 4)) return;
-  Description description = {thread, level, failure};
-  lua_pushcfunction(L, describe_message);
-  lua_pushvalue(L, -2);
-  lua_pushlightuserdata(L, &description);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-    size_t length;
-    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
-    if (text != NULL && failure->message == NULL) {
-      failure->message = copy(text, length);
-      failure->message_length = length;
-    }
-    lua_pop(L, 1);
-  }
+  describe_message(L, failure);
+  Place place = {thread, level, failure};
   lua_pushcfunction(L, describe_traceback);
-  lua_pushlightuserdata(L, &description);
+  lua_pushlightuserdata(L, &place);
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
@@ -151,8 +167,8 @@ void clua_failure_dispose(CLuaFailure *failure) {
   *failure = (CLuaFailure){0};
 }
 
-/// The message handler (§2.3): leaves the error value as it is and describes it beside, in the innermost request. It has
-/// no upvalue, so that setting it up allocates nothing. Argument 1 is the error value. [-1, +1]
+/// The message handler (§2.3): leaves the error value as it is and describes it beside, in the innermost request. It
+/// has no upvalue, so that setting it up allocates nothing. Argument 1 is the error value. [-1, +1]
 static int handle_error(lua_State *L) {
   lua_settop(L, 1);
   CLuaRequest *request = NULL;

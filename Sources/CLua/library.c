@@ -34,7 +34,10 @@ static int os_exit(lua_State *L) {
   else
     status = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
   CLuaOwner *owner = clua_owner(L);
-  if (lua_toboolean(L, 2)) lua_close(L);
+  if (lua_toboolean(L, 2)) {
+    lua_close(L);
+    if (owner != NULL) owner->closed = true;
+  }
   if (owner != NULL) owner->host.exit(owner->host.context, status);
   fflush(NULL);
   _exit(status);

@@ -32,8 +32,30 @@ static int load_file(lua_State *L, const CLuaRecord *record) {
 
 static void check_load(lua_State *L, CLuaOwner *owner, int status) {
   if (status == LUA_OK) return;
-  if (owner->request != NULL) owner->request->load_status = status;
+  owner->request->load_status = status;
   lua_error(L);
+}
+
+/// Raises what ended `thread`, after its to-be-closed variables have seen it. [-0, +0]
+static int raise_from_thread(lua_State *L, CLuaOwner *owner, lua_State *thread, int status, int yielded) {
+  CLuaFailure *failure = owner->request->failure;
+  if (status == LUA_YIELD) {
+    lua_pop(thread, yielded);
+    lua_pushstring(L, "attempt to yield from a function that must return");
+  } else {
+    // The error stays on its thread too, where __close methods are given it.
+    if (!lua_checkstack(thread, 1)) luaL_error(L, "stack overflow");
+    lua_pushvalue(thread, -1);
+    lua_xmove(thread, L, 1);
+  }
+  clua_describe_failure(L, thread, 0, failure);
+  if (lua_resetthread(thread) != LUA_OK) {
+    lua_xmove(thread, L, 1);
+    // A __close that raised in its turn has replaced the error, as in coroutine.close.
+    if (!lua_rawequal(L, -1, -2)) clua_describe_failure(L, L, 0, failure);
+  }
+  owner->request->captured = true;
+  return lua_error(L);
 }
 
 /// [-(n+1), +results] Calls on a new coroutine, in which yielding is an error; what it left open is closed.
@@ -44,27 +66,13 @@ static void call_alone(lua_State *L, CLuaOwner *owner, int arguments) {
   lua_xmove(L, thread, arguments + 1);
   int results = 0;
   int status = lua_resume(thread, L, arguments, &results);
-  if (status == LUA_OK) {
-    luaL_checkstack(L, results, "too many results");
-    lua_xmove(thread, L, results);
-    lua_remove(L, -(results + 1));
+  if (status != LUA_OK) {
+    raise_from_thread(L, owner, thread, status, results);
     return;
   }
-  if (status == LUA_YIELD) {
-    lua_pop(thread, results);
-    lua_pushstring(thread, "attempt to yield from a function that must return");
-  }
-  CLuaFailure *failure = owner->request != NULL ? owner->request->failure : NULL;
-  if (failure != NULL) clua_describe_failure(thread, thread, 0, failure);
-  lua_xmove(thread, L, 1);
-  int closed = lua_resetthread(thread);
-  if (closed != LUA_OK && status == LUA_YIELD) {
-    // A pending __close raised in its turn; that error takes the place of ours, as in coroutine.close.
-    lua_xmove(thread, L, 1);
-    if (failure != NULL) clua_describe_failure(L, L, 0, failure);
-  }
-  if (owner->request != NULL) owner->request->captured = true;
-  lua_error(L);
+  luaL_checkstack(L, results, "too many results");
+  lua_xmove(thread, L, results);
+  lua_remove(L, -(results + 1));
 }
 
 static void set_metatable(lua_State *L) {

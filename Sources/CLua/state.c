@@ -142,6 +142,14 @@ void clua_free(CLuaOwner *owner) {
 
 // MARK: Adopted states
 
+/// Every adopted state's owner, so that what is kept for good can still be reached.
+static _Atomic(CLuaOwner *) adopted_owners;
+
+static void keep_adopted(CLuaOwner *owner) {
+  owner->next_adopted = atomic_load(&adopted_owners);
+  while (!atomic_compare_exchange_weak(&adopted_owners, &owner->next_adopted, owner)) {}
+}
+
 /// __gc of the userdata that notices the end of an adopted state. Being the first that was made, it is the last that is
 /// finalized (§2.5.3). [-1, +0]
 static int close_adopted(lua_State *L) {
@@ -178,6 +186,7 @@ CLuaOwner *clua_adopt(lua_State *L, CLuaHost host, CLuaInterrupt *interrupt) {
     free(owner);
     return NULL;
   }
+  keep_adopted(owner);
   owner->host = host;
   owner->memory.limit_bytes = SIZE_MAX;
   owner->interrupt = interrupt;

@@ -108,11 +108,13 @@ extension LocalVault {
                 throw VaultError(.integrity, "A list node does not fit the file that it is part of.")
             }
             path.append(PlacedNode(digest: digest, position: start, node: node))
-            guard let next = node.references.first(where: { reference in
-                if start + reference.span > position { return true }
-                start += reference.span
-                return false
-            }) else {
+            guard
+                let next = node.references.first(where: { reference in
+                    if start + reference.span > position { return true }
+                    start += reference.span
+                    return false
+                })
+            else {
                 throw VaultError(.integrity, "A list node ends before its file does.")
             }
             (digest, span) = (next.digest, next.span)

@@ -222,6 +222,7 @@ struct CLuaOwner {
   bool warning_continues;
   bool has_script_hooks;
   bool closed;
+  struct CLuaOwner *next_adopted;
 };
 
 typedef enum CLuaStatus {

@@ -65,7 +65,8 @@ extension VaultLibrary {
         ) { invocation, call in
             let root = try call.path(invocation.first)
             let options = try invocation.options(call, 1)
-            let filter = try TreeFilter(include: try options.strings("include"), exclude: try options.strings("exclude"))
+            let filter = try TreeFilter(
+                include: try options.strings("include"), exclude: try options.strings("exclude"))
             call.returns(LocalFiles.type.userdata(LocalFiles(try TreeWalk(root, filter: filter), invocation.session)))
         },
     ]

@@ -53,7 +53,7 @@ extension VaultLibrary {
         ) { invocation, call in
             let name = try call.name(invocation.first)
             var tags: [String: String?] = [:]
-            try call.table(invocation.first + 1).forEach { key, value in
+            try call.table(invocation.first + 1).visitPairs { key, value in
                 let key = try key.string()
                 tags[key] = value.type == .boolean ? try removedTag(value, key) : try value.string()
             }

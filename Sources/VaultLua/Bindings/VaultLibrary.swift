@@ -21,7 +21,8 @@ package enum VaultLibrary {
         for binding in bindings {
             let path = binding.name.split(separator: ".").map(String.init)
             let owner = path.count > 1 ? path[0] : ""
-            modules[owner, default: LuaTable(fields: [:])].fields.append((path[path.count - 1], binding.function(session)))
+            modules[owner, default: LuaTable(fields: [:])].fields.append(
+                (path[path.count - 1], binding.function(session)))
         }
         var vault = modules.removeValue(forKey: "") ?? LuaTable(fields: [:])
         for (name, table) in modules { vault.fields.append((name, table)) }

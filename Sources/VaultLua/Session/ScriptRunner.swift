@@ -55,6 +55,8 @@ package struct ScriptRunner: Sendable {
         let session = ScriptSession(
             state, opening: opener, connecting: connector,
             log: { level, text in writeError("minivault: \(level.rawValue): \(text)\n") })
+        let ended = SendableSession(session: session)
+        state.onExit = { _ in blockingWait { await ended.session.close() } }
         var failure: ScriptFailure?
         do {
             try VaultLibrary.install(session)
@@ -65,7 +67,6 @@ package struct ScriptRunner: Sendable {
             failure = ScriptFailure(error, in: state)
         }
         state.close()
-        let ended = SendableSession(session: session)
         blockingWait { await ended.session.close() }
         return failure
     }

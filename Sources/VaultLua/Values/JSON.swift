@@ -98,8 +98,8 @@ extension JSON {
         var members: [(key: String, value: JSON)] = []
         var elements: [JSON] = []
         elements.reserveCapacity(count)
-        try table.forEachElement { elements.append(try JSON($0, depth: depth + 1)) }
-        try table.forEach { key, value in
+        try table.visitElements { elements.append(try JSON($0, depth: depth + 1)) }
+        try table.visitPairs { key, value in
             if case .integer(let index) = try key.value(), index >= 1, index <= count { return }
             guard count == 0, key.type == .string else {
                 throw LuaError.message("a table with both elements and other keys has no JSON form")

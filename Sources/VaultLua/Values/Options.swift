@@ -37,7 +37,7 @@ struct Options {
     func tags(_ name: String) throws -> [String: String] {
         guard let field = try field(name) else { return [:] }
         var tags: [String: String] = [:]
-        try field.table().forEach { key, value in tags[try key.string()] = try value.string() }
+        try field.table().visitPairs { key, value in tags[try key.string()] = try value.string() }
         return tags
     }
 

@@ -21,7 +21,7 @@ struct LocalDirectories {
         self.isDryRun = isDryRun
         do {
             top = try OpenFile(root, flags: O_RDONLY | O_DIRECTORY)
-        } catch where isDryRun && error.code == .notFound {
+        } catch  where isDryRun && error.code == .notFound {
             top = nil
         }
     }
@@ -64,7 +64,7 @@ struct LocalDirectories {
         let path = parent.path.appending(part)
         do {
             return try OpenFile(path, at: parent, component: part, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        } catch where error.code == .notFound || error.code == .invalid {
+        } catch  where error.code == .notFound || error.code == .invalid {
             if (try? FileStatus(of: part, in: parent)) != nil {
                 throw VaultError(.exists, "'\(path)' is in the way: it is no directory.", path: path)
             }

@@ -25,7 +25,8 @@ package struct NamePrefix: Hashable, Sendable {
     /// - Throws: `invalid` for a directory without a name of its own, such as `/` or `..`.
     package static func ofDirectory(_ path: LocalPath) throws(VaultError) -> NamePrefix {
         let last = path.lastComponent
-        if last.isEmpty || last.elementsEqual("/".utf8) || last.elementsEqual(".".utf8) || last.elementsEqual("..".utf8) {
+        if last.isEmpty || last.elementsEqual("/".utf8) || last.elementsEqual(".".utf8) || last.elementsEqual("..".utf8)
+        {
             throw VaultError(.invalid, "'\(path)' gives no name to push to: name a prefix.", path: path)
         }
         return NamePrefix(try Name(pathBytes: last))

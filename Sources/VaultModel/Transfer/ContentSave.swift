@@ -40,7 +40,9 @@ private struct MemorySegments {
         while position < bytes.count {
             let space = segmenter.space
             let count = min(space.count, bytes.count - position)
-            bytes.withUnsafeBytes { space.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[position..<position + count])) }
+            bytes.withUnsafeBytes {
+                space.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[position..<position + count]))
+            }
             position += count
             if let segment = segmenter.fill(count) { return segment }
         }

@@ -44,7 +44,8 @@ package struct Pull: Sendable {
     }
 
     private func write(
-        _ prefix: NamePrefix, _ directories: LocalDirectories, _ options: TreeOptions, _ report: borrowing Mutex<TreeReport>
+        _ prefix: NamePrefix, _ directories: LocalDirectories, _ options: TreeOptions,
+        _ report: borrowing Mutex<TreeReport>
     ) async throws(VaultError) {
         var entries = EntryStream(vault, ListQuery(prefix: prefix, selector: options.selector))
         let jobs = PullJobs(vault: vault, options: options, meter: meter, onEvent: onEvent)

@@ -110,7 +110,10 @@ final class PushJobs: Sendable {
         switch result {
         case .success(let outcome):
             let isSmall = file.status.size <= UInt64(Limits.smallFileBytesMax)
-            if isSmall { meter?.advance(outcome.entry.size, reused: outcome.entry.size - min(outcome.newBytes, outcome.entry.size)) }
+            if isSmall {
+                meter?.advance(
+                    outcome.entry.size, reused: outcome.entry.size - min(outcome.newBytes, outcome.entry.size))
+            }
             meter?.finishFile()
             state.withLock { state in
                 if outcome.isCreated { state.report.saved += 1 } else { state.report.skipped += 1 }
@@ -152,7 +155,9 @@ final class PushJobs: Sendable {
         for (file, name) in blocked { batch.add(file, name) }
         try await save(batch)
         for (file, _) in state.withLock({ $0.blocked }) {
-            fail(file.path, VaultError(.exists, "Names that are kept stand in the way of '\(file.path)'.", path: file.path))
+            fail(
+                file.path,
+                VaultError(.exists, "Names that are kept stand in the way of '\(file.path)'.", path: file.path))
         }
     }
 }

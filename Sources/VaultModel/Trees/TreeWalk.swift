@@ -88,7 +88,8 @@ package struct TreeWalk {
         levels.append(Level(directory: directory, relative: relative, children: children))
     }
 
-    private static func precedes(_ left: [UInt8], _ leftIsWalked: Bool, _ right: [UInt8], _ rightIsWalked: Bool) -> Bool {
+    private static func precedes(_ left: [UInt8], _ leftIsWalked: Bool, _ right: [UInt8], _ rightIsWalked: Bool) -> Bool
+    {
         let common = min(left.count, right.count)
         for index in 0..<common where left[index] != right[index] { return left[index] < right[index] }
         let leftNext = left.count > common ? left[common] : (leftIsWalked ? slash : 0)
@@ -102,7 +103,7 @@ package struct TreeWalk {
         if let kind = child.kind { return kind }
         do {
             return try FileStatus(of: child.name, in: directory).kind
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             return nil
         }
     }

@@ -57,7 +57,9 @@ extension SQLiteCatalog {
         try database.execute(
             sql: "DELETE FROM lease WHERE renewed_at < ?", arguments: [time - StoreLimits.leaseSeconds])
         try database.execute(
-            sql: "DELETE FROM dropped WHERE sequence <= (SELECT coalesce(min(sequence), 9223372036854775807) FROM lease)")
+            sql:
+                "DELETE FROM dropped WHERE sequence <= (SELECT coalesce(min(sequence), 9223372036854775807) FROM lease)"
+        )
         for table in ["entry", "version", "dropped"] {
             try database.execute(sql: "INSERT OR IGNORE INTO live SELECT root FROM \(table)")
             try database.execute(sql: "INSERT OR IGNORE INTO node SELECT root FROM \(table) WHERE depth > 0")

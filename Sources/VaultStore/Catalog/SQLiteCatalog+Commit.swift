@@ -162,7 +162,8 @@ struct CommitTransaction {
 
     private func removal(of entry: Entry, by: String, _ database: Database) throws -> SavedVersion {
         SavedVersion(
-            name: entry.name, kind: .removed, version: try nextVersion(of: entry.name, after: entry, database), content: .empty,
+            name: entry.name, kind: .removed, version: try nextVersion(of: entry.name, after: entry, database),
+            content: .empty,
             attributes: Attributes(mode: 0, modified: 0), savedBy: by, tags: [:])
     }
 
@@ -344,7 +345,8 @@ struct CommitTransaction {
         if let group, let location = locations.last {
             var insert = try Query(
                 database,
-                "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)")
+                "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)"
+            )
             insert.bind(sequence)
             insert.bind(time)
             insert.bind(group.digest)

@@ -31,7 +31,8 @@ extension SQLiteCatalog {
 
     package func list(_ query: ListQuery) async throws(VaultError) -> ListPage {
         try read { database in
-            var listing = NameListing(database, query, sequence: try SQLiteCatalog.sequence(of: query.selector, database))
+            var listing = NameListing(
+                database, query, sequence: try SQLiteCatalog.sequence(of: query.selector, database))
             return try listing.page()
         }
     }
@@ -76,7 +77,8 @@ extension SQLiteCatalog {
         case .time(let time):
             var query = try Query(
                 database,
-                "SELECT last_sequence FROM journal_group WHERE time <= ? ORDER BY time DESC, last_sequence DESC LIMIT 1")
+                "SELECT last_sequence FROM journal_group WHERE time <= ? ORDER BY time DESC, last_sequence DESC LIMIT 1"
+            )
             query.bind(time)
             defer { query.finish() }
             return try query.step() ? query.unsigned(0) : 0
@@ -138,7 +140,9 @@ extension SQLiteCatalog {
         return try object.flatMap { try entry(ofObject: $0, as: name, at: sequence, database) }
     }
 
-    static func entry(ofObject object: UInt64, as name: Name, at sequence: UInt64, _ database: Database) throws -> Entry? {
+    static func entry(ofObject object: UInt64, as name: Name, at sequence: UInt64, _ database: Database) throws
+        -> Entry?
+    {
         var query = try Query(
             database, "SELECT object, since, NULL, \(versionColumns) FROM entry WHERE object = ?")
         query.bind(object)

@@ -37,7 +37,8 @@ extension SQLiteCatalog {
             }
             var insert = try Query(
                 database,
-                "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)")
+                "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)"
+            )
             insert.bind(group.lastSequence)
             insert.bind(group.time)
             insert.bind(digest)

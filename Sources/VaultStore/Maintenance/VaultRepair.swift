@@ -69,7 +69,7 @@ package struct VaultRepair: Sendable {
         for suffix in ["", "-wal", "-shm"] {
             do {
                 try files.remove(LocalPath(path.bytes + suffix.utf8))
-            } catch where error.code == .notFound {
+            } catch  where error.code == .notFound {
                 continue
             }
         }

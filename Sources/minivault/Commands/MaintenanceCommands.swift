@@ -13,8 +13,10 @@ struct Keep: VaultCommand {
     @Option(help: ArgumentHelp("Keep the newest versions.", valueName: "n")) var last: Int?
     @Option(help: ArgumentHelp("Keep the newest version of each of this many days.", valueName: "n")) var daily: Int?
     @Option(help: ArgumentHelp("Keep the newest version of each of this many weeks.", valueName: "n")) var weekly: Int?
-    @Option(help: ArgumentHelp("Keep the newest version of each of this many months.", valueName: "n")) var monthly: Int?
-    @Option(help: ArgumentHelp("Keep what was current within a time such as 30d.", valueName: "time")) var within: String?
+    @Option(help: ArgumentHelp("Keep the newest version of each of this many months.", valueName: "n")) var monthly:
+        Int?
+    @Option(help: ArgumentHelp("Keep what was current within a time such as 30d.", valueName: "time")) var within:
+        String?
     @Option(help: ArgumentHelp("The time zone of days, such as Europe/Berlin.", valueName: "zone")) var zone: String?
     @Flag(help: "Tell what would be forgotten, and forget nothing.")
     var dryRun = false
@@ -77,7 +79,8 @@ struct Verify: AsyncParsableCommand {
     func run() async throws {
         if repair { try await rebuildIfNeeded() }
         let verification = Verification(
-            common: common, request: VerifyRequest(prefix: try CommandText.prefix(prefix), sample: (sample ?? 100) / 100))
+            common: common,
+            request: VerifyRequest(prefix: try CommandText.prefix(prefix), sample: (sample ?? 100) / 100))
         try await verification.run()
     }
 

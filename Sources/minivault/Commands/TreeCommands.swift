@@ -61,7 +61,8 @@ struct TreeArguments: ParsableArguments {
         if !isQuiet {
             Output.note(
                 "\(report.saved) \(verb), \(report.skipped) unchanged, \(report.removed) removed, "
-                    + "\(report.failed.count) failed; \(Format.bytes(report.bytes)), \(Format.bytes(report.newBytes)) new")
+                    + "\(report.failed.count) failed; \(Format.bytes(report.bytes)), \(Format.bytes(report.newBytes)) new"
+            )
         }
         if let first = report.failed.first, onError == nil {
             throw CommandFailure(status: ExitStatus(first.error))

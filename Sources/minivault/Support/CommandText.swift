@@ -6,7 +6,8 @@ import VaultModel
 /// escape that names have.
 enum CommandText {
     static var arguments: [String] {
-        CommandLine.unsafeArgv.withMemoryRebound(to: UnsafeMutablePointer<CChar>?.self, capacity: Int(CommandLine.argc)) {
+        CommandLine.unsafeArgv.withMemoryRebound(to: UnsafeMutablePointer<CChar>?.self, capacity: Int(CommandLine.argc))
+        {
             arguments in
             (0..<Int(CommandLine.argc)).map { index in
                 guard let argument = arguments[index] else { return "" }

@@ -42,7 +42,9 @@ struct ProgressLine {
         var parts = [Format.bytes(reading.done)]
         if reading.total > reading.done {
             parts[0] += " of \(Format.bytes(reading.total))"
-            if rate > 0 { parts.append(Format.duration(seconds: Int(Double(reading.total - reading.done) / rate)) + " left") }
+            if rate > 0 {
+                parts.append(Format.duration(seconds: Int(Double(reading.total - reading.done) / rate)) + " left")
+            }
         }
         parts.insert("\(Format.bytes(UInt64(rate)))/s", at: 1)
         if reading.files > 0 { parts.append("\(reading.files) files") }

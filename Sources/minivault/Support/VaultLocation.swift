@@ -38,7 +38,7 @@ enum VaultLocation {
     ) async throws(VaultError) -> any Vault {
         do {
             return try await LocalVault.open(directory, access: access, savedBy: userName)
-        } catch where purpose == .read && error.code == .denied {
+        } catch  where purpose == .read && error.code == .denied {
             return try await LocalVault.open(directory, access: .readOnly, savedBy: userName)
         }
     }
