@@ -28,6 +28,9 @@ struct Save: VaultCommand {
 
     func run(on vault: any Vault) async throws {
         let tags = try CommandText.tags(tags)
+        for file in files where (try? FileStatus(of: CommandText.path(file)))?.kind == .directory {
+            throw ValidationError("'\(CommandText.path(file))' is a directory: use push to save a tree.")
+        }
         var failures = Failures()
         for file in files {
             if Task.isCancelled { throw VaultError.cancelled }

@@ -60,7 +60,7 @@ struct TreeArguments: ParsableArguments {
     func finish(_ report: TreeReport, verb: String, isQuiet: Bool) throws {
         if !isQuiet {
             Output.note(
-                "\(report.saved) \(verb), \(report.skipped) unchanged, \(report.removed) removed, "
+                "\(report.saved) \(verb), \(report.skipped) skipped, \(report.removed) removed, "
                     + "\(report.failed.count) failed; \(Format.bytes(report.bytes)), \(Format.bytes(report.newBytes)) new"
             )
         }
