@@ -21,7 +21,16 @@ package struct VaultRepair: Sendable {
     }
 
     /// Whether the catalog is there and whole.
-    package func catalogIsSound() async -> Bool {
+    ///
+    /// - Throws: `notFound` where there is no vault at all.
+    package func catalogIsSound() async throws(VaultError) -> Bool {
+        switch try layout.state {
+        case .vault: break
+        case .packsOnly: return false
+        case .absent, .other:
+            throw VaultError(
+                .notFound, "There is no vault in '\(layout.directory)'.", path: layout.directory)
+        }
         guard let catalog = try? await SQLiteCatalog(layout.catalog, files: files) else { return false }
         let isSound = (try? catalog.isSound()) ?? false
         await catalog.close()
