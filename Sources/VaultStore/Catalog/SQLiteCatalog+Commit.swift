@@ -49,7 +49,7 @@ struct CommitTransaction {
     private var received: [ReceivedChunk] = []
     private var group: PackRecord?
     private var touchedRows = false
-    /// Names that are known to be free to have names below them.
+    /// Names that have names below them, by saves of this commit; not asked for again.
     private var directories: Set<Name> = []
 
     init(_ database: Database, at now: Int64) throws {
@@ -99,10 +99,9 @@ struct CommitTransaction {
             try end(save, database)
             return .saved(SaveOutcome(entry: live, isCreated: false, newBytes: save.newBytes))
         }
-        if live == nil || (intent.kind != .directory && live?.kind == .directory) {
-            try makeRoom(for: intent.name, by: save.by, database)
-        }
+        let room = live == nil ? try self.room(for: intent.name, database) : Room()
         let newBytes = try store(save, database)
+        try take(room, by: save.by, database)
         let entry = try record(
             SavedVersion(
                 name: intent.name, kind: intent.kind,
@@ -136,9 +135,16 @@ struct CommitTransaction {
         touchedRows = true
     }
 
-    /// Checks that no other name stands where `name` needs a directory, or the other way round; empty
-    /// directories on the way are replaced.
-    private mutating func makeRoom(for name: Name, by: String, _ database: Database) throws {
+    /// What a new name takes the place of, or is put into.
+    private struct Room {
+        /// An empty directory that gives way.
+        var emptied: Entry?
+        var directories: [Name] = []
+    }
+
+    /// Checks that no other name stands where `name` needs a directory, or the other way round.
+    private func room(for name: Name, _ database: Database) throws -> Room {
+        var room = Room()
         for ancestor in name.ancestors.reversed() {
             if directories.contains(ancestor) { break }
             if let found = try SQLiteCatalog.entryByName(database, ancestor)?.entry, found.kind != .removed {
@@ -146,18 +152,22 @@ struct CommitTransaction {
                     throw VaultError(
                         .exists, "'\(ancestor)' is a \(found.kind): no name can be below it.", name: name)
                 }
-                try record(removal(of: found, by: by, database), database)
+                room.emptied = found
             }
-            directories.insert(ancestor)
-        }
-        if directories.contains(name) {
-            throw VaultError(.exists, "There are names below '\(name)'.", name: name)
+            room.directories.append(ancestor)
         }
         var below = try Query(
             database, "SELECT 1 FROM entry WHERE name > ? AND name < ? AND kind <> 4 LIMIT 1")
         SQLiteCatalog.bindRange(below: name, to: &below)
         defer { below.finish() }
         if try below.step() { throw VaultError(.exists, "There are names below '\(name)'.", name: name) }
+        return room
+    }
+
+    /// Makes the room that was checked, once nothing can refuse the request any more.
+    private mutating func take(_ room: Room, by: String, _ database: Database) throws {
+        if let emptied = room.emptied { try record(removal(of: emptied, by: by, database), database) }
+        directories.formUnion(room.directories)
     }
 
     private func removal(of entry: Entry, by: String, _ database: Database) throws -> SavedVersion {
@@ -229,7 +239,7 @@ struct CommitTransaction {
             if current.entry.kind != .removed, current.entry.version == version {
                 return ChangeOutcome(count: 0, entry: current.entry)
             }
-            if current.entry.kind == .removed { try makeRoom(for: name, by: by, database) }
+            if current.entry.kind == .removed { try take(room(for: name, database), by: by, database) }
             let version = try nextVersion(of: name, after: current.entry, database)
             let entry = try record(old.again(as: name, version: version, by: by), database)
             return ChangeOutcome(count: 1, entry: entry)
@@ -263,6 +273,7 @@ struct CommitTransaction {
         }
         var last: Entry?
         for entry in removed { last = try record(removal(of: entry, by: by, database), database) }
+        directories = []
         return ChangeOutcome(count: removed.count, entry: removed.count == 1 ? last : nil)
     }
 
@@ -271,8 +282,9 @@ struct CommitTransaction {
     ) throws -> ChangeOutcome {
         let moved = try SQLiteCatalog.live(database, NamePrefix(from))
         guard !moved.isEmpty else { throw nothing(under: from) }
-        try checkTarget(to, from: from, by: by, database)
+        let room = try room(forTarget: to, from: from, database)
         for entry in moved { _ = try target(of: entry.name, from: from, to: to) }
+        try take(room, by: by, database)
         try record(.rename(from: from, to: to, isPrefix: moved[0].name != from), database)
         directories = []
         return ChangeOutcome(
@@ -284,8 +296,9 @@ struct CommitTransaction {
     ) throws -> ChangeOutcome {
         let copied = try SQLiteCatalog.live(database, NamePrefix(from))
         guard !copied.isEmpty else { throw nothing(under: from) }
-        try checkTarget(to, from: from, by: by, database)
+        let room = try room(forTarget: to, from: from, database)
         let targets = try copied.map { try target(of: $0.name, from: from, to: to) }
+        try take(room, by: by, database)
         var last: Entry?
         for (entry, target) in zip(copied, targets) {
             let before = try SQLiteCatalog.entryByName(database, target)?.entry
@@ -295,14 +308,14 @@ struct CommitTransaction {
         return ChangeOutcome(count: copied.count, entry: copied.count == 1 ? last : nil)
     }
 
-    private mutating func checkTarget(_ to: Name, from: Name, by: String, _ database: Database) throws {
+    private func room(forTarget to: Name, from: Name, _ database: Database) throws -> Room {
         if NamePrefix(from).contains(to) || NamePrefix(to).contains(from) {
             throw VaultError(.invalid, "'\(from)' and '\(to)' contain one another.", name: to)
         }
         if let there = try SQLiteCatalog.entryByName(database, to)?.entry, there.kind != .removed {
             throw VaultError(.exists, "'\(to)' exists already.", name: to)
         }
-        try makeRoom(for: to, by: by, database)
+        return try room(for: to, database)
     }
 
     private func target(of name: Name, from: Name, to: Name) throws -> Name {
