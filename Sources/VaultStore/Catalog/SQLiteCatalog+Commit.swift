@@ -66,7 +66,7 @@ struct CommitTransaction {
         firstSequence = sequence + 1
     }
 
-    var hasEffect: Bool { !changes.isEmpty || touchedRows }
+    var hasEffect: Bool { !changes.isEmpty || !chunks.isEmpty || touchedRows }
 
     mutating func apply(
         _ request: CommitRequest, _ database: Database
@@ -95,9 +95,11 @@ struct CommitTransaction {
         try CommitTransaction.check(intent.ifVersion, current, intent.name)
         let live = current?.entry.kind == .removed ? nil : current?.entry
         if let live, live.isSaved(by: intent, save.content) {
+            // A chunk that was found damaged is stored again, which heals all that uses it.
+            let newBytes = try store(save, database)
             try refresh(live, intent.attributes, database)
             try end(save, database)
-            return .saved(SaveOutcome(entry: live, isCreated: false, newBytes: save.newBytes))
+            return .saved(SaveOutcome(entry: live, isCreated: false, newBytes: newBytes))
         }
         let room = live == nil ? try self.room(for: intent.name, database) : Room()
         let newBytes = try store(save, database)
@@ -340,7 +342,7 @@ struct CommitTransaction {
 
     /// What the commit has to store: its chunks, then its journal group.
     mutating func records() -> [PackRecord] {
-        guard !changes.isEmpty else { return [] }
+        guard !changes.isEmpty else { return chunks }
         let encoded = JournalGroup(
             previous: head.digest, time: time, firstSequence: firstSequence, changes: changes
         ).encoded
