@@ -103,10 +103,9 @@ extension SQLiteCatalog {
         try database.execute(
             sql: """
                 DELETE FROM live;
-                UPDATE vault SET
-                  epoch = epoch + 1,
-                  stored_bytes = (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk);
+                UPDATE vault SET stored_bytes = (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk);
                 """)
+        if count > 0 { try database.execute(sql: "UPDATE vault SET epoch = epoch + 1") }
         return count
     }
 
@@ -179,6 +178,7 @@ extension SQLiteCatalog {
                 update.bind(blob: location.pack.value.bytes)
                 try update.first()
             }
+            try database.execute(sql: "UPDATE vault SET epoch = epoch + 1")
         }
     }
 
