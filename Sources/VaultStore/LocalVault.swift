@@ -84,7 +84,7 @@ package final class LocalVault: Vault {
     }
 
     package func close() async {
-        await endLease()
+        await endLeases()
         await packs.close()
         await catalog.close()
         use.end()
