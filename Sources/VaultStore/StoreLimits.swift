@@ -2,6 +2,8 @@
 package enum StoreLimits {
     /// A pack of this length takes no more records.
     package static let packSealBytes: UInt64 = 64 << 20
+    /// No record of a pack starts behind this offset.
+    static let packBytesMax: UInt64 = 1 << 40
     /// The longest payload of a record; a journal group is the only kind that comes near.
     static let recordBytesMax = 64 << 20
     /// Requests and content bytes that one commit takes together.

@@ -40,10 +40,11 @@ extension SQLiteCatalog {
 
     /// Reads a location from the columns pack id, offset, length.
     static func location(_ query: Query, from column: Int32) throws -> PackLocation {
-        guard let pack = UniqueID(query.bytes(column)) else { throw CatalogDamage(what: "a pack's id") }
-        return PackLocation(
-            pack: PackID(pack), offset: query.unsigned(column + 1),
-            length: UInt32(truncatingIfNeeded: query.int(column + 2)))
+        let (offset, length) = (query.unsigned(column + 1), query.unsigned(column + 2))
+        guard let pack = UniqueID(query.bytes(column)), offset <= StoreLimits.packBytesMax,
+            length <= UInt64(StoreLimits.recordBytesMax)
+        else { throw CatalogDamage(what: "the place of a record") }
+        return PackLocation(pack: PackID(pack), offset: offset, length: UInt32(length))
     }
 
     package func epoch() async throws(VaultError) -> UInt64 {
