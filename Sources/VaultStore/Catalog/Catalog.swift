@@ -56,7 +56,8 @@ package protocol Catalog: Sendable {
         at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
     ) async throws(VaultError) -> Int
 
-    /// Bytes of records in use, headers included, by pack.
+    /// Bytes of records in use, headers included, by pack. Damaged ones count as long as they are
+    /// needed: what cannot be read today may be readable tomorrow, in a catalog made anew.
     func usedBytes() async throws(VaultError) -> [PackID: UInt64]
 
     /// Moves records that are still where `moved` says to their new place.

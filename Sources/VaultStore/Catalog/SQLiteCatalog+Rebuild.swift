@@ -20,11 +20,7 @@ extension SQLiteCatalog {
                 insert.bind(Int64(chunk.location.length))
                 try insert.first()
             }
-            try database.execute(
-                sql: """
-                    UPDATE vault SET
-                      stored_bytes = (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk)
-                    """)
+            try database.execute(sql: SQLiteCatalog.countStoredBytes)
         }
     }
 
