@@ -150,13 +150,14 @@ extension LocalVault {
 
     private func store(_ records: [PackRecord], of upload: UploadID) async throws(VaultError) {
         if records.isEmpty { return }
+        try await checkQuota(records.reduce(0) { $0 + UInt64(RecordHeader.byteCount + $1.bytes.count) })
         let appended = try await packs.append(records)
         let full: [ReceivedChunk] = try change(upload) { state in
             for (record, location) in zip(records, appended.locations) {
                 state.expected.remove(record.digest)
                 state.received[record.digest] = ReceivedChunk(
                     digest: record.digest, location: location, hold: appended.hold)
-                state.receivedBytes += UInt64(location.length)
+                state.receivedBytes += location.storedBytes
                 if record.kind == .chunk { state.newBytes += UInt64(location.length) }
             }
             guard state.receivedBytes >= StoreLimits.uploadRecordBytes else { return [] }

@@ -72,6 +72,9 @@ package protocol Catalog: Sendable {
     /// Chunks and list nodes in the order of their digests, behind `after`.
     func chunks(after: Digest?, limit: Int) async throws(VaultError) -> [StoredChunk]
 
+    func usage() async throws(VaultError) -> VaultUsage
+    func setQuota(_ bytes: UInt64?) async throws(VaultError)
+
     /// The end of the journal.
     func journalHead() async throws(VaultError) -> JournalHead
 

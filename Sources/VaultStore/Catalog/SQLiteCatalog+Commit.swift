@@ -38,6 +38,8 @@ struct CommitTransaction {
     private var sequence: UInt64
     private let epoch: UInt64
     private var storedBytes: UInt64
+    /// What the commit adds to it, as far as it is decided.
+    private var addedBytes: UInt64 = 0
     private let quota: UInt64?
     private let head: JournalHead
     private let time: Int64
@@ -189,7 +191,7 @@ struct CommitTransaction {
     /// Takes the chunk of a small save, unless the vault has it.
     private mutating func store(_ save: CommitSave, _ database: Database) throws -> UInt64 {
         guard let chunk = save.chunk else {
-            try checkQuota(0, save.intent.name)
+            try checkQuota(save.received.reduce(0) { $0 + $1.location.storedBytes }, save.intent.name)
             return save.newBytes
         }
         if pending.contains(chunk.digest) { return 0 }
@@ -202,10 +204,8 @@ struct CommitTransaction {
     }
 
     private mutating func checkQuota(_ bytes: UInt64, _ name: Name) throws {
-        if let quota, storedBytes + bytes > quota {
-            throw VaultError(.quota, "The vault's quota of \(quota) bytes is used up.", name: name)
-        }
-        storedBytes += bytes
+        if bytes > 0, let quota, storedBytes + addedBytes + bytes > quota { throw VaultError.usedUp(quota).about(name) }
+        addedBytes += bytes
     }
 
     /// Ends the upload of a save, with what it had stored last.
@@ -355,7 +355,7 @@ struct CommitTransaction {
     /// Notes where the records are.
     mutating func finish(_ database: Database, _ locations: [PackLocation], _ catalog: SQLiteCatalog) throws {
         let stored = zip(chunks, locations).map { ReceivedChunk(digest: $0.digest, location: $1) }
-        storedBytes += try catalog.insert(stored: stored + received, countsBytes: received, database)
+        storedBytes += try catalog.insert(stored: stored + received, database)
         if let group, let location = locations.last {
             var insert = try Query(
                 database,

@@ -1,6 +1,6 @@
 import Testing
 import VaultModel
-import VaultStore
+@testable import VaultStore
 
 /// A kind of vault that must keep the contract, made anew for each claim.
 struct VaultImplementation: Sendable, CustomTestStringConvertible {
