@@ -170,7 +170,18 @@ extension LocalVault {
 
 extension SaveIntent {
     fileprivate var problem: VaultError? {
-        kind == .removed ? VaultError(.invalid, "A removal of '\(name)' cannot be saved.", name: name) : nil
+        if kind == .removed { return VaultError(.invalid, "A removal of '\(name)' cannot be saved.", name: name) }
+        return tags.problem(of: name)
+    }
+}
+
+extension [String: String] {
+    /// What is wrong with these as the tags of a version.
+    func problem(of name: Name) -> VaultError? {
+        let bytes = reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+        guard bytes > StoreLimits.tagBytesMax else { return nil }
+        return VaultError(
+            .invalid, "The tags of '\(name)' have \(bytes) bytes: \(StoreLimits.tagBytesMax) are allowed.", name: name)
     }
 }
 

@@ -6,6 +6,11 @@ package enum StoreLimits {
     static let packBytesMax: UInt64 = 1 << 40
     /// The longest payload of a record; a journal group is the only kind that comes near.
     static let recordBytesMax = 64 << 20
+    /// A journal group ends with the change that reaches one of these; its commit goes on in another.
+    static let groupChangesMax = 1 << 16
+    static let groupBytesMax = 16 << 20
+    /// Keys and values of one version's tags together.
+    static let tagBytesMax = 64 << 10
     /// Requests and content bytes that one commit takes together.
     static let commitRequestsMax = 4096
     static let commitBytesMax = 16 << 20

@@ -49,7 +49,7 @@ struct CommitTransaction {
     private var chunks: [PackRecord] = []
     private var pending: Set<Digest> = []
     private var received: [ReceivedChunk] = []
-    private var group: PackRecord?
+    private var groups: [JournalGroup.Written] = []
     private var touchedRows = false
     /// Names that have names below them, by saves of this commit; not asked for again.
     private var directories: Set<Name> = []
@@ -251,6 +251,7 @@ struct CommitTransaction {
             }
             var changed = current
             for (key, value) in tags { changed.tags[key] = value }
+            if let problem = changed.tags.problem(of: name) { throw problem }
             if changed.tags == current.tags { return ChangeOutcome(count: 0, entry: current) }
             let version = try nextVersion(of: name, after: current, database)
             let entry = try record(changed.again(as: name, version: version, by: by), database)
@@ -340,29 +341,23 @@ struct CommitTransaction {
         changes.append(change)
     }
 
-    /// What the commit has to store: its chunks, then its journal group.
+    /// What the commit has to store: its chunks, then its journal.
     mutating func records() -> [PackRecord] {
-        guard !changes.isEmpty else { return chunks }
-        let encoded = JournalGroup(
-            previous: head.digest, time: time, firstSequence: firstSequence, changes: changes
-        ).encoded
-        let group = PackRecord(
-            kind: .journalGroup, digest: Digest(of: encoded), bytes: BufferSlice(copying: encoded))
-        self.group = group
-        return chunks + [group]
+        groups = JournalGroup.groups(of: changes, after: head.digest, time: time, firstSequence: firstSequence)
+        return chunks + groups.map(\.record)
     }
 
     /// Notes where the records are.
     mutating func finish(_ database: Database, _ locations: [PackLocation], _ catalog: SQLiteCatalog) throws {
         let stored = zip(chunks, locations).map { ReceivedChunk(digest: $0.digest, location: $1) }
         storedBytes += try catalog.insert(stored: stored + received, database)
-        if let group, let location = locations.last {
+        for (group, location) in zip(groups, locations.dropFirst(chunks.count)) {
             var insert = try Query(
                 database,
                 "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)")
-            insert.bind(sequence)
+            insert.bind(group.lastSequence)
             insert.bind(time)
-            insert.bind(group.digest)
+            insert.bind(group.record.digest)
             insert.bind(try catalog.number(database, of: location.pack, length: location.end))
             insert.bind(location.offset)
             insert.bind(Int64(location.length))
