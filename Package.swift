@@ -43,7 +43,10 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "VaultModelTests", dependencies: ["CChunker", "VaultModel"], swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["VaultModel"], path: "Tests/Support", swiftSettings: strict),
+        .testTarget(
+            name: "VaultModelTests", dependencies: ["CChunker", "TestSupport", "VaultModel", "VaultStore"],
+            swiftSettings: strict),
         .testTarget(name: "VaultStoreTests", dependencies: ["VaultModel", "VaultStore"], swiftSettings: strict),
         .target(name: "CChunkerCandidates", path: "Tests/Benchmarks/CChunkerCandidates"),
         .executableTarget(
