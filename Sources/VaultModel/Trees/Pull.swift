@@ -56,7 +56,7 @@ package struct Pull: Sendable {
                     if Task.isCancelled { throw .cancelled }
                     let relative = prefix.relativePath(of: entry.name)
                     let path = relative.isEmpty ? Array(entry.name.pathBytesOfLastPart) : relative
-                    guard relative.isEmpty || options.filter.takesAlone(relative) else { continue }
+                    guard relative.isEmpty || options.filter.takesAlone(relative, isDirectory: entry.kind == .directory) else { continue }
                     let place: LocalPlace
                     do throws(VaultError) {
                         place = try directories.place(of: path)
