@@ -57,7 +57,8 @@ package struct Pull: Sendable {
                     if Task.isCancelled { throw .cancelled }
                     let relative = prefix.relativePath(of: entry.name)
                     let path = relative.isEmpty ? entry.name.lastPathPart : relative
-                    guard relative.isEmpty || options.filter.takesAlone(relative) else { continue }
+                    guard relative.isEmpty || options.filter.takesAlone(relative, isDirectory: entry.kind == .directory)
+                    else { continue }
                     let place: LocalPlace
                     do throws(VaultError) {
                         place = try directories.place(of: path)

@@ -66,7 +66,7 @@ struct TreeJoin {
     private mutating func takenEntry() async throws(VaultError) -> Entry? {
         while let entry = try await entries.next() {
             let relative = prefix.relativePath(of: entry.name)
-            if !relative.isEmpty, filter.takesAlone(relative) { return entry }
+            if !relative.isEmpty, filter.takesAlone(relative, isDirectory: entry.kind == .directory) { return entry }
         }
         return nil
     }
