@@ -55,6 +55,12 @@ let package = Package(
         .testTarget(name: "VaultModelTests", dependencies: ["CChunker", "VaultModel"], swiftSettings: strict),
         .testTarget(name: "VaultStoreTests", dependencies: ["VaultModel", "VaultStore"], swiftSettings: strict),
         .testTarget(name: "LuaEngineTests", dependencies: ["LuaEngine"], swiftSettings: strict),
+        .testTarget(
+            name: "VaultLuaTests",
+            dependencies: ["LuaEngine", "VaultLua", "VaultModel", "VaultStore"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "MinivaultTests", dependencies: ["minivault"], swiftSettings: strict),
         .executableTarget(
             name: "LuaEngineBenchmark",
             dependencies: ["LuaEngine"],
