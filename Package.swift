@@ -58,6 +58,12 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "VaultStoreTests", dependencies: ["VaultModel", "VaultStore"], swiftSettings: strict),
         .testTarget(name: "LuaEngineTests", dependencies: ["LuaEngine"], swiftSettings: strict),
+        .testTarget(
+            name: "VaultLuaTests",
+            dependencies: ["LuaEngine", "VaultLua", "VaultModel", "VaultStore"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "MinivaultTests", dependencies: ["minivault"], swiftSettings: strict),
         .executableTarget(
             name: "LuaEngineBenchmark",
             dependencies: ["LuaEngine"],

@@ -35,13 +35,24 @@ static int push_owned(lua_State *L, CLuaBuffer *buffer, int arguments) {
   return lua_gettop(L) - top;
 }
 
+/// Pushes the position of the code that called the running function, if need be through C functions: ipairs and
+/// __index stand between a script and its mistake. [-0, +1]
+static void push_position(lua_State *L) {
+  for (int level = 1; level <= 3; level++) {
+    luaL_where(L, level);
+    if (lua_rawlen(L, -1) > 0) return;
+    lua_pop(L, 1);
+  }
+  lua_pushliteral(L, "");
+}
+
 /// Raises the value on top. The callback was called with `arguments` arguments.
 static int raise(lua_State *L, const CLuaBuffer *buffer, int arguments) {
   int argument = (int)buffer->argument;
   switch ((CLuaRaise)buffer->raise) {
   case CLUA_RAISE_VALUE: break;
   case CLUA_RAISE_MESSAGE:
-    luaL_where(L, 1);
+    push_position(L);
     lua_insert(L, -2);
     lua_concat(L, 2);
     break;

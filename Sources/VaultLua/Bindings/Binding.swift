@@ -63,8 +63,10 @@ struct Invocation {
     }
 
     /// The options of the call, at the argument `offset` places behind the first.
-    func options(_ call: borrowing LuaCall, _ offset: Int) throws -> Options {
-        try Options(call, first + offset, Set(binding.options))
+    ///
+    /// - Parameter names: the options that this call takes; nil for all of the binding's.
+    func options(_ call: borrowing LuaCall, _ offset: Int, _ names: [String]? = nil) throws -> Options {
+        try Options(call, first + offset, Set(names ?? binding.options))
     }
 
     func luaError(_ error: VaultError, report: (any LuaWritable)? = nil) -> LuaError {

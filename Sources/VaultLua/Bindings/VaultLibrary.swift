@@ -6,7 +6,7 @@ package enum VaultLibrary {
     package static let version = "0.1.0"
 
     package static let bindings: [Binding] =
-        files + listings + handles + versions + trees + maintenance + connections + tools
+        files + listings + handles + versions + trees + maintenance + connections + tools + hooks
 
     /// Makes the module, as the global `vault` and for `require "vault"`.
     static func install(_ session: ScriptSession) throws {
@@ -14,6 +14,7 @@ package enum VaultLibrary {
         try ErrorValue.define(in: state)
         session.traceback = try state.run("return debug.traceback", name: "=vault").first?.reference
         session.format = try state.run("return string.format", name: "=vault").first?.reference
+        session.toNumber = try state.run("return tonumber", name: "=vault").first?.reference
         state.describeError = { error in
             ErrorValue.luaError(VaultError(error), operation: "callback", session)
         }

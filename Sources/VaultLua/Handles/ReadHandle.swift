@@ -1,3 +1,4 @@
+import Glibc
 import LuaEngine
 import VaultModel
 
@@ -10,6 +11,7 @@ final class ReadHandle {
     /// Bytes of the content from `windowStart` on.
     private var window: BufferSlice?
     private var windowStart: UInt64 = 0
+    private var isClosed = false
 
     init(_ read: OpenRead, _ vault: any Vault, _ session: ScriptSession) {
         self.read = read
@@ -24,63 +26,116 @@ final class ReadHandle {
 
     private var size: UInt64 { read.entry.size }
 
-    /// The content from the position on that is in memory; empty at the end.
-    private func available() throws -> [UInt8] {
-        guard position < size else { return [] }
-        if window.map({ position < windowStart || position >= windowStart + UInt64($0.count) }) ?? true {
-            let (id, vault, position) = (read.id, vault, position)
-            let chunk = try session.wait { () async throws(VaultError) -> (UInt64, BufferSlice)? in
-                guard let placed = try await vault.layout(id, from: position, count: 1).first else { return nil }
-                return (placed.position, try await vault.fetch([placed], of: id)[0].bytes)
-            }
-            guard let chunk else { throw VaultError(.integrity, "The content ends early.", name: read.entry.name) }
-            (windowStart, window) = chunk
-        }
+    /// Gives `body` the content from the position on that is in memory, one byte at least; nil at the end.
+    private func peek<Result>(_ body: (UnsafeRawBufferPointer) -> Result) throws -> Result? {
+        guard !isClosed else { throw LuaError.message("file is already closed") }
+        guard position < size else { return nil }
+        if window.map({ position < windowStart || position >= windowStart + UInt64($0.count) }) ?? true { try fetch() }
         let skipped = Int(position - windowStart)
-        return window?.withUnsafeBytes { Array($0[skipped...]) } ?? []
+        return window?.withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[skipped...])) }
     }
 
-    /// Up to `count` bytes; nil at the end, but for no bytes asked there.
+    /// Takes the chunk at the position into memory.
+    private func fetch() throws {
+        let (id, vault, position) = (read.id, vault, position)
+        let chunk = try session.wait { () async throws(VaultError) -> (UInt64, BufferSlice)? in
+            guard let placed = try await vault.layout(id, from: position, count: 1).first, placed.end > position
+            else { return nil }
+            return (placed.position, try await vault.fetch([placed], of: id)[0].bytes)
+        }
+        guard let chunk else { throw VaultError(.integrity, "The content ends early.", name: read.entry.name) }
+        (windowStart, window) = chunk
+    }
+
+    /// The byte at the position; nil at the end.
+    func nextByte() throws -> UInt8? {
+        try peek { $0[0] }
+    }
+
+    func skipByte() {
+        position += 1
+    }
+
+    /// Up to `count` bytes; nil at the end, also where none are asked for.
     private func bytes(_ count: Int) throws -> [UInt8]? {
         var result: [UInt8] = []
-        while result.count < count {
-            let part = try available().prefix(count - result.count)
-            if part.isEmpty { break }
-            result += part
-            position += UInt64(part.count)
-        }
-        return result.isEmpty && (count > 0 || position >= size) ? nil : result
+        repeat {
+            let taken = try peek { part in
+                let taken = min(part.count, count - result.count)
+                result.append(contentsOf: part[..<taken])
+                return taken
+            }
+            guard let taken else { return result.isEmpty ? nil : result }
+            position += UInt64(taken)
+        } while result.count < count
+        return result
     }
 
     /// The next line; nil at the end.
     private func line(keepsEnd: Bool) throws -> [UInt8]? {
         var result: [UInt8] = []
-        var isFound = false
-        while !isFound {
-            let part = try available()
-            if part.isEmpty { break }
-            let end = part.firstIndex(of: UInt8(ascii: "\n"))
-            isFound = end != nil
-            let taken = end.map { $0 + 1 } ?? part.count
-            result += part[..<taken]
+        while true {
+            let taken = try peek { part in
+                let taken = ReadHandle.lineLength(part)
+                result.append(contentsOf: part[..<taken])
+                return taken
+            }
+            guard let taken else { return result.isEmpty ? nil : result }
             position += UInt64(taken)
+            if result.last == UInt8(ascii: "\n") {
+                if !keepsEnd { result.removeLast() }
+                return result
+            }
         }
-        if isFound, !keepsEnd { result.removeLast() }
-        return result.isEmpty && !isFound ? nil : result
     }
 
-    /// What one format of `read` or `lines` means (Lua 5.4 manual §6.8, `file:read`), but for `n`.
-    private func value(_ format: LuaValue, _ number: Int) throws -> [UInt8]? {
+    /// The length of the first line, or of all of it where no line ends.
+    private static func lineLength(_ bytes: UnsafeRawBufferPointer) -> Int {
+        guard let start = bytes.baseAddress, let end = memchr(start, 0x0A, bytes.count) else { return bytes.count }
+        return UnsafeRawPointer(end) - start + 1
+    }
+
+    /// What one format of `read` or `lines` means (Lua 5.4 manual §6.8, `file:read`); nil where there is nothing
+    /// more of it.
+    private func value(_ format: Format) throws -> LuaValue? {
         switch format {
-        case .integer(let count) where count >= 0: return try bytes(count)
-        case .bytes(let text):
-            switch String(decoding: text.first == UInt8(ascii: "*") ? text.dropFirst() : text[...], as: UTF8.self) {
-            case "l": return try line(keepsEnd: false)
-            case "L": return try line(keepsEnd: true)
-            case "a": return try bytes(Int(clamping: size - min(position, size))) ?? []
-            default: throw LuaError.argument(number, "invalid format")
+        case .count(let count): return try bytes(count).map { .bytes($0) }
+        case .line: return try line(keepsEnd: false).map { .bytes($0) }
+        case .lineWithEnd: return try line(keepsEnd: true).map { .bytes($0) }
+        case .all: return .bytes(try bytes(Int(clamping: size - min(position, size))) ?? [])
+        case .number: return try number(session)
+        }
+    }
+
+    /// A format of `read` and `lines`.
+    private enum Format {
+        case count(Int)
+        case line, lineWithEnd, all, number
+
+        /// Like `io`, takes the first letter for the whole, so that "*all" and "line" work too.
+        init(_ call: borrowing LuaCall, _ argument: Int) throws {
+            if call[argument].type == .number {
+                let count = try call.integer(argument)
+                guard count >= 0 else { throw LuaError.argument(argument, "invalid format") }
+                self = .count(count)
+                return
             }
-        default: throw LuaError.argument(number, "invalid format")
+            let text = try call.bytes(argument)
+            switch (text.first == UInt8(ascii: "*") ? text.dropFirst() : text[...]).first {
+            case UInt8(ascii: "l"): self = .line
+            case UInt8(ascii: "L"): self = .lineWithEnd
+            case UInt8(ascii: "a"): self = .all
+            case UInt8(ascii: "n"): self = .number
+            default: throw LuaError.argument(argument, "invalid format")
+            }
+        }
+
+        /// The formats from the second argument on.
+        static func all(_ call: borrowing LuaCall) throws -> [Format] {
+            guard call.count > 1 else { return [.line] }
+            var formats: [Format] = []
+            for argument in 2...call.count { formats.append(try Format(call, argument)) }
+            return formats
         }
     }
 
@@ -100,25 +155,19 @@ final class ReadHandle {
         return target
     }
 
-    private static func formats(_ call: borrowing LuaCall, from first: Int) throws -> [LuaValue] {
-        var formats: [LuaValue] = []
-        for number in stride(from: first, through: call.count, by: 1) { formats.append(try call.value(number)) }
-        return formats.isEmpty ? [.string("l")] : formats
-    }
-
     static let type = LuaObjectType<ReadHandle>(
         "vault file",
         methods: [
             "read": { handle, call in
                 try converting("read", handle.session) {
-                    for (index, format) in try formats(call, from: 2).enumerated() {
-                        guard let bytes = try handle.value(format, index + 2) else { return call.returnsNil() }
-                        call.returns(bytes)
+                    for format in try Format.all(call) {
+                        guard let value = try handle.value(format) else { return call.returnsNil() }
+                        call.returns(value)
                     }
                 }
             },
             "lines": { handle, call in
-                let formats = try formats(call, from: 2)
+                let formats = try Format.all(call)
                 // The userdata, not the object, is what the iterator must keep alive.
                 let file = try call[1].reference()
                 call.returns(
@@ -126,8 +175,8 @@ final class ReadHandle {
                         _ = file
                         try converting("lines", handle.session) {
                             for format in formats {
-                                guard let bytes = try handle.value(format, 1) else { return call.returnsNil() }
-                                call.returns(bytes)
+                                guard let value = try handle.value(format) else { return call.returnsNil() }
+                                call.returns(value)
                             }
                         }
                     })
@@ -144,8 +193,11 @@ final class ReadHandle {
                     operation: "write", handle.session)
             },
             "close": { handle, call in
+                handle.isClosed = true
                 call.returns(true)
                 call.close(1)
             },
-        ])
+        ],
+        // An iterator that lines() has made may outlive its file.
+        metamethods: [.close: { handle, _ in handle.isClosed = true }])
 }

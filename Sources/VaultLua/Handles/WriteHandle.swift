@@ -93,12 +93,13 @@ final class WriteHandle {
 
 /// An upload that takes its segments as they come.
 private final class RunningUpload: Sendable {
-    private let segments: AsyncStream<Segment>.Continuation
+    /// The content's segments, and nil at its end.
+    private let segments: AsyncStream<Segment?>.Continuation
     private let task: Task<SaveOutcome, any Error>
     private let credits: Credits
 
     init(_ intent: SaveIntent, _ vault: any Vault) {
-        let (stream, continuation) = AsyncStream<Segment>.makeStream()
+        let (stream, continuation) = AsyncStream<Segment?>.makeStream()
         let credits = Credits(Limits.segmentsInFlight)
         let source = SegmentSource(stream, credits)
         segments = continuation
@@ -106,7 +107,9 @@ private final class RunningUpload: Sendable {
         task = Task(executorPreference: BlockingExecutor.shared) {
             defer { credits.close() }
             // Nothing of it can be sent again after a collection: the content is gone.
-            let outcome = try await Upload(to: vault).save(intent) { await source.next() }
+            let outcome = try await Upload(to: vault).save(intent) { () async throws(VaultError) in
+                try await source.next()
+            }
             guard let outcome else { throw VaultError.keptBeingCollected(intent.name) }
             return outcome
         }
@@ -124,6 +127,7 @@ private final class RunningUpload: Sendable {
     }
 
     func finish() async throws(VaultError) -> SaveOutcome {
+        segments.yield(nil)
         segments.finish()
         return try await mappingErrors { try await self.task.value }
     }
@@ -136,16 +140,19 @@ private final class RunningUpload: Sendable {
 
 /// `@unchecked Sendable`: only the upload's own task takes from it.
 private final class SegmentSource: @unchecked Sendable {
-    private var iterator: AsyncStream<Segment>.Iterator
+    private var iterator: AsyncStream<Segment?>.Iterator
     private let credits: Credits
 
-    init(_ stream: AsyncStream<Segment>, _ credits: Credits) {
+    init(_ stream: AsyncStream<Segment?>, _ credits: Credits) {
         iterator = stream.makeAsyncIterator()
         self.credits = credits
     }
 
-    func next() async -> Segment? {
-        let segment = await iterator.next(isolation: nil)
+    /// The next segment; nil at the end of the content.
+    ///
+    /// - Throws: `cancelled` for a stream that was left before its end: what there is of it is no content.
+    func next() async throws(VaultError) -> Segment? {
+        guard let segment = await iterator.next(isolation: nil) else { throw .cancelled }
         credits.give()
         return segment
     }

@@ -19,9 +19,10 @@ package final class ScriptSession {
     private var scoped: [any Vault] = []
     /// Whether a progress function is running.
     var isReporting = false
-    /// `debug.traceback` and `string.format` as they were before the script could change them.
+    /// `debug.traceback`, `string.format` and `tonumber` as they were before the script could change them.
     var traceback: LuaReference?
     var format: LuaReference?
+    var toNumber: LuaReference?
 
     package enum LogLevel: String, Sendable {
         case debug, info, warn, error
