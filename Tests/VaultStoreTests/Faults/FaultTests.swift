@@ -9,14 +9,16 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     typealias Work = @Sendable (LocalVault, Ledger, ManualClock) async throws -> Void
 
     let testDescription: String
-    /// What is there before.
-    let prepare: Work
+    /// What is there before; nil for no vault at all.
+    let prepare: Work?
     /// Whether the work is a repair, which opens the vault itself.
     let isRepair: Bool
     let work: Work
 
+    var access: LocalVault.Access { prepare == nil ? .create : .readWrite }
+
     init(
-        _ description: String, isRepair: Bool = false, prepare: @escaping Work = Scenario.prepareFiles,
+        _ description: String, isRepair: Bool = false, prepare: Work? = Scenario.prepareFiles,
         work: @escaping Work
     ) {
         testDescription = description
@@ -30,7 +32,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         try await ledger.upload("kept large", sample(92, count: 900), to: vault)
     }
 
-    static let all = [saveBatches, saveLarge, push, remove, rename, collect, repair]
+    static let all = [create, saveBatches, saveLarge, push, remove, rename, collect, repair]
 }
 
 @Suite struct FaultTests {
@@ -40,7 +42,9 @@ struct Scenario: Sendable, CustomTestStringConvertible {
             let base = directory.appending("base")
             let prepared = Ledger()
             let clock = ManualClock()
-            try await withVault(base, clock: clock) { try await scenario.prepare($0, prepared, clock) }
+            if let prepare = scenario.prepare {
+                try await withVault(base, clock: clock) { try await prepare($0, prepared, clock) }
+            }
             for failing in 1... {
                 let vault = directory.appending("vault\(failing)")
                 copyVault(base, to: vault)
@@ -56,8 +60,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
                 }
                 if !files.hasReachedFault { break }
                 try #require(failing < 1000)
-                for path in [vault] + [files.remains?.killed, files.remains?.powerless].compactMap({ $0 }) {
-                    try FileManager.default.removeItem(atPath: path.text)
+                for path in [vault, files.remains?.killed, files.remains?.powerless].compactMap({ $0 }) {
+                    try? FileManager.default.removeItem(atPath: path.text)
                 }
             }
         }
@@ -72,7 +76,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
                 _ = try await VaultRepair(directory, files: files).rebuild()
                 return
             }
-            let vault = try await LocalVault.open(directory, savedBy: "anna", files: files, clock: { clock.now })
+            let vault = try await LocalVault.open(
+                directory, access: scenario.access, savedBy: "anna", files: files, clock: { clock.now })
             do {
                 try await scenario.work(vault, ledger, clock)
             } catch where !files.hasReachedFault {
@@ -82,7 +87,9 @@ struct Scenario: Sendable, CustomTestStringConvertible {
                 if files.remains == nil { try await goOn(vault, ledger, "after the error") }
             }
             await vault.close()
-        } catch where files.hasReachedFault && (files.remains != nil || scenario.isRepair) {}
+        } catch where files.hasReachedFault {
+            // Opening the vault failed, or the repair, or the process died.
+        }
     }
 
     /// Checks what a process finds that opens the vault after the fault.
@@ -94,7 +101,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
             if scenario.isRepair, await code({ try await withVault(directory, access: .readWrite) { _ in } }) == .integrity {
                 _ = try await VaultRepair(directory).rebuild()
             }
-            let before = try await withVault(directory, access: .readWrite, clock: ManualClock(clock.now + 200)) { vault in
+            let later = ManualClock(clock.now + 200)
+            let before = try await withVault(directory, access: scenario.access, clock: later) { vault in
                 try await goOn(vault, ledger, comment)
                 _ = try await vault.collect()
                 #expect(try await vault.verify(VerifyRequest()).isClean, comment)

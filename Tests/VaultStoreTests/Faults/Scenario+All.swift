@@ -5,6 +5,11 @@ import VaultModel
 @testable import VaultStore
 
 extension Scenario {
+    static let create = Scenario("create", prepare: nil) { vault, ledger, _ in
+        try await ledger.save(["a": sample(1)], to: vault)
+        try await ledger.upload("b", sample(2, count: 500), to: vault)
+    }
+
     static let saveBatches = Scenario("save two batches") { vault, ledger, _ in
         try await ledger.save(["a": sample(1), "b": sample(2), "c/d": sample(3)], to: vault)
         try await ledger.save(["a": sample(4), "b": sample(2), "e": []], to: vault)

@@ -213,11 +213,14 @@ final class FaultyFiles: StoreFiles {
 /// Copies a vault's directory, without what a new process makes anew.
 func copyVault(_ from: LocalPath, to: LocalPath) {
     let files = FileManager.default
-    for file in from.files() {
-        let name = file.text.dropFirst(from.text.count)
-        if name.hasSuffix("-shm") || name == "/reserve" { continue }
-        let target = LocalPath(to.text + name)
-        try? files.createDirectory(atPath: target.parent.text, withIntermediateDirectories: true)
-        try? files.copyItem(atPath: file.text, toPath: target.text)
+    guard let paths = files.enumerator(atPath: from.text) else { return }
+    try? files.createDirectory(atPath: to.text, withIntermediateDirectories: true)
+    for case let path as String in paths where !path.hasSuffix("-shm") && path != "reserve" {
+        let (source, target) = (from.appending(path).text, to.appending(path).text)
+        if paths.fileAttributes?[.type] as? FileAttributeType == .typeDirectory {
+            try? files.createDirectory(atPath: target, withIntermediateDirectories: true)
+        } else {
+            try? files.copyItem(atPath: source, toPath: target)
+        }
     }
 }
