@@ -1,4 +1,3 @@
-import Synchronization
 import TestSupport
 import Testing
 import VaultStore
@@ -91,9 +90,9 @@ struct TreeFixture: Sendable {
 
 /// Collects what a push or pull tells.
 final class EventLog: Sendable {
-    private let lines = Mutex<[String]>([])
+    private let lines = Shared<[String]>([])
 
-    var all: [String] { lines.withLock { $0.sorted() } }
+    var all: [String] { lines.value.sorted() }
 
     func callAsFunction(_ event: TreeEvent) {
         func last(_ path: LocalPath) -> String { String(decoding: path.lastComponent, as: UTF8.self) }
@@ -107,6 +106,6 @@ final class EventLog: Sendable {
             case .skipped(let path, _): "skipped \(last(path))"
             case .failed(let path, let error): "failed \(last(path)) \(error.code.rawValue)"
             }
-        lines.withLock { $0.append(line) }
+        lines.change { $0.append(line) }
     }
 }
