@@ -70,22 +70,35 @@ package struct FileSave: Sendable {
     package func saveLarge(
         _ file: OpenFile, as name: Name, tags: [String: String] = [:], ifVersion: UInt64? = nil
     ) async throws(VaultError) -> SaveOutcome {
-        for _ in 0..<Limits.saveAttemptsMax {
+        var error = VaultError.keptBeingCollected(name)
+        for attempt in 0..<Limits.saveAttemptsMax {
+            if attempt > 0 {
+                try LocalReader.rewind(file)
+                meter?.expect(try file.status.size)
+            }
             let now = currentNanoseconds()
             let before = try file.status
             let intent = SaveIntent(
                 name: name, attributes: before.attributes(now: now), tags: tags, ifVersion: ifVersion)
             var reader = SegmentReader(file)
-            let outcome = try await Upload(to: vault, meter: meter).save(intent) { () throws(VaultError) in
-                let segment = try reader.next()
-                // The last look comes before the commit: a changed file must not become a version.
-                if segment == nil, try file.status.differs(from: before) { throw LocalReader.changed(file.path) }
-                return segment
+            var isChanged = false
+            do throws(VaultError) {
+                let outcome = try await Upload(to: vault, meter: meter).save(intent) { () throws(VaultError) in
+                    let segment = try reader.next()
+                    // The last look comes before the commit: a changed file must not become a version.
+                    if segment == nil, try file.status.differs(from: before) {
+                        isChanged = true
+                        throw LocalReader.changed(file.path)
+                    }
+                    return segment
+                }
+                if let outcome { return outcome }
+            } catch let failure {
+                guard isChanged else { throw failure }
+                error = failure
             }
-            if let outcome { return outcome }
-            try LocalReader.rewind(file)
         }
-        throw .keptBeingCollected(name)
+        throw error
     }
 }
 
