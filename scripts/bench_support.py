@@ -178,7 +178,7 @@ class Borg:
 
 
 class Restic:
-    """restic, without compression unless RESTIC_COMPRESSION asks for it; it always encrypts."""
+    """restic, compressing as it does by default unless RESTIC_COMPRESSION says otherwise; it always encrypts."""
 
     name = "restic"
 
@@ -186,7 +186,7 @@ class Restic:
         self.repository, self.restored = work / "restic", work / "restored"
         self.packs, self.cache = self.repository / "data", work / "restic-cache"
         self.way = "dump"
-        self.compression = os.environ.get("RESTIC_COMPRESSION", "off")
+        self.compression = os.environ.get("RESTIC_COMPRESSION", "auto")
 
     def version(self):
         """The version of the installed restic."""
