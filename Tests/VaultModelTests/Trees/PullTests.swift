@@ -270,4 +270,15 @@ import Testing
         #expect(try await fixture.pull().failed.map(\.error.code) == [.invalid])
         #expect(try fixture.target.paths().isEmpty)
     }
+
+    @Test(arguments: [Int64.min, -1, 0, .max])
+    func takesAnyTime(modified: Int64) async throws {
+        let fixture = try await TreeFixture()
+        let intent = SaveIntent(name: try Name("p/file"), attributes: Attributes(mode: .max, modified: modified))
+        _ = try await fixture.vault.save([SmallSave(intent: intent, chunk: nil)])
+        #expect(try await fixture.pull().failed.isEmpty)
+        let status = try FileStatus(of: fixture.target.root.appending("file"))
+        if abs(modified / 2) < 1000 { #expect(status.modified == modified) }
+        #expect(status.mode == 0o7777)
+    }
 }
