@@ -6,11 +6,15 @@ package protocol ForwardingVault: Vault {
 }
 
 extension ForwardingVault {
-    package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UploadID { try await other.beginUpload(intent) }
+    package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UploadID {
+        try await other.beginUpload(intent)
+    }
     package func offer(_ chunks: [ChunkReference], to upload: UploadID) async throws(VaultError) -> [Bool] {
         try await other.offer(chunks, to: upload)
     }
-    package func put(_ chunks: [Chunk], to upload: UploadID) async throws(VaultError) { try await other.put(chunks, to: upload) }
+    package func put(_ chunks: [Chunk], to upload: UploadID) async throws(VaultError) {
+        try await other.put(chunks, to: upload)
+    }
     package func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome? {
         try await other.commit(upload, content: content)
     }
@@ -42,6 +46,8 @@ extension ForwardingVault {
         try await other.keep(prefix, policy, calendar: calendar, isDryRun: isDryRun)
     }
     package func collect() async throws(VaultError) -> CollectionReport { try await other.collect() }
-    package func verify(_ request: VerifyRequest) async throws(VaultError) -> VerifyReport { try await other.verify(request) }
+    package func verify(_ request: VerifyRequest) async throws(VaultError) -> VerifyReport {
+        try await other.verify(request)
+    }
     package func close() async { await other.close() }
 }

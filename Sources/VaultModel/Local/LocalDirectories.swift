@@ -21,7 +21,7 @@ struct LocalDirectories {
         self.makesMissing = makesMissing
         do {
             top = try OpenFile(root, flags: O_RDONLY | O_DIRECTORY)
-        } catch where !makesMissing && error.code == .notFound {
+        } catch  where !makesMissing && error.code == .notFound {
             top = nil
         }
     }
@@ -64,7 +64,7 @@ struct LocalDirectories {
         let path = parent.path.appending(part)
         do {
             return try OpenFile(path, at: parent, component: part, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        } catch where error.code == .notFound || error.code == .invalid {
+        } catch  where error.code == .notFound || error.code == .invalid {
             if (try? FileStatus(of: part, in: parent)) != nil {
                 throw VaultError(.exists, "'\(path)' is in the way: it is no directory.", path: path)
             }
@@ -85,7 +85,7 @@ struct LocalDirectories {
     ) throws(VaultError) -> Bool {
         do {
             guard try unlink(relative, isDirectory: isDirectory) else { return false }
-        } catch where error.code == .notFound || (isDirectory && error.code == .exists) {
+        } catch  where error.code == .notFound || (isDirectory && error.code == .exists) {
             return false
         }
         var above = relative[...]

@@ -36,7 +36,8 @@ package struct LocalWriter: Sendable {
                 try await download.stream(read) { target += Array($0) }
                 try makeLink(to: target, as: temporary, path: path, read.entry.attributes)
             case .directory, .removed:
-                throw VaultError(.notFound, "The vault holds nothing under '\(read.entry.name)'.", name: read.entry.name)
+                throw VaultError(
+                    .notFound, "The vault holds nothing under '\(read.entry.name)'.", name: read.entry.name)
             }
             try place(temporary, as: component, path: path)
         } catch {

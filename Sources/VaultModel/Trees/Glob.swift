@@ -143,7 +143,9 @@ private struct GlobClass {
         let letters = set.dropFirst(2).prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
         name = String(decoding: letters, as: UTF8.self)
         length = letters.count + 4
-        guard set.dropFirst(2 + letters.count).starts(with: ":]".utf8), GlobClass.names.contains(name) else { return nil }
+        guard set.dropFirst(2 + letters.count).starts(with: ":]".utf8), GlobClass.names.contains(name) else {
+            return nil
+        }
     }
 
     private static let names: Set = [

@@ -118,7 +118,10 @@ final class PushJobs: Sendable {
         switch result {
         case .success(let outcome):
             let isSmall = file.status.size <= UInt64(Limits.smallFileBytesMax)
-            if isSmall { meter?.advance(outcome.entry.size, reused: outcome.entry.size - min(outcome.newBytes, outcome.entry.size)) }
+            if isSmall {
+                meter?.advance(
+                    outcome.entry.size, reused: outcome.entry.size - min(outcome.newBytes, outcome.entry.size))
+            }
             meter?.finishFile()
             state.withLock { state in
                 if outcome.isCreated { state.report.saved += 1 } else { state.report.skipped += 1 }

@@ -127,7 +127,7 @@ package struct TreeWalk {
         if let kind = child.kind { return kind }
         do {
             return try FileStatus(of: child.name, in: directory).kind
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             return nil
         }
     }

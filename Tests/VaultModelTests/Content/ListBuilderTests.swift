@@ -40,7 +40,8 @@ import Testing
         return (0..<count).map { _ in
             var writer = ByteWriter(reserving: 32)
             for _ in 0..<4 { writer.write(random.next()) }
-            return ChunkReference(digest: Digest(writer.bytes)!, span: .random(in: 1...UInt64(Chunker.maximumSize), using: &random))
+            return ChunkReference(
+                digest: Digest(writer.bytes)!, span: .random(in: 1...UInt64(Chunker.maximumSize), using: &random))
         }
     }
 

@@ -4,7 +4,9 @@ import Testing
 @testable import VaultModel
 
 @Suite struct NameTests {
-    @Test(arguments: ["a", "a/b", " ", "a b/ c", ".a", "..a", "a..", "...", "ä", "日本", "a\nb", "\u{1}", "-", "*?[", "\\"])
+    @Test(arguments: [
+        "a", "a/b", " ", "a b/ c", ".a", "..a", "a..", "...", "ä", "日本", "a\nb", "\u{1}", "-", "*?[", "\\",
+    ])
     func takesOrdinaryAndOddText(text: String) throws {
         let name = try Name(text)
         #expect(name.text == text)
@@ -45,7 +47,9 @@ import Testing
         #expect(code { try Name(pathBytes: part + [0xFF]) } == .invalid)
     }
 
-    @Test(arguments: [[0xFF], [0x80], [0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x61, 0xE2, 0x80]])
+    @Test(arguments: [
+        [0xFF], [0x80], [0xC3], [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF4, 0x90, 0x80, 0x80], [0x61, 0xE2, 0x80],
+    ])
     func refusesTextThatIsNotUTF8(bytes: [UInt8]) throws {
         #expect(code { try Name(bytes) } == .invalid)
         let name = try Name(pathBytes: bytes)
@@ -63,7 +67,8 @@ import Testing
     @Test func ordersByBytes() throws {
         let texts = ["", "-", "/", "0", "A", "a", "a-b", "a/b", "a0", "a\u{1}", "ab", "é", "‛FF", "日", "\u{1F600}"]
         let names = texts.compactMap { try? Name($0) } + [try Name("a/b/c"), try Name("a/b-c")]
-        #expect(names.shuffled().sorted().map(\.bytes) == names.map(\.bytes).sorted { $0.lexicographicallyPrecedes($1) })
+        #expect(
+            names.shuffled().sorted().map(\.bytes) == names.map(\.bytes).sorted { $0.lexicographicallyPrecedes($1) })
     }
 
     @Test func tellsItsParts() throws {
@@ -79,7 +84,9 @@ import Testing
     @Test func returnsEveryPathAsItWas() throws {
         var random = SplitMix64(seed: 7)
         // Bytes that make up the escape and its neighbours are frequent.
-        let alphabet: [UInt8] = [0xE2, 0x80, 0x9B, 0x9C, 0x41, 0x46, 0x30, 0x66, 0xC3, 0xA4, 0xFF, 0xF0, 0x9F, 0xED, 0xA0]
+        let alphabet: [UInt8] = [
+            0xE2, 0x80, 0x9B, 0x9C, 0x41, 0x46, 0x30, 0x66, 0xC3, 0xA4, 0xFF, 0xF0, 0x9F, 0xED, 0xA0,
+        ]
         let all = (1...255).map { UInt8($0) }.filter { $0 != slash && $0 != 0x2E }
         var names: [Name: [UInt8]] = [:]
         for round in 0..<10_000 {
@@ -103,25 +110,5 @@ import Testing
         #expect(try Name(pathBytes: [0x61, 0xFF, 0x2F, 0xC3]).text == "a‛FF/‛C3")
         #expect(try Name(pathBytes: Array("‛".utf8)).text == "‛‛")
         #expect(try Name("‛‛FF").pathBytes == Array("‛FF".utf8))
-    }
-}
-
-/// The code of the error that `body` throws; nil where it throws none.
-func code<Result>(_ body: () throws -> Result) -> VaultError.Code? {
-    do {
-        _ = try body()
-        return nil
-    } catch {
-        return VaultError(error).code
-    }
-}
-
-/// The same for what runs asynchronously.
-func code<Result>(_ body: () async throws -> Result) async -> VaultError.Code? {
-    do {
-        _ = try await body()
-        return nil
-    } catch {
-        return VaultError(error).code
     }
 }

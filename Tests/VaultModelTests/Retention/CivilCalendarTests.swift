@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import VaultModel
@@ -63,7 +64,9 @@ import Testing
 
     @Test func takesTimesFarAway() {
         for time in [Int64.max / 4, Int64.min / 4, 253_402_300_800, -62_135_596_800] {
-            for period in [CivilCalendar.Period.day, .week, .month] { _ = CivilCalendar.utc.index(of: period, at: time) }
+            for period in [CivilCalendar.Period.day, .week, .month] {
+                _ = CivilCalendar.utc.index(of: period, at: time)
+            }
         }
     }
 }

@@ -19,7 +19,9 @@ import Testing
         last: Int = 0, daily: Int = 0, weekly: Int = 0, monthly: Int = 0, within: Int64 = 0
     ) -> KeepPolicy {
         var policy = KeepPolicy()
-        (policy.last, policy.daily, policy.weekly, policy.monthly, policy.within) = (last, daily, weekly, monthly, within)
+        (policy.last, policy.daily, policy.weekly, policy.monthly, policy.within) = (
+            last, daily, weekly, monthly, within
+        )
         return policy
     }
 

@@ -26,7 +26,9 @@ import Testing
             let space = segmenter.space
             #expect(!space.isEmpty)
             let count = min(max(1, step(offset)), space.count, bytes.count - offset)
-            bytes.withUnsafeBytes { space.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count])) }
+            bytes.withUnsafeBytes {
+                space.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<offset + count]))
+            }
             if let segment = segmenter.fill(count) { take(segment) }
             offset += count
         }

@@ -87,7 +87,9 @@ final class LyingVault: ForwardingVault {
 
     func fetch(_ chunks: [PlacedChunk], of read: ReadID) async throws(VaultError) -> [Chunk] {
         if lie == .namesOtherChunks {
-            return chunks.map { Chunk(digest: $0.reference.digest, bytes: BufferSlice(Buffer(byteCount: $0.length), 0..<$0.length)) }
+            return chunks.map {
+                Chunk(digest: $0.reference.digest, bytes: BufferSlice(Buffer(byteCount: $0.length), 0..<$0.length))
+            }
         }
         var fetched = try await other.fetch(chunks, of: read)
         if lie == .givesFewerChunks { fetched.removeLast() }

@@ -29,7 +29,8 @@ import Testing
         try fixture.source.write("日", [1])
         #expect(
             try await fixture.compare() == [
-                "removed p/b", "changed p/c", "changed p/d", "added p/e", "removed p/e/f", "changed p/g", "changed p/link",
+                "removed p/b", "changed p/c", "changed p/d", "added p/e", "removed p/e/f", "changed p/g",
+                "changed p/link",
                 "added p/日",
             ])
         #expect(try await fixture.compare { $0.filter = try TreeFilter(include: ["c"]) } == ["changed p/c"])
@@ -46,7 +47,9 @@ import Testing
         // The directory is listed when the comparison begins, and its files are read one after another.
         for name in ["a", "b"] { fixture.source.remove(name) }
         var found: [String] = []
-        while let difference = try await compare.next() { found.append("\(difference.change.rawValue) \(difference.name)") }
+        while let difference = try await compare.next() {
+            found.append("\(difference.change.rawValue) \(difference.name)")
+        }
         #expect(found == ["removed p/a", "removed p/b", "changed p/c"])
     }
 }

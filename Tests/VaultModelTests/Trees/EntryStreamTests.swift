@@ -23,7 +23,7 @@ import Testing
         [["q/a"]], [["p2"]], [["xy../z"]], [["p/b", "p/a"]], [["p/a", "p/a"]], [["p/b"], ["p/a"]], [["p/a"], ["p/a"]],
     ])
     func refusesWhatDoesNotBelongThere(pages: [[String]]) async {
-        #expect(await code { try await list(pages) } == .integrity)
+        #expect(await eventualCode { try await list(pages) } == .integrity)
     }
 
     @Test func keepsAPullInsideItsTarget() async throws {
@@ -32,7 +32,7 @@ import Testing
         var options = TreeOptions()
         options.isDryRun = true
         let pull = Pull(from: vault, options: options)
-        #expect(await code { try await pull.run(NamePrefix("p"), directory("target")) } == .integrity)
+        #expect(await eventualCode { try await pull.run(NamePrefix("p"), directory("target")) } == .integrity)
         let tree = try LocalTree(directory.path)
         #expect(try tree.paths() == [])
     }

@@ -150,7 +150,7 @@ import Testing
         for number in 0..<5 { try fixture.source.write("\(number)", [1]) }
         try await fixture.push()
         for number in 0..<3 { fixture.source.remove("\(number)") }
-        let tooMuch = await code {
+        let tooMuch = await eventualCode {
             try await fixture.push {
                 $0.deletes = true
                 $0.deleteMax = 2
@@ -174,9 +174,11 @@ import Testing
         try fixture.source.write("d", [8])
         try fixture.source.makePipe("pipe")
         // The walk comes to the pipe behind the file, and before the file is read.
-        let report = try await fixture.push(with: { $0.deletes = true }, onEvent: { event in
-            if case .skipped = event { fixture.source.remove("b") }
-        })
+        let report = try await fixture.push(
+            with: { $0.deletes = true },
+            onEvent: { event in
+                if case .skipped = event { fixture.source.remove("b") }
+            })
         #expect(report.failed.map(\.error.code) == [.notFound, .exists])
         #expect(report.removed == 0)
         #expect(try await fixture.names() == ["a", "b", "d/x"])
@@ -245,7 +247,10 @@ import Testing
         let report = try await fixture.push(
             to: recording, with: { ($0.deletes, $0.isDryRun) = (true, true) }, onEvent: { log($0) })
         #expect(recording.calls.allSatisfy { if case .list = $0 { true } else { false } })
-        #expect(log.all == ["removed p/a", "removed p/d/x", "removed p/f", "would save d", "would save void", "would save x"])
+        #expect(
+            log.all == [
+                "removed p/a", "removed p/d/x", "removed p/f", "would save d", "would save void", "would save x",
+            ])
         #expect((report.saved, report.removed, report.bytes) == (3, 3, 5))
         #expect(try await fixture.names() == ["a", "d/x", "f"])
     }
@@ -296,7 +301,9 @@ import Testing
         for number in 0..<200 { try tree.write("\(number)/file", [1]) }
         var walk = try TreeWalk(tree.root)
         var batch = Batch()
-        while !batch.isFull, case .entry(let entry)? = walk.next() { batch.add(entry, try Name(pathBytes: entry.relative)) }
+        while !batch.isFull, case .entry(let entry)? = walk.next() {
+            batch.add(entry, try Name(pathBytes: entry.relative))
+        }
         #expect(batch.files.count == Limits.batchDirectoriesMax)
     }
 
@@ -306,7 +313,7 @@ import Testing
         let failing = RecordingVault(fixture.vault) { (call) async throws(VaultError) in
             if case .save = call { throw VaultError(.unavailable, "The server is gone.") }
         }
-        #expect(await code { try await fixture.push(to: failing) { $0.deletes = true } } == .unavailable)
+        #expect(await eventualCode { try await fixture.push(to: failing) { $0.deletes = true } } == .unavailable)
         #expect(try await fixture.names().isEmpty)
     }
 
@@ -316,7 +323,7 @@ import Testing
         try fixture.source.write("z", randomBytes(20 << 20, seed: 1))
         let ending = await cancelling { cancel in
             let vault = RecordingVault(fixture.vault) { call in if case .save = call { cancel() } }
-            return await code { try await fixture.push(to: vault) { $0.deletes = true } }
+            return await eventualCode { try await fixture.push(to: vault) { $0.deletes = true } }
         }
         #expect(ending == .cancelled)
         #expect(try await !fixture.names().contains("z"))

@@ -21,17 +21,20 @@ struct TreeFixture: Sendable {
     @discardableResult
     func push(
         to other: (any Vault)? = nil, _ prefix: String = "p",
-        with change: (inout TreeOptions) throws -> Void = { _ in }, onEvent: @escaping @Sendable (TreeEvent) -> Void = { _ in }
+        with change: (inout TreeOptions) throws -> Void = { _ in },
+        onEvent: @escaping @Sendable (TreeEvent) -> Void = { _ in }
     ) async throws -> TreeReport {
         var options = TreeOptions()
         try change(&options)
-        return try await Push(to: other ?? vault, options: options, onEvent: onEvent).run(source.root, NamePrefix(prefix))
+        return try await Push(to: other ?? vault, options: options, onEvent: onEvent).run(
+            source.root, NamePrefix(prefix))
     }
 
     @discardableResult
     func pull(
         from other: (any Vault)? = nil, _ prefix: String = "p", to root: LocalPath? = nil,
-        with change: (inout TreeOptions) throws -> Void = { _ in }, onEvent: @escaping @Sendable (TreeEvent) -> Void = { _ in }
+        with change: (inout TreeOptions) throws -> Void = { _ in },
+        onEvent: @escaping @Sendable (TreeEvent) -> Void = { _ in }
     ) async throws -> TreeReport {
         var options = TreeOptions()
         try change(&options)

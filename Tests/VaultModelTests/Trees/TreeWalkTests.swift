@@ -13,7 +13,9 @@ import Testing
         tree = try LocalTree(directory("tree"))
     }
 
-    private func walk(_ filter: TreeFilter = .everything) throws -> (entries: [TreeEntry], skipped: [String], failed: [String]) {
+    private func walk(_ filter: TreeFilter = .everything) throws -> (
+        entries: [TreeEntry], skipped: [String], failed: [String]
+    ) {
         var walk = try TreeWalk(tree.root, filter: filter)
         var (entries, skipped, failed): ([TreeEntry], [String], [String]) = ([], [], [])
         while let item = walk.next() {
@@ -32,10 +34,13 @@ import Testing
 
     @Test func goesInTheOrderOfNames() throws {
         let paths = [
-            "a", "a-b", "a.b", "a0", "ab/c", "ab-/c", "ab0", "b/x", "b!", "b-", "b/a-b", "b/a/x", "b/a0", "c\n", "c/\n/d",
+            "a", "a-b", "a.b", "a0", "ab/c", "ab-/c", "ab0", "b/x", "b!", "b-", "b/a-b", "b/a/x", "b/a0", "c\n",
+            "c/\n/d",
             "ä", "日", "‛", "‛x/y", "“", "\u{1F600}", " ", "\u{1}", "z/z/z/z", "z-",
         ].map { Array($0.utf8) }
-        let odd: [[UInt8]] = [[0xFF], [0x80], [0xC3], [0x61, 0xFF, 0x2F, 0x62], [0xE2], [0xE2, 0x80, 0x2F, 0x78], [0xFE, 0x2D]]
+        let odd: [[UInt8]] = [
+            [0xFF], [0x80], [0xC3], [0x61, 0xFF, 0x2F, 0x62], [0xE2], [0xE2, 0x80, 0x2F, 0x78], [0xFE, 0x2D],
+        ]
         for path in paths + odd { try tree.write(path, []) }
         let walked = try walk().entries.map(\.relative)
         let names = try walked.map { try Name(pathBytes: $0) }
@@ -50,7 +55,10 @@ import Testing
         try tree.write("full/file")
         try tree.makeDirectory("only/a/b")
         let entries = try walk().entries
-        #expect(entries.map { String(decoding: $0.relative, as: UTF8.self) } == ["empty", "full/empty", "full/file", "only/a/b"])
+        #expect(
+            entries.map { String(decoding: $0.relative, as: UTF8.self) } == [
+                "empty", "full/empty", "full/file", "only/a/b",
+            ])
         #expect(entries.map(\.status.kind) == [.directory, .directory, .file, .directory])
     }
 
