@@ -184,6 +184,20 @@ import Testing
         #expect(try await fixture.names() == ["a", "b", "d/x"])
     }
 
+    @Test(.enabled(if: geteuid() != 0, "The superuser reads every directory."))
+    func removesNothingWhereADirectoryCannotBeRead() async throws {
+        let fixture = try await TreeFixture()
+        for name in ["a", "d", "e/x"] { try fixture.source.write(name, [1]) }
+        try await fixture.push()
+        for name in ["a", "d"] { fixture.source.remove(name) }
+        try fixture.source.write("d/y", [1])
+        for name in ["d", "e"] { _ = fixture.source.root.appending(name).withCString { chmod($0, 0) } }
+        let report = try await fixture.push { $0.deletes = true }
+        #expect(report.failed.map(\.error.code) == [.denied, .denied])
+        #expect(report.removed == 0)
+        #expect(try await fixture.names() == ["a", "d", "e/x"])
+    }
+
     @Test func removesNothingWhereAPathCannotBeAName() async throws {
         let fixture = try await TreeFixture()
         let part = String(repeating: "x", count: 250)
