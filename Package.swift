@@ -34,9 +34,18 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
+        .target(name: "LuaEngine", dependencies: ["CLua"], swiftSettings: strict),
+        .target(
+            name: "VaultLua",
+            dependencies: ["LuaEngine", "VaultModel", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "minivault",
             dependencies: [
+                "LuaEngine",
+                "VaultLua",
                 "VaultModel",
                 "VaultStore",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -50,6 +59,19 @@ let package = Package(
             name: "VaultModelTests", dependencies: ["CChunker", "TestSupport", "VaultModel", "VaultStore"],
             swiftSettings: strict),
         .testTarget(name: "VaultStoreTests", dependencies: ["VaultModel", "VaultStore"], swiftSettings: strict),
+        .testTarget(name: "LuaEngineTests", dependencies: ["LuaEngine"], swiftSettings: strict),
+        .testTarget(
+            name: "VaultLuaTests",
+            dependencies: ["LuaEngine", "VaultLua", "VaultModel", "VaultStore"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "MinivaultTests", dependencies: ["minivault"], swiftSettings: strict),
+        .executableTarget(
+            name: "LuaEngineBenchmark",
+            dependencies: ["LuaEngine"],
+            path: "Tests/Benchmarks/LuaEngineBenchmark",
+            swiftSettings: strict
+        ),
         .target(name: "CChunkerCandidates", path: "Tests/Benchmarks/CChunkerCandidates"),
         .executableTarget(
             name: "ChunkerBenchmark",
@@ -59,5 +81,6 @@ let package = Package(
             swiftSettings: strict
         ),
     ],
-    swiftLanguageModes: [.v6]
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c11
 )

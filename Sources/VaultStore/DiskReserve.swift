@@ -23,7 +23,7 @@ struct DiskReserve: Sendable {
     ) async throws(VaultError) -> Value {
         do {
             return try await body()
-        } catch where error.code == .quota {
+        } catch  where error.code == .quota {
             guard let file = try? OpenFile(path, flags: O_RDWR | O_NOFOLLOW),
                 let size = try? file.status.size, size > 0, ftruncate(file.descriptor, 0) == 0
             else { throw error }

@@ -12,7 +12,8 @@ extension LocalVault {
         _ prefix: NamePrefix, _ policy: KeepPolicy, calendar: CivilCalendar, isDryRun: Bool
     ) async throws(VaultError) -> KeepReport {
         if policy.isEmpty {
-            throw VaultError(.invalid, "Nothing is said about what to keep: give last, daily, weekly, monthly or within.")
+            throw VaultError(
+                .invalid, "Nothing is said about what to keep: give last, daily, weekly, monthly or within.")
         }
         if !isDryRun { try await prepareToWrite() }
         var report = KeepReport()

@@ -84,17 +84,21 @@ package final class LocalVault: Vault {
     }
 
     package func close() async {
-        await endLease()
+        await endLeases()
         await packs.close()
         await catalog.close()
         use.end()
+    }
+
+    var readOnly: VaultError {
+        VaultError(.denied, "The vault in '\(directory)' can only be read.", path: directory)
     }
 
     /// Refuses a change of a vault that was opened for reading, and takes over an unfinished pack
     /// before the first one.
     func prepareToWrite() async throws(VaultError) {
         guard access != .readOnly else {
-            throw VaultError(.denied, "The vault in '\(directory)' can only be read.", path: directory)
+            throw readOnly
         }
         if hasAdopted.load(ordering: .acquiring) { return }
         try await adoption.withLock { () throws(VaultError) in

@@ -12,11 +12,11 @@ struct RecordReader: Sendable {
     func chunks(_ references: [ChunkReference]) async throws(VaultError) -> [Chunk] {
         do {
             return try await read(references)
-        } catch where error.code == .notFound {
+        } catch  where error.code == .notFound {
             // A collection has moved the records and removed their pack since they were looked up.
             do {
                 return try await read(references)
-            } catch where error.code == .notFound {
+            } catch  where error.code == .notFound {
                 throw VaultError(.integrity, "A pack of the vault is missing.", cause: error.message)
             }
         }
@@ -84,7 +84,7 @@ struct RecordReader: Sendable {
         let reference = ChunkReference(digest: digest, span: UInt64(location.length))
         do {
             return try await read([(reference, location)], from: location.offset, to: location.end)[0].bytes
-        } catch where error.code == .integrity || error.code == .notFound {
+        } catch  where error.code == .integrity || error.code == .notFound {
             return nil
         }
     }

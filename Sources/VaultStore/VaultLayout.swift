@@ -30,7 +30,7 @@ struct VaultLayout: Sendable {
             let names: [[UInt8]]
             do {
                 names = try DirectoryListing(directory).names
-            } catch where error.code == .notFound && !exists(directory) {
+            } catch  where error.code == .notFound && !exists(directory) {
                 return .absent
             }
             if exists(packs), try !DirectoryListing(packs).names.isEmpty { return .packsOnly }
@@ -61,7 +61,7 @@ final class VaultUse: Sendable {
         let opened: OpenFile
         do {
             opened = try OpenFile(lock, flags: (isReadOnly ? O_RDONLY : O_RDWR | O_CREAT) | O_NOFOLLOW, mode: 0o600)
-        } catch where isReadOnly {
+        } catch  where isReadOnly {
             // A vault on a read-only medium may lack the file, and nobody can repair it there.
             file = Mutex(nil)
             return

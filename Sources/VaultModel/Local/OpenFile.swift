@@ -1,9 +1,12 @@
 package import Glibc
+import Synchronization
 
 /// An open file descriptor, closed when the last reference goes.
 package final class OpenFile: Sendable {
     package let descriptor: Int32
     package let path: LocalPath
+    /// Lets one task write at a time: the kernel would let the others spin for the file's own lock.
+    private let writing = Mutex<Void>(())
 
     /// Takes over an open descriptor.
     package init(descriptor: Int32, path: LocalPath) {
@@ -48,11 +51,13 @@ package final class OpenFile: Sendable {
 
     /// Writes all of `bytes` at `offset`.
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(VaultError) {
-        var count = 0
-        while count < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[count...])
-            count += try retrying("write", path) {
-                pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(count))
+        try writing.withLock { (_) throws(VaultError) in
+            var count = 0
+            while count < bytes.count {
+                let rest = UnsafeRawBufferPointer(rebasing: bytes[count...])
+                count += try retrying("write", path) {
+                    pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(count))
+                }
             }
         }
     }

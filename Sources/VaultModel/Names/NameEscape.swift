@@ -3,12 +3,12 @@
 /// A byte that is not part of valid UTF-8 is written as `‛` (U+201B) and two upper-case hexadecimal
 /// digits; a `‛` in the path itself is doubled. So every path has exactly one name and every name
 /// one path. The scheme is rclone's (its documentation, "Encoding", "Invalid UTF-8 bytes").
-enum NameEscape {
+package enum NameEscape {
     private static let quote: [UInt8] = Array("‛".utf8)
     private static let digits: [UInt8] = Array("0123456789ABCDEF".utf8)
 
     /// The text for the bytes of a path.
-    static func encode(_ path: some Collection<UInt8>) -> [UInt8] {
+    package static func encode(_ path: some Collection<UInt8>) -> [UInt8] {
         let path = Array(path)
         if !path.contains(0xE2), String(validating: path, as: UTF8.self) != nil { return path }
         var text: [UInt8] = []
@@ -32,7 +32,7 @@ enum NameEscape {
     }
 
     /// The bytes of the path that `text` stands for; nil where an escape stands for nothing.
-    static func decode(_ text: [UInt8]) -> [UInt8]? {
+    package static func decode(_ text: [UInt8]) -> [UInt8]? {
         guard text.contains(quote[0]) else { return text }
         var path: [UInt8] = []
         path.reserveCapacity(text.count)
@@ -95,4 +95,10 @@ extension Name {
 
     /// The relative path that the name stands for.
     package var pathBytes: [UInt8] { NameEscape.decode(bytes) ?? bytes }
+
+    /// The last part, as the name of a local file.
+    package var lastPathPart: [UInt8] {
+        let path = pathBytes
+        return Array(path[(path.lastIndex(of: slash).map { $0 + 1 } ?? 0)...])
+    }
 }

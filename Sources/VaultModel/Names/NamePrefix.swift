@@ -20,6 +20,18 @@ package struct NamePrefix: Hashable, Sendable {
         top = trimmed.isEmpty ? nil : try Name(trimmed)
     }
 
+    /// The prefix that a tree is pushed to when none is named: the directory's last part.
+    ///
+    /// - Throws: `invalid` for a directory without a name of its own, such as `/` or `..`.
+    package static func ofDirectory(_ path: LocalPath) throws(VaultError) -> NamePrefix {
+        let last = path.lastComponent
+        if last.isEmpty || last.elementsEqual("/".utf8) || last.elementsEqual(".".utf8) || last.elementsEqual("..".utf8)
+        {
+            throw VaultError(.invalid, "'\(path)' gives no name to push to: name a prefix.", path: path)
+        }
+        return NamePrefix(try Name(pathBytes: last))
+    }
+
     package func contains(_ name: Name) -> Bool {
         guard let top else { return true }
         return name.bytes.starts(with: top.bytes)

@@ -53,13 +53,24 @@ package struct FileSave: Sendable {
         return outcome
     }
 
+    /// Saves what an open stream gives until it ends.
+    ///
+    /// - Throws: `unavailable` where a collection removed a chunk that the content shares: a stream cannot
+    ///   be read again.
+    package func saveStream(_ stream: OpenFile, _ intent: SaveIntent) async throws(VaultError) -> SaveOutcome {
+        var reader = SegmentReader(stream)
+        let outcome = try await Upload(to: vault, meter: meter).save(intent) { () throws(VaultError) in
+            try reader.next()
+        }
+        guard let outcome else { throw .keptBeingCollected(intent.name) }
+        return outcome
+    }
+
     /// Saves an open file of any size.
     package func saveLarge(
         _ file: OpenFile, as name: Name, tags: [String: String] = [:], ifVersion: UInt64? = nil
     ) async throws(VaultError) -> SaveOutcome {
-        var error = VaultError(
-            .unavailable, "Collections kept removing chunks that '\(file.path)' shares; try again.", path: file.path,
-            isRetryable: true)
+        var error = VaultError.keptBeingCollected(name)
         for attempt in 0..<Limits.saveAttemptsMax {
             if attempt > 0 {
                 try LocalReader.rewind(file)

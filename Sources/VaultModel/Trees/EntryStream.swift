@@ -17,6 +17,13 @@ package struct EntryStream: Sendable {
         includesVersions = query.includesVersions
     }
 
+    /// The next entry of the page in memory; nil where another page must be read.
+    package mutating func nextAtHand() -> Entry? {
+        guard index < page.count else { return nil }
+        defer { index += 1 }
+        return page[index]
+    }
+
     /// The next entry; nil behind the last.
     ///
     /// - Throws: `integrity` for an entry outside the prefix or out of order, and what the listing throws.

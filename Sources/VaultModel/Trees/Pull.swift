@@ -103,7 +103,7 @@ package struct Pull: Sendable {
         let relative = prefix.relativePath(of: entry.name)
         if relative.isEmpty {
             // An empty directory at the top is the root itself.
-            return entry.kind == .directory ? nil : entry.name.pathBytesOfLastPart
+            return entry.kind == .directory ? nil : entry.name.lastPathPart
         }
         return options.filter.takesAlone(relative, isDirectory: entry.kind == .directory) ? relative : nil
     }
@@ -139,9 +139,4 @@ package struct Pull: Sendable {
         if Task.isCancelled { throw .cancelled }
         try jobs.remove(extra, keeping: kept, below: root)
     }
-}
-
-extension Name {
-    /// The last part, as the name of a local file.
-    var pathBytesOfLastPart: [UInt8] { NameEscape.decode(Array(lastPart)) ?? Array(lastPart) }
 }

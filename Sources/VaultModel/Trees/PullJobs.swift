@@ -110,7 +110,8 @@ final class PullJobs: Sendable {
 
     private func replace(_ entry: Entry, _ place: LocalPlace) async throws(VaultError) {
         guard let directory = place.directory else { return }
-        let read = try await vault.openRead(entry.name, .sequence(entry.sequence))
+        // By the listing's snapshot, since the name may be younger than its version.
+        let read = try await vault.openRead(entry.name, options.selector)
         let result: Result<Void, VaultError>
         do throws(VaultError) {
             result = .success(

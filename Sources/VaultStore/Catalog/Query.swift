@@ -44,7 +44,9 @@ struct Query {
     }
 
     mutating func bind(_ value: Digest) {
-        value.withUnsafeBytes { _ = sqlite3_bind_blob(handle, parameter, $0.baseAddress, Int32($0.count), Query.copies) }
+        value.withUnsafeBytes {
+            _ = sqlite3_bind_blob(handle, parameter, $0.baseAddress, Int32($0.count), Query.copies)
+        }
         parameter += 1
     }
 

@@ -40,10 +40,11 @@ extension SQLiteCatalog {
 
     /// Reads a location from the columns pack id, offset, length.
     static func location(_ query: Query, from column: Int32) throws -> PackLocation {
-        guard let pack = UniqueID(query.bytes(column)) else { throw CatalogDamage(what: "a pack's id") }
-        return PackLocation(
-            pack: PackID(pack), offset: query.unsigned(column + 1),
-            length: UInt32(truncatingIfNeeded: query.int(column + 2)))
+        let (offset, length) = (query.unsigned(column + 1), query.unsigned(column + 2))
+        guard let pack = UniqueID(query.bytes(column)), offset <= StoreLimits.packBytesMax,
+            length <= UInt64(StoreLimits.recordBytesMax)
+        else { throw CatalogDamage(what: "the place of a record") }
+        return PackLocation(pack: PackID(pack), offset: offset, length: UInt32(length))
     }
 
     package func epoch() async throws(VaultError) -> UInt64 {
@@ -81,7 +82,7 @@ extension SQLiteCatalog {
                 own.bind(chunk.digest)
                 try own.first()
             }
-            let bytes = try self.insert(stored: received, countsBytes: received, database)
+            let bytes = try self.insert(stored: received, database)
             var update = try Query(database, "UPDATE vault SET stored_bytes = stored_bytes + ?")
             update.bind(bytes)
             try update.first()
@@ -90,12 +91,8 @@ extension SQLiteCatalog {
 
     /// Makes stored chunks known, unless they are known undamaged.
     ///
-    /// - Parameter countsBytes: those that have not been counted against the quota yet.
-    /// - Returns: the bytes to count.
-    func insert(
-        stored: [ReceivedChunk], countsBytes uncounted: [ReceivedChunk], _ database: Database
-    ) throws -> UInt64 {
-        let uncountedDigests = Set(uncounted.map(\.digest))
+    /// - Returns: the bytes by which the vault's stored bytes grow.
+    func insert(stored: [ReceivedChunk], _ database: Database) throws -> UInt64 {
         var numbers: [PackID: Int64] = [:]
         for (pack, chunks) in Dictionary(grouping: stored, by: \.location.pack) {
             numbers[pack] = try number(database, of: pack, length: chunks.map(\.location.end).max() ?? 0)
@@ -115,9 +112,7 @@ extension SQLiteCatalog {
             insert.bind(chunk.location.offset)
             insert.bind(Int64(chunk.location.length))
             try insert.first()
-            if database.changesCount > 0, uncountedDigests.contains(chunk.digest) {
-                bytes += UInt64(chunk.location.length) + UInt64(RecordHeader.byteCount)
-            }
+            if database.changesCount > 0 { bytes += chunk.location.storedBytes }
         }
         return bytes
     }

@@ -7,6 +7,16 @@ extension SQLiteCatalog {
         try read { try String.fetchAll($0, sql: "PRAGMA integrity_check") == ["ok"] }
     }
 
+    /// Closes a catalog whose file is complete by itself afterwards, without a log beside it.
+    func closeForMove() async throws(VaultError) {
+        try access { _ = try $0.checkpoint(.truncate) }
+        do {
+            try pool.close()
+        } catch {
+            throw catalogError(error, path)
+        }
+    }
+
     /// Makes the chunks found in a pack known.
     func restore(_ chunks: [StoredChunk], of pack: PackID, length: UInt64) async throws(VaultError) {
         try await write { database in
@@ -20,11 +30,7 @@ extension SQLiteCatalog {
                 insert.bind(Int64(chunk.location.length))
                 try insert.first()
             }
-            try database.execute(
-                sql: """
-                    UPDATE vault SET
-                      stored_bytes = (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk)
-                    """)
+            try database.execute(sql: SQLiteCatalog.countStoredBytes)
         }
     }
 
@@ -37,7 +43,8 @@ extension SQLiteCatalog {
             }
             var insert = try Query(
                 database,
-                "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)")
+                "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)"
+            )
             insert.bind(group.lastSequence)
             insert.bind(group.time)
             insert.bind(digest)

@@ -17,7 +17,9 @@ extension LocalVault {
     }
 
     /// Reads every chunk of the catalog, or a random share of them.
-    private func verifyAll(_ sample: Double, _ report: inout VerifyReport) async throws(VaultError) -> [PackLocation: Digest] {
+    private func verifyAll(_ sample: Double, _ report: inout VerifyReport) async throws(VaultError) -> [PackLocation:
+        Digest]
+    {
         var damaged: [PackLocation: Digest] = [:]
         var after: Digest?
         while true {
@@ -123,7 +125,7 @@ private struct ContentWalk {
         let node: ListNode
         do {
             node = try await reader.node(next.digest)
-        } catch where error.code == .integrity {
+        } catch  where error.code == .integrity {
             hasDamage = true
             return [next.digest]
         }

@@ -26,6 +26,8 @@ final class WritingPack: Sendable {
     let file: OpenFile
     private let files: any StoreFiles
     private let state: Mutex<State>
+    /// Lets one task write at a time: the kernel would let the others spin for the file's own lock.
+    private let writing = Mutex<Void>(())
 
     /// - Parameters:
     ///   - file: opened for writing, with its lock held as long as it is open.
@@ -49,7 +51,9 @@ final class WritingPack: Sendable {
     /// Writes `parts` into the range reserved at `offset`, and returns when they are durable.
     func write(_ parts: [UnsafeRawBufferPointer], at offset: UInt64, end: UInt64) throws(VaultError) {
         do {
-            try files.write(parts, to: file, at: offset)
+            try writing.withLock { (_) throws(VaultError) in
+                try files.write(parts, to: file, at: offset)
+            }
         } catch {
             fail(error)
             throw error

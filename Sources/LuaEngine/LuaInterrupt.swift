@@ -1,0 +1,42 @@
+import CLua
+
+/// Stops the running Lua code of a state from any thread.
+///
+/// A count hook of the state polls the flag every 1,000 instructions; once it is set, every instruction of every
+/// coroutine raises the state's interrupt error, so neither `pcall` nor `coroutine.wrap` in a loop outlives it. What
+/// runs in C, in a finalizer or in a script's own hook is not stopped before it returns (Lua 5.4 manual §4.7).
+package final class LuaInterrupt: Sendable {
+    /// `@unchecked`: the flag behind the pointer is a C atomic, and the pointer never changes.
+    private struct Flag: @unchecked Sendable {
+        let pointer: OpaquePointer
+    }
+
+    private let flag: Flag
+
+    package init() {
+        flag = Flag(pointer: clua_interrupt_create())
+    }
+
+    deinit {
+        clua_interrupt_destroy(flag.pointer)
+    }
+
+    /// Makes running Lua code raise soon. May be called from any thread and from a signal handler.
+    package func interrupt() {
+        clua_interrupt_set(flag.pointer, true)
+    }
+
+    /// Lets Lua code run again, for example the next line of a prompt.
+    package func clear() {
+        clua_interrupt_set(flag.pointer, false)
+    }
+
+    package var isInterrupted: Bool {
+        clua_interrupt_get(flag.pointer)
+    }
+
+    /// For the state, which keeps this object alive for as long as its hook reads the flag.
+    var pointer: OpaquePointer {
+        flag.pointer
+    }
+}

@@ -1,0 +1,48 @@
+import CLua
+import Glibc
+
+/// What the stand-alone interpreter does around a script (Lua 5.4 manual §7).
+extension LuaState {
+    /// Sets the global `arg`: the script is element 0, its arguments follow, what came before it has negative indices.
+    ///
+    /// - Parameter script: the position of the script in `arguments`, as the program got them.
+    package func setArguments(_ arguments: [String], script: Int) throws(LuaError) {
+        try setGlobal("arg", ArgumentTable(arguments: arguments, script: script))
+    }
+
+    /// Runs a script file (`-` for standard input) with the arguments that follow it, as `...`.
+    @discardableResult
+    package func runScript(_ file: String, arguments: [String]) throws(LuaError) -> [LuaValue] {
+        try call(try load(file: file), arguments: arguments)
+    }
+
+    /// Runs what `LUA_INIT_5_4`, or else `LUA_INIT`, says: a chunk, or after `@` the name of a file. Neither is no error.
+    package func runEnvironmentChunk() throws(LuaError) {
+        for name in ["LUA_INIT_5_4", "LUA_INIT"] {
+            guard let value = getenv(name) else { continue }
+            let text = String(cString: value)
+            let chunk =
+                text.hasPrefix("@")
+                ? try load(file: String(text.dropFirst())) : try load(bytes(value), name: "=" + name)
+            _ = try call(chunk)
+            return
+        }
+    }
+
+    private func bytes(_ text: UnsafePointer<CChar>) -> [UInt8] {
+        [UInt8](UnsafeRawBufferPointer(start: text, count: strlen(text)))
+    }
+}
+
+private struct ArgumentTable: LuaWritable {
+    let arguments: [String]
+    let script: Int
+
+    func write(to writer: LuaWriter) {
+        writer.writeTable(elementCount: arguments.count) { table in
+            for (position, argument) in arguments.enumerated() {
+                table.set(key: position - script, argument)
+            }
+        }
+    }
+}

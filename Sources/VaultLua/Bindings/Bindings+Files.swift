@@ -1,0 +1,104 @@
+import LuaEngine
+import VaultModel
+
+extension VaultLibrary {
+    static let files: [Binding] = [
+        Binding(
+            "save", "save(path [, name [, options]]) -> entry",
+            "Saves one local file, or a symbolic link as what it is. A name that ends in '/' takes the file's last part.",
+            options: ["tags", "progress", "if_version"]
+        ) { invocation, call in
+            let path = try call.path(invocation.first)
+            let name = try fileName(call, invocation.first + 1, path)
+            let options = try invocation.options(call, 2)
+            let (tags, ifVersion) = (try options.tags("tags"), try options.count("if_version").map(UInt64.init))
+            let (vault, progress) = (try invocation.vault, try options.progress())
+            let meter = progress?.meter
+            let outcome = try invocation.session.wait(progress) { () async throws(VaultError) in
+                try await FileSave(to: vault, meter: meter).save(path, as: name, tags: tags, ifVersion: ifVersion)
+            }
+            call.returns(EntryValue.table(outcome))
+        },
+        Binding(
+            "read", "read(name, path [, options]) -> entry",
+            "Writes what the vault holds under a name to a local file, complete or not at all.",
+            options: ["version", "at", "progress", "overwrite"]
+        ) { invocation, call in
+            let name = try call.name(invocation.first)
+            guard call[invocation.first + 1].ifPresent != nil else {
+                throw LuaError.argument(invocation.first + 1, "a path is expected; vault.get(name) returns the content")
+            }
+            var path = try call.path(invocation.first + 1)
+            if path.bytes.last == UInt8(ascii: "/") { path = path.appending(name.lastPathPart) }
+            let target = path
+            let options = try invocation.options(call, 2)
+            let (selector, overwrites) = (try options.selector(), try options.boolean("overwrite") ?? true)
+            let (vault, progress) = (try invocation.vault, try options.progress())
+            let meter = progress?.meter
+            let entry = try invocation.session.wait(progress) { () async throws(VaultError) in
+                try await FileRead(from: vault, meter: meter)
+                    .read(name, selector, to: target, overwrites: overwrites)
+            }
+            call.returns(EntryValue.table(entry))
+        },
+        Binding(
+            "put", "put(name, string [, options]) -> entry", "Saves a string as the content of a file.",
+            options: ["tags", "if_version"]
+        ) { invocation, call in
+            let name = try call.name(invocation.first)
+            let options = try invocation.options(call, 2)
+            let intent = SaveIntent(
+                name: name, attributes: Attributes(mode: 0o644, modified: currentNanoseconds()),
+                tags: try options.tags("tags"), ifVersion: try options.count("if_version").map(UInt64.init))
+            let bytes = try call.bytes(invocation.first + 1)
+            let vault = try invocation.vault
+            let outcome = try invocation.session.wait { () async throws(VaultError) in
+                try await ContentSave(to: vault).save(bytes, intent)
+            }
+            call.returns(EntryValue.table(outcome))
+        },
+        Binding(
+            "get", "get(name [, options]) -> string", "The content of a file as a string.",
+            options: ["version", "at"]
+        ) { invocation, call in
+            let name = try call.name(invocation.first)
+            let selector = try invocation.options(call, 1).selector()
+            let vault = try invocation.vault
+            let bytes = try invocation.session.wait { () async throws(VaultError) in
+                try await ContentRead(from: vault).read(name, selector)
+            }
+            call.returns(bytes)
+        },
+        Binding(
+            "stat", "stat(name [, options]) -> entry or nil", "What the vault holds under a name; nil for nothing.",
+            options: ["version", "at"]
+        ) { invocation, call in
+            let name = try call.name(invocation.first)
+            let selector = try invocation.options(call, 1).selector()
+            let vault = try invocation.vault
+            let entry = try invocation.session.wait { () async throws(VaultError) in
+                try await vault.stat(name, selector)
+            }
+            if let entry { call.returns(EntryValue.table(entry)) } else { call.returnsNil() }
+        },
+        Binding("exists", "exists(name) -> boolean", "Whether the vault holds something under a name.") {
+            invocation, call in
+            let name = try call.name(invocation.first)
+            let vault = try invocation.vault
+            let entry = try invocation.session.wait { () async throws(VaultError) in
+                try await vault.stat(name, .current)
+            }
+            call.returns(entry != nil)
+        },
+    ]
+
+    /// The name that a save of `path` goes by: the argument, or the path's last part, or both.
+    private static func fileName(_ call: borrowing LuaCall, _ number: Int, _ path: LocalPath) throws -> Name {
+        guard let given = try call[number].ifPresent?.bytes() else {
+            return try Name(pathBytes: path.lastComponent)
+        }
+        guard given.last == UInt8(ascii: "/") else { return try Name(given) }
+        let prefix = try NamePrefix(String(decoding: given, as: UTF8.self))
+        return try prefix.name(ofPath: path.lastComponent)
+    }
+}

@@ -1,0 +1,47 @@
+import LuaEngine
+import VaultModel
+
+extension VaultLibrary {
+    static let maintenance: [Binding] = [
+        Binding(
+            "verify", "verify([prefix [, options]]) -> report",
+            "Reads what is stored back and compares it with its digests; 'sample' is the share to read, 0.1 for a tenth.",
+            options: ["sample"]
+        ) { invocation, call in
+            let prefix = try call.prefix(invocation.first)
+            let sample = try invocation.options(call, 1).number("sample") ?? 1
+            let vault = try invocation.vault
+            let report = try invocation.session.wait { () async throws(VaultError) in
+                try await vault.verify(VerifyRequest(prefix: prefix, sample: sample))
+            }
+            call.returns(EntryValue.table(report))
+        },
+        Binding(
+            "keep", "keep(prefix, options) -> report",
+            "Forgets the versions that no rule keeps; 'within' is a duration such as '30d'. Never a current version.",
+            options: ["last", "daily", "weekly", "monthly", "within", "zone", "dry_run"]
+        ) { invocation, call in
+            let prefix = try call.prefix(invocation.first)
+            _ = try call.table(invocation.first + 1)
+            let options = try invocation.options(call, 1)
+            var policy = KeepPolicy()
+            policy.last = try options.count("last") ?? 0
+            policy.daily = try options.count("daily") ?? 0
+            policy.weekly = try options.count("weekly") ?? 0
+            policy.monthly = try options.count("monthly") ?? 0
+            policy.within = try options.string("within").map { try CivilDuration.seconds($0) } ?? 0
+            let calendar = try CivilCalendar(zone: try options.string("zone"))
+            let (rules, isDryRun) = (policy, try options.boolean("dry_run") ?? false)
+            let vault = try invocation.vault
+            let report = try invocation.session.wait { () async throws(VaultError) in
+                try await vault.keep(prefix, rules, calendar: calendar, isDryRun: isDryRun)
+            }
+            call.returns(EntryValue.table(report))
+        },
+        Binding("gc", "gc() -> report", "Gives back the space of what nothing needs any more.") { invocation, call in
+            let vault = try invocation.vault
+            let report = try invocation.session.wait { () async throws(VaultError) in try await vault.collect() }
+            call.returns(EntryValue.table(report))
+        },
+    ]
+}

@@ -1,0 +1,108 @@
+import Crypto
+import Glibc
+import LuaEngine
+import VaultModel
+
+extension VaultLibrary {
+    static let tools: [Binding] =
+        [
+            Binding(
+                "sleep", "sleep(seconds)", "Waits; an interrupt ends the wait.", actsOnVault: false
+            ) { invocation, call in
+                let seconds = try call.number(invocation.first)
+                guard seconds >= 0, seconds <= 1e9 else {
+                    throw LuaError.argument(invocation.first, "a time of 0 or more seconds expected")
+                }
+                try invocation.session.wait { () async throws(VaultError) in
+                    try await mappingErrors { try await Task.sleep(for: .seconds(seconds)) }
+                }
+            },
+            Binding(
+                "exec", "exec({program, argument...} [, options]) -> {code, stdout, stderr}",
+                "Runs a program to its end, without a shell; 'timeout' is in seconds.",
+                options: ["stdin", "timeout"], actsOnVault: false
+            ) { invocation, call in
+                var words: [[UInt8]] = []
+                try call.table(invocation.first).visitElements { words.append(try $0.bytes()) }
+                guard !words.isEmpty, !words.contains(where: { $0.contains(0) }) else {
+                    throw LuaError.argument(invocation.first, "a program and its arguments expected")
+                }
+                let options = try invocation.options(call, 1)
+                let process = ChildProcess(
+                    arguments: words, input: try options.bytes("stdin") ?? [],
+                    timeout: try options.number("timeout").map { .seconds($0) })
+                let ending = try invocation.session.wait { () async throws(VaultError) in try process.run() }
+                call.returns(
+                    LuaTable(fields: [
+                        "code": Int(ending.code), "stdout": ending.output, "stderr": ending.errors,
+                    ]))
+            },
+            Binding(
+                "digest", "digest(path [, \"sha256\"]) -> string",
+                "The digest that an entry of this content has; with \"sha256\" the SHA-256 of the bytes themselves.",
+                actsOnVault: false
+            ) { invocation, call in
+                let path = try call.path(invocation.first)
+                let kind = try call[invocation.first + 1].ifPresent?.string()
+                guard kind == nil || kind == "sha256" else {
+                    throw LuaError.argument(invocation.first + 1, "invalid digest '\(printable(kind ?? ""))'")
+                }
+                let digest = try invocation.session.wait { () async throws(VaultError) in
+                    let status = try FileStatus(of: path)
+                    guard kind == nil else { return try plainDigest(path) }
+                    return try LocalDigest.content(path, status: status).digest.description
+                }
+                call.returns(digest)
+            },
+            Binding(
+                "json.encode", "json.encode(value) -> string",
+                "The JSON text of a value; tables with elements are arrays, others objects.", actsOnVault: false
+            ) { invocation, call in
+                call.returns(try JSON(call[invocation.first]).text)
+            },
+            Binding(
+                "json.decode", "json.decode(text) -> value",
+                "The value of a JSON text; null is nil.", actsOnVault: false
+            ) { invocation, call in
+                do throws(JSONParser.Failure) {
+                    call.returns(try JSONParser.parse((try? call.bytes(invocation.first)) ?? []))
+                } catch {
+                    throw VaultError(.invalid, "Not JSON: \(error.problem), at byte \(error.position).")
+                }
+            },
+        ]
+        + ["debug", "info", "warn", "error"].map { level in
+            Binding(
+                "log.\(level)", "log.\(level)(message [, ...])",
+                "Writes a line to the log; with arguments the message is a format for string.format.",
+                actsOnVault: false
+            ) { invocation, call in
+                let session = invocation.session
+                var message = try call.bytes(invocation.first)
+                if call.count > invocation.first {
+                    var arguments: [any LuaWritable] = [message]
+                    for number in (invocation.first + 1)...call.count { arguments.append(try call.value(number)) }
+                    guard let format = session.format else { return }
+                    if case .bytes(let text)? = try session.state.call(format, arguments: arguments).first {
+                        message = text
+                    }
+                }
+                session.log(ScriptSession.LogLevel(rawValue: level) ?? .info, printable(message))
+            }
+        }
+
+    private static func plainDigest(_ path: LocalPath) throws(VaultError) -> String {
+        let file = try LocalReader.open(path)
+        let buffer = BufferPool.transfers.take()
+        var hash = SHA256()
+        while true {
+            let count = try file.read(into: buffer.memory)
+            if count == 0 { break }
+            hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer.memory[..<count]))
+        }
+        guard let digest = Digest(Array(hash.finalize())) else {
+            throw VaultError(.internal, "A digest has the wrong length.")
+        }
+        return digest.description
+    }
+}

@@ -1,0 +1,35 @@
+import LuaEngine
+import VaultModel
+
+/// The module `vault`: all its bindings, in the order of its documentation.
+package enum VaultLibrary {
+    package static let version = "0.1.0"
+
+    package static let bindings: [Binding] =
+        files + listings + handles + versions + trees + maintenance + connections + tools + hooks
+
+    /// Makes the module, as the global `vault` and for `require "vault"`.
+    static func install(_ session: ScriptSession) throws {
+        let state = session.state
+        try ErrorValue.define(in: state)
+        session.traceback = try state.run("return debug.traceback", name: "=vault").first?.reference
+        session.format = try state.run("return string.format", name: "=vault").first?.reference
+        session.toNumber = try state.run("return tonumber", name: "=vault").first?.reference
+        state.describeError = { error in
+            ErrorValue.luaError(VaultError(error), operation: "callback", session)
+        }
+        var modules: [String: LuaTable] = [:]
+        for binding in bindings {
+            let path = binding.name.split(separator: ".").map(String.init)
+            let owner = path.count > 1 ? path[0] : ""
+            modules[owner, default: LuaTable(fields: [:])].fields.append(
+                (path[path.count - 1], binding.function(session)))
+        }
+        var vault = modules.removeValue(forKey: "") ?? LuaTable(fields: [:])
+        for (name, table) in modules { vault.fields.append((name, table)) }
+        vault.fields.append(("version", version))
+        let reference = try state.reference(to: vault)
+        try state.setGlobal("vault", reference)
+        try state.setLoaded("vault", reference)
+    }
+}

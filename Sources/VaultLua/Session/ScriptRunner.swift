@@ -1,0 +1,141 @@
+import Glibc
+package import LuaEngine
+package import VaultModel
+
+/// Runs a script as `lua` runs it, with the global `vault`.
+package struct ScriptRunner: Sendable {
+    /// What a script is run with.
+    package struct Script: Sendable {
+        /// `-` is standard input.
+        package var file: String
+        package var arguments: [String]
+        /// The program's whole command line, for the negative indices of `arg`.
+        package var commandLine: [String]
+        /// The position of the script in it.
+        package var position: Int
+
+        package init(file: String, arguments: [String], commandLine: [String], position: Int) {
+            self.file = file
+            self.arguments = arguments
+            self.commandLine = commandLine
+            self.position = position
+        }
+    }
+
+    private let opener: ScriptSession.Opener
+    private let connector: ScriptSession.Connector
+    private let interrupt: LuaInterrupt
+
+    package init(
+        opening opener: @escaping ScriptSession.Opener, connecting connector: @escaping ScriptSession.Connector,
+        interrupt: LuaInterrupt
+    ) {
+        self.opener = opener
+        self.connector = connector
+        self.interrupt = interrupt
+    }
+
+    /// Runs a script on a thread of its own.
+    ///
+    /// - Returns: how the script ended: nil for well.
+    package func run(_ script: Script) async -> ScriptFailure? {
+        do {
+            return try await LuaThread.run(interrupt: interrupt) { () throws -> ScriptFailure? in
+                try runOnThread(script)
+            }
+        } catch {
+            return ScriptFailure(error)
+        }
+    }
+
+    private func runOnThread(_ script: Script) throws -> ScriptFailure? {
+        var options = LuaOptions()
+        options.interrupt = interrupt
+        let state = try LuaState(options)
+        let session = ScriptSession(
+            state, opening: opener, connecting: connector,
+            log: { level, text in writeError("minivault: \(level.rawValue): \(text)\n") })
+        let ended = SendableSession(session: session)
+        state.onExit = { _ in blockingWait { await ended.session.close() } }
+        var failure: ScriptFailure?
+        do {
+            try VaultLibrary.install(session)
+            try state.setArguments(script.commandLine, script: script.position)
+            try state.runEnvironmentChunk()
+            try state.runScript(script.file, arguments: script.arguments)
+        } catch {
+            failure = ScriptFailure(error, in: state)
+        }
+        state.close()
+        blockingWait { await ended.session.close() }
+        return failure
+    }
+}
+
+/// `@unchecked Sendable`: handed to the one task that closes the session, while its thread waits for it.
+private struct SendableSession: @unchecked Sendable {
+    var session: ScriptSession
+}
+
+/// How a script failed.
+package struct ScriptFailure: Sendable {
+    /// What `lua` would print.
+    package var text: String
+    /// The code of the vault's error that the script let pass, if it was one.
+    package var code: VaultError.Code?
+
+    /// - Parameter state: the state that raised the error, if it is still open.
+    init(_ error: any Error, in state: LuaState? = nil) {
+        switch error {
+        case let error as LuaError:
+            text = [error.message, error.traceback].compactMap { $0 }.joined(separator: "\n")
+            code = state.flatMap { ErrorValue.code(of: error, in: $0) }
+        case let error as VaultError:
+            text = error.description
+            code = error.code
+        default:
+            text = "\(error)"
+        }
+    }
+}
+
+func writeError(_ text: String) {
+    var rest = Array(text.utf8)[...]
+    while !rest.isEmpty {
+        let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        if count < 0, errno != EINTR { return }
+        rest = rest.dropFirst(max(0, count))
+    }
+}
+
+/// Waits on this thread, which no task runs on, for a task to end.
+private func blockingWait(_ body: @escaping @Sendable () async -> Void) {
+    let semaphore = Semaphore()
+    Task(executorPreference: BlockingExecutor.shared) {
+        await body()
+        semaphore.signal()
+    }
+    semaphore.wait()
+}
+
+/// `@unchecked Sendable`: POSIX semaphores may be used from any thread.
+private final class Semaphore: @unchecked Sendable {
+    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+
+    init() {
+        sem_init(semaphore, 0, 0)
+    }
+
+    deinit {
+        sem_destroy(semaphore)
+        semaphore.deallocate()
+    }
+
+    func signal() {
+        sem_post(semaphore)
+    }
+
+    func wait() {
+        while sem_wait(semaphore) != 0, errno == EINTR {}
+    }
+}

@@ -1,0 +1,91 @@
+import LuaEngine
+import VaultModel
+
+/// Entries, outcomes and reports as Lua tables.
+enum EntryValue {
+    static func table(_ entry: Entry, outcome: SaveOutcome? = nil) -> LuaTable {
+        var table = LuaTable(fields: [
+            "name": entry.name.bytes,
+            "kind": entry.kind.description,
+            "size": Int(clamping: entry.size),
+            "version": Int(clamping: entry.version),
+            "sequence": Int(clamping: entry.sequence),
+            "mode": Int(entry.attributes.mode),
+            "saved_at": Int(entry.savedAt),
+            "modified_at": Int(entry.modifiedSeconds),
+            "saved_by": entry.savedBy,
+            "tags": tags(entry.tags),
+        ])
+        if entry.kind != .removed { table.fields.append(("digest", entry.content.digest.description)) }
+        if let outcome {
+            table.fields.append(("new_bytes", Int(clamping: outcome.newBytes)))
+            table.fields.append(("created", outcome.isCreated))
+        }
+        return table
+    }
+
+    static func table(_ outcome: SaveOutcome) -> LuaTable {
+        table(outcome.entry, outcome: outcome)
+    }
+
+    static func tags(_ tags: [String: String]) -> LuaTable {
+        var table = LuaTable(fields: [:])
+        table.fields = tags.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        return table
+    }
+
+    static func table(_ report: TreeReport) -> LuaTable {
+        LuaTable(fields: [
+            "saved": report.saved,
+            "skipped": report.skipped,
+            "removed": report.removed,
+            "bytes": Int(clamping: report.bytes),
+            "new_bytes": Int(clamping: report.newBytes),
+            "failed": LuaTable(
+                elements: report.failed.map { failure in
+                    LuaTable(fields: [
+                        "path": failure.path.bytes, "code": failure.error.code.rawValue,
+                        "message": failure.error.description,
+                    ])
+                }),
+        ])
+    }
+
+    static func table(_ report: KeepReport) -> LuaTable {
+        LuaTable(fields: [
+            "kept": report.keptVersions, "dropped": report.droppedVersions, "forgotten": report.forgottenNames,
+        ])
+    }
+
+    static func table(_ report: CollectionReport) -> LuaTable {
+        LuaTable(fields: [
+            "removed_chunks": report.removedChunks,
+            "freed_bytes": Int(clamping: report.freedBytes),
+            "kept_bytes": Int(clamping: report.keptBytes),
+            "changed_packs": report.changedPacks,
+        ])
+    }
+
+    static func table(_ report: VerifyReport) -> LuaTable {
+        LuaTable(fields: [
+            "checked_chunks": report.checkedChunks,
+            "checked_bytes": Int(clamping: report.checkedBytes),
+            "damaged_chunks": report.damagedChunks,
+            "damaged": LuaTable(
+                elements: report.damaged.map { damaged in
+                    LuaTable(fields: ["name": damaged.name.bytes, "version": Int(clamping: damaged.version)])
+                }),
+            "problems": LuaTable(elements: report.problems),
+            "clean": report.isClean,
+        ])
+    }
+}
+
+extension Entry {
+    /// Seconds since 1970 UTC, rounded down.
+    package var modifiedSeconds: Int64 {
+        let second: Int64 = 1_000_000_000
+        return attributes.modified >= 0
+            ? attributes.modified / second : -((-attributes.modified + second - 1) / second)
+    }
+}

@@ -1,0 +1,158 @@
+import ArgumentParser
+import VaultLua
+import VaultModel
+
+struct Stat: VaultCommand {
+    static let configuration = CommandConfiguration(abstract: "Tell what the vault holds under a name.")
+    static let purpose = VaultLocation.Purpose.read
+
+    @OptionGroup var common: VaultOptions
+    @Argument(help: "The name.")
+    var name: String
+    @Option(help: ArgumentHelp("An earlier version.", valueName: "n"))
+    var version: UInt64?
+    @Option(help: ArgumentHelp("The state as of a time.", valueName: "time"))
+    var at: String?
+    @Flag(help: "Print a JSON object.")
+    var json = false
+
+    func run(on vault: any Vault) async throws {
+        let name = try CommandText.name(name)
+        guard let entry = try await vault.stat(name, CommandText.selector(version: version, at: at)) else {
+            throw VaultError(.notFound, "The vault holds nothing under '\(name)'.", name: name)
+        }
+        if json { return Output.line(Format.json(entry).text) }
+        let tags = entry.tags.sorted { $0.key < $1.key }.map { printable("\($0.key)=\($0.value)") }
+        let lines = [
+            ("name", entry.name.description), ("kind", entry.kind.description),
+            ("size", Output.isTerminal ? "\(Format.bytes(entry.size)) (\(entry.size) bytes)" : "\(entry.size)"),
+            ("version", "\(entry.version)"), ("digest", entry.content.digest.description), ("mode", Format.mode(entry)),
+            ("modified", Format.time(entry.modifiedSeconds)),
+            ("saved", "\(Format.time(entry.savedAt)) by \(printable(entry.savedBy))"),
+            ("tags", tags.joined(separator: " ")),
+        ]
+        for (label, value) in lines where !value.isEmpty {
+            Output.line(Output.isTerminal ? "\(Format.padded(label, 8))  \(value)" : "\(label)\t\(value)")
+        }
+    }
+}
+
+struct History: VaultCommand {
+    static let configuration = CommandConfiguration(abstract: "List all versions of a name, oldest first.")
+    static let purpose = VaultLocation.Purpose.read
+
+    @OptionGroup var common: VaultOptions
+    @Argument(help: "The name.")
+    var name: String
+    @Flag(help: "Print one JSON object a version.")
+    var json = false
+
+    func run(on vault: any Vault) async throws {
+        for entry in try await vault.history(try CommandText.name(name)) {
+            Output.line(json ? Format.json(entry).text : Format.long(entry))
+        }
+    }
+}
+
+struct Remove: VaultCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Remove names, each with all below it. Their versions stay in the history.")
+    static let purpose = VaultLocation.Purpose.change
+
+    @OptionGroup var common: VaultOptions
+    @Argument(help: "The names.")
+    var names: [String]
+    @Option(help: ArgumentHelp("The version that must be current.", valueName: "n"))
+    var ifVersion: UInt64?
+
+    func run(on vault: any Vault) async throws {
+        var failures = Failures()
+        for name in names {
+            do throws(VaultError) {
+                let prefix = NamePrefix(try CommandText.name(name))
+                let outcome = try await vault.changing(.remove(prefix, ifVersion: ifVersion))
+                if !common.quiet { Output.note("\(outcome.count) removed") }
+            } catch {
+                failures.add(error)
+            }
+        }
+        try failures.finish()
+    }
+}
+
+struct Rename: VaultCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Move a name, or a prefix and all below it, with its history.")
+    static let purpose = VaultLocation.Purpose.change
+
+    @OptionGroup var common: VaultOptions
+    @Argument var from: String
+    @Argument var to: String
+
+    func run(on vault: any Vault) async throws {
+        let outcome = try await vault.changing(.rename(from: CommandText.name(from), to: CommandText.name(to)))
+        if !common.quiet { Output.note("\(outcome.count) renamed") }
+    }
+}
+
+struct Copy: VaultCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Give a name, or a prefix and all below it, a second name. No bytes move.")
+    static let purpose = VaultLocation.Purpose.change
+
+    @OptionGroup var common: VaultOptions
+    @Argument var from: String
+    @Argument var to: String
+
+    func run(on vault: any Vault) async throws {
+        let outcome = try await vault.changing(.copy(from: CommandText.name(from), to: CommandText.name(to)))
+        if !common.quiet { Output.note("\(outcome.count) copied") }
+    }
+}
+
+struct Revert: VaultCommand {
+    static let configuration = CommandConfiguration(abstract: "Add a version that equals an earlier one.")
+    static let purpose = VaultLocation.Purpose.change
+
+    @OptionGroup var common: VaultOptions
+    @Argument(help: "The name.")
+    var name: String
+    @Argument(help: "The version to go back to.")
+    var version: UInt64
+
+    func run(on vault: any Vault) async throws {
+        let outcome = try await vault.changing(.revert(CommandText.name(name), version: version))
+        if let entry = outcome.entry, !common.quiet { Output.note("\(entry.name) is at version \(entry.version)") }
+    }
+}
+
+struct Tag: VaultCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Set tags by KEY=VALUE and take tags away by KEY=; tell the tags without any.")
+    static let purpose = VaultLocation.Purpose.change
+
+    @OptionGroup var common: VaultOptions
+    @Argument(help: "The name.")
+    var name: String
+    @Argument(help: ArgumentHelp("Tags to set or take away.", valueName: "key=value"))
+    var tags: [String] = []
+
+    func run(on vault: any Vault) async throws {
+        let name = try CommandText.name(name)
+        let changes = try CommandText.tags(tags).mapValues { $0.isEmpty ? nil : $0 }
+        let outcome = try await vault.changing(.tag(name, changes))
+        for (key, value) in (outcome.entry?.tags ?? [:]).sorted(by: { $0.key < $1.key }) {
+            Output.line(printable("\(key)=\(value)"))
+        }
+    }
+}
+
+extension Vault {
+    /// Carries out one change.
+    func changing(_ change: Change) async throws(VaultError) -> ChangeOutcome {
+        guard let result = try await self.change([change]).first else {
+            throw VaultError(.internal, "The vault did not answer.")
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,34 @@
+import ArgumentParser
+import LuaEngine
+import VaultLua
+import VaultModel
+
+struct Run: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run a Lua script with the global 'vault'; '-' is standard input.")
+
+    @Option(name: .long, help: ArgumentHelp("The directory of the vault.", valueName: "directory"))
+    var vault: String?
+    @Argument(help: "The script.")
+    var script: String
+    @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("What the script finds in 'arg'.", valueName: "arg"))
+    var arguments: [String] = []
+
+    func run() async throws {
+        let interrupt = LuaInterrupt()
+        Interruption.whenAsked { interrupt.interrupt() }
+        let vault = vault
+        let runner = ScriptRunner(
+            opening: { () async throws(VaultError) in try await VaultLocation.open(vault, for: .fill) },
+            connecting: { (url) async throws(VaultError) in try await VaultLocation.open(url, for: .fill) },
+            interrupt: interrupt)
+        let commandLine = CommandText.arguments
+        let position = commandLine.count - arguments.count - 1
+        let failure = await runner.run(
+            ScriptRunner.Script(
+                file: script, arguments: arguments, commandLine: commandLine, position: position))
+        guard let failure else { return }
+        Output.note("minivault: \(failure.text)")
+        throw CommandFailure(status: interrupt.isInterrupted ? .interrupted : .failed)
+    }
+}

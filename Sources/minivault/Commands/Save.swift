@@ -1,0 +1,88 @@
+import ArgumentParser
+import Glibc
+import VaultLua
+import VaultModel
+
+struct Save: VaultCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Save files, each under its last part or the name given by --as.")
+    static let purpose = VaultLocation.Purpose.fill
+
+    @OptionGroup var common: VaultOptions
+    @Argument(help: ArgumentHelp("Files to save; '-' is standard input.", valueName: "file"))
+    var files: [String]
+    @Option(name: .customLong("as"), help: "The name, or with a '/' at its end the prefix, to save under.")
+    var name: String?
+    @Option(name: .customLong("tag"), parsing: .singleValue, help: ArgumentHelp("A tag.", valueName: "key=value"))
+    var tags: [String] = []
+    @Option(help: ArgumentHelp("The version that must be current; 0 for none.", valueName: "n"))
+    var ifVersion: UInt64?
+    @Flag(help: "Print one JSON object a file.")
+    var json = false
+
+    func validate() throws {
+        let isPrefix = name?.hasSuffix("/") ?? true
+        if files.count > 1, !isPrefix { throw ValidationError("--as with several files must end in '/'.") }
+        if files.contains("-"), isPrefix { throw ValidationError("Standard input has no name: give one by --as.") }
+    }
+
+    func run(on vault: any Vault) async throws {
+        let tags = try CommandText.tags(tags)
+        for file in files where (try? FileStatus(of: CommandText.path(file)))?.kind == .directory {
+            throw ValidationError("'\(CommandText.path(file))' is a directory: use push to save a tree.")
+        }
+        var failures = Failures()
+        for file in files {
+            if Task.isCancelled { throw VaultError.cancelled }
+            do throws(VaultError) {
+                let outcome = try await drawing { (meter) throws(VaultError) in
+                    try await save(file, tags: tags, in: vault, meter)
+                }
+                tell(outcome)
+            } catch {
+                if error.code == .cancelled { throw error }
+                failures.add(error)
+            }
+        }
+        try failures.finish()
+    }
+
+    private func save(
+        _ file: String, tags: [String: String], in vault: any Vault, _ meter: TransferMeter
+    ) async throws(VaultError) -> SaveOutcome {
+        if file == "-" {
+            let intent = SaveIntent(
+                name: try CommandText.name(name ?? ""),
+                attributes: Attributes(mode: 0o644, modified: currentNanoseconds()), tags: tags, ifVersion: ifVersion)
+            meter.begin(intent.name)
+            let input = OpenFile(descriptor: dup(STDIN_FILENO), path: LocalPath("standard input"))
+            return try await FileSave(to: vault, meter: meter).saveStream(input, intent)
+        }
+        let path = CommandText.path(file)
+        return try await FileSave(to: vault, meter: meter)
+            .save(path, as: try target(path), tags: tags, ifVersion: ifVersion)
+    }
+
+    private func target(_ path: LocalPath) throws(VaultError) -> Name {
+        guard let name else { return try Name(pathBytes: path.lastComponent) }
+        guard name.hasSuffix("/") else { return try CommandText.name(name) }
+        return try CommandText.prefix(name).name(ofPath: path.lastComponent)
+    }
+
+    private func tell(_ outcome: SaveOutcome) {
+        if json {
+            Output.line(Format.json(outcome).text)
+        } else if !common.quiet {
+            Output.line(Summary.saved(outcome))
+        }
+    }
+}
+
+/// What became of a save, in a line.
+enum Summary {
+    static func saved(_ outcome: SaveOutcome) -> String {
+        let entry = outcome.entry
+        let what = outcome.isCreated ? "version \(entry.version)" : "version \(entry.version), unchanged"
+        return "\(entry.name)  \(what)  \(Format.bytes(entry.size))  \(Format.bytes(outcome.newBytes)) new"
+    }
+}

@@ -1,0 +1,158 @@
+import ArgumentParser
+import VaultLua
+import VaultModel
+
+/// The options that push and pull share.
+struct TreeArguments: ParsableArguments {
+    @Option(parsing: .singleValue, help: ArgumentHelp("Only what matches this pattern.", valueName: "glob"))
+    var include: [String] = []
+    @Option(parsing: .singleValue, help: ArgumentHelp("Nothing that matches this pattern.", valueName: "glob"))
+    var exclude: [String] = []
+    @Flag(help: "Remove what the other side does not have.")
+    var delete = false
+    @Flag(help: "Tell what would be done, and do nothing.")
+    var dryRun = false
+    @Option(help: ArgumentHelp("Remove nothing if more than this many would be.", valueName: "n"))
+    var maxDelete: Int?
+    @Flag(help: "Compare by content, not by size and times.")
+    var checksum = false
+    @Flag(help: "Print one JSON object a file.")
+    var json = false
+    @Option(help: ArgumentHelp("'continue' does not let failed files change the exit code.", valueName: "what"))
+    var onError: String?
+
+    func validate() throws {
+        if let onError, onError != "continue" { throw ValidationError("--on-error takes 'continue' only.") }
+        if let maxDelete, maxDelete < 0 { throw ValidationError("--max-delete cannot be negative.") }
+    }
+
+    func treeOptions() throws(VaultError) -> TreeOptions {
+        var options = TreeOptions()
+        options.filter = try TreeFilter(include: include, exclude: exclude)
+        options.deletes = delete
+        options.deleteMax = maxDelete
+        options.checksum = checksum
+        options.isDryRun = dryRun
+        return options
+    }
+
+    /// Tells what happens to each file: as JSON, or in a dry run.
+    func tell(_ event: TreeEvent, isQuiet: Bool) {
+        switch event {
+        case .saved(_, let outcome):
+            if json { Output.line(Format.json(outcome).text) }
+        case .wrote(_, let entry):
+            if json { Output.line(Format.json(entry).text) }
+        case .wouldSave(let path, let name):
+            if !json { Output.line("would save \(path) as \(name)") }
+        case .removed(let name):
+            if dryRun { Output.line("would remove \(name)") }
+        case .removedLocal(let path):
+            if dryRun { Output.line("would remove \(path)") }
+        case .skipped(let path, let reason):
+            if !isQuiet { Output.note("minivault: skipped '\(path)': it \(reason).") }
+        case .failed(_, let error):
+            Output.report(error)
+        }
+    }
+
+    /// Sums up, and ends with the status of the first failure.
+    func finish(_ report: TreeReport, verb: String, isQuiet: Bool) throws {
+        if !isQuiet {
+            Output.note(
+                "\(report.saved) \(verb), \(report.skipped) skipped, \(report.removed) removed, "
+                    + "\(report.failed.count) failed; \(Format.bytes(report.bytes)), \(Format.bytes(report.newBytes)) new"
+            )
+        }
+        if let first = report.failed.first, onError == nil {
+            throw CommandFailure(status: ExitStatus(first.error))
+        }
+    }
+}
+
+struct PushCommand: VaultCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "push", abstract: "Mirror a local tree into the vault.")
+    static let purpose = VaultLocation.Purpose.fill
+
+    @OptionGroup var common: VaultOptions
+    @OptionGroup var tree: TreeArguments
+    @Argument(help: "The tree.")
+    var directory: String
+    @Argument(help: "The prefix to save below; the directory's last part without one.")
+    var prefix: String?
+
+    func run(on vault: any Vault) async throws {
+        let root = CommandText.path(directory)
+        let prefix = try prefix.map { try CommandText.prefix($0) } ?? NamePrefix.ofDirectory(root)
+        let options = try tree.treeOptions()
+        let (tree, isQuiet) = (tree, common.quiet)
+        let report = try await drawing { (meter) throws(VaultError) in
+            try await Push(to: vault, options: options, meter: meter) { tree.tell($0, isQuiet: isQuiet) }
+                .run(root, prefix)
+        }
+        try tree.finish(report, verb: "saved", isQuiet: isQuiet)
+    }
+}
+
+struct PullCommand: VaultCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "pull", abstract: "Mirror a prefix of the vault into a local directory.")
+    static let purpose = VaultLocation.Purpose.read
+
+    @OptionGroup var common: VaultOptions
+    @OptionGroup var tree: TreeArguments
+    @Argument(help: "The prefix; '/' for everything.")
+    var prefix: String
+    @Argument(help: "The directory, which is made where it is missing.")
+    var directory: String
+    @Option(help: ArgumentHelp("The state as of a time.", valueName: "time"))
+    var at: String?
+
+    func run(on vault: any Vault) async throws {
+        var options = try tree.treeOptions()
+        options.selector = try CommandText.selector(version: nil, at: at)
+        let (tree, isQuiet, chosen) = (tree, common.quiet, options)
+        let (prefix, root) = (try CommandText.prefix(prefix), CommandText.path(directory))
+        let report = try await drawing { (meter) throws(VaultError) in
+            try await Pull(from: vault, options: chosen, meter: meter) { tree.tell($0, isQuiet: isQuiet) }
+                .run(prefix, root)
+        }
+        try tree.finish(report, verb: "written", isQuiet: isQuiet)
+    }
+}
+
+struct CompareCommand: VaultCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "compare", abstract: "Tell how a local tree differs from a prefix of the vault.")
+    static let purpose = VaultLocation.Purpose.read
+
+    @OptionGroup var common: VaultOptions
+    @Argument(help: "The tree.")
+    var directory: String
+    @Argument(help: "The prefix; the directory's last part without one.")
+    var prefix: String?
+    @Option(help: ArgumentHelp("The state as of a time.", valueName: "time"))
+    var at: String?
+    @Flag(help: "Read all content, also of files that look unchanged.")
+    var checksum = false
+
+    func run(on vault: any Vault) async throws {
+        let root = CommandText.path(directory)
+        var options = TreeOptions()
+        options.checksum = checksum
+        options.selector = try CommandText.selector(version: nil, at: at)
+        let prefix = try prefix.map { try CommandText.prefix($0) } ?? NamePrefix.ofDirectory(root)
+        var compare = try Compare(vault, root, prefix, options)
+        var failures = Failures()
+        while true {
+            do throws(VaultError) {
+                guard let difference = try await compare.next() else { break }
+                Output.line("\(Format.padded(difference.change.rawValue, 7))  \(difference.name)")
+            } catch {
+                failures.add(error)
+            }
+        }
+        try failures.finish()
+    }
+}

@@ -1,0 +1,102 @@
+import Glibc
+import VaultLua
+import VaultModel
+
+/// Numbers and entries as people read them.
+enum Format {
+    /// Bytes in binary units, at most four digits: `1.4 GiB`.
+    static func bytes(_ count: UInt64) -> String {
+        var value = Double(count)
+        var unit = "B"
+        for next in ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"] where value >= 1024 {
+            value /= 1024
+            unit = next
+        }
+        return unit == "B" ? "\(count) B" : "\(decimal(value, places: value < 10 ? 1 : 0)) \(unit)"
+    }
+
+    static func decimal(_ value: Double, places: Int) -> String {
+        let scale = pow(10, Double(places))
+        let rounded = (value * scale).rounded() / scale
+        guard places > 0 else { return String(Int(rounded)) }
+        let whole = Int(rounded)
+        let rest = Int(((rounded - Double(whole)) * scale).rounded())
+        return "\(whole).\(padded(String(rest), places, with: "0"))"
+    }
+
+    /// A span of time: `0:07`, `12:30`, `3:00:00`.
+    static func duration(seconds: Int) -> String {
+        let (minutes, rest) = (seconds / 60, seconds % 60)
+        let tail = padded(String(rest), 2, with: "0")
+        if minutes < 60 { return "\(minutes):\(tail)" }
+        return "\(minutes / 60):\(padded(String(minutes % 60), 2, with: "0")):\(tail)"
+    }
+
+    /// A time in the machine's zone for a terminal, in UTC elsewhere.
+    static func time(_ seconds: Int64) -> String {
+        var time = time_t(seconds)
+        var parts = tm()
+        if Output.isTerminal { localtime_r(&time, &parts) } else { gmtime_r(&time, &parts) }
+        var text = [CChar](repeating: 0, count: 32)
+        let count = strftime(&text, text.count, Output.isTerminal ? "%Y-%m-%d %H:%M" : "%Y-%m-%dT%H:%M:%SZ", &parts)
+        return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The permissions as `ls -l` writes them.
+    static func mode(_ entry: Entry) -> String {
+        let kind =
+            switch entry.kind {
+            case .file: "-"
+            case .link: "l"
+            case .directory: "d"
+            case .removed: "x"
+            }
+        let letters = Array("rwxrwxrwx")
+        return kind + String((0..<9).map { entry.attributes.mode & (0o400 >> $0) != 0 ? letters[$0] : "-" })
+    }
+
+    /// Right-aligned text.
+    static func padded(_ text: String, _ width: Int, with pad: Character = " ") -> String {
+        String(repeating: pad, count: max(0, width - text.count)) + text
+    }
+
+    /// A line of a long listing: in columns on a terminal, separated by tabs elsewhere.
+    static func long(_ entry: Entry) -> String {
+        let version = "v\(entry.version)"
+        let columns =
+            Output.isTerminal
+            ? [
+                mode(entry), padded(bytes(entry.size), 9), time(entry.modifiedSeconds), padded(version, 5),
+                entry.name.description,
+            ]
+            : [mode(entry), String(entry.size), time(entry.modifiedSeconds), version, entry.name.description]
+        return columns.joined(separator: Output.isTerminal ? "  " : "\t")
+    }
+
+    static func json(_ entry: Entry) -> JSON {
+        var members: [(key: String, value: JSON)] = [
+            ("name", .string(entry.name.text)),
+            ("kind", .string(entry.kind.description)),
+            ("size", .integer(Int(clamping: entry.size))),
+            ("version", .integer(Int(clamping: entry.version))),
+            ("sequence", .integer(Int(clamping: entry.sequence))),
+            ("mode", .integer(Int(entry.attributes.mode))),
+            ("saved_at", .integer(Int(entry.savedAt))),
+            ("modified_at", .integer(Int(entry.modifiedSeconds))),
+            ("saved_by", .string(entry.savedBy)),
+            ("tags", .object(entry.tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })),
+        ]
+        if entry.kind != .removed { members.append(("digest", .string(entry.content.digest.description))) }
+        return .object(members)
+    }
+
+    static func json(_ outcome: SaveOutcome) -> JSON {
+        .object([
+            ("name", .string(outcome.entry.name.text)),
+            ("version", .integer(Int(clamping: outcome.entry.version))),
+            ("size", .integer(Int(clamping: outcome.entry.size))),
+            ("new_bytes", .integer(Int(clamping: outcome.newBytes))),
+            ("created", .boolean(outcome.isCreated)),
+        ])
+    }
+}
