@@ -52,7 +52,9 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .target(name: "TestSupport", dependencies: ["VaultModel"], path: "Tests/Support", swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["VaultModel", .product(name: "Crypto", package: "swift-crypto")],
+            path: "Tests/Support", swiftSettings: strict),
         .testTarget(
             name: "VaultModelTests", dependencies: ["CChunker", "TestSupport", "VaultModel", "VaultStore"],
             swiftSettings: strict),

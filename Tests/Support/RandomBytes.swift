@@ -1,19 +1,14 @@
-/// The same bytes for the same seed: the outputs of ``SplitMix64``, little-endian, one after another.
+import Crypto
+import Foundation
+
+/// The same bytes for the same seed, as fast as a cipher makes them: ChaCha20 (RFC 8439) of zeros.
 package func randomBytes(_ count: Int, seed: UInt64) -> [UInt8] {
     var random = SplitMix64(seed: seed)
-    return [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
-        let bytes = UnsafeMutableRawBufferPointer(buffer)
-        var offset = 0
-        while offset + 8 <= count {
-            bytes.storeBytes(of: random.next().littleEndian, toByteOffset: offset, as: UInt64.self)
-            offset += 8
-        }
-        while offset < count {
-            bytes[offset] = UInt8(truncatingIfNeeded: random.next())
-            offset += 1
-        }
-        initialized = count
-    }
+    let key = SymmetricKey(data: (0..<32).map { _ in UInt8(truncatingIfNeeded: random.next()) })
+    guard let nonce = try? ChaChaPoly.Nonce(data: [UInt8](repeating: 0, count: 12)),
+        let box = try? ChaChaPoly.seal([UInt8](repeating: 0, count: count), using: key, nonce: nonce)
+    else { fatalError("no cipher refuses zeros") }
+    return Array(box.ciphertext)
 }
 
 /// Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.

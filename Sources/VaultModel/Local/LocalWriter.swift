@@ -117,8 +117,8 @@ extension timespec {
     fileprivate static let omitted = timespec(tv_sec: 0, tv_nsec: (1 << 30) - 2)
 
     fileprivate init(nanoseconds: Int64) {
-        let second: Int64 = 1_000_000_000
-        let rest = ((nanoseconds % second) + second) % second
-        self.init(tv_sec: Int((nanoseconds - rest) / second), tv_nsec: Int(rest))
+        let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        self.init(
+            tv_sec: Int(rest < 0 ? seconds - 1 : seconds), tv_nsec: Int(rest < 0 ? rest + 1_000_000_000 : rest))
     }
 }

@@ -41,20 +41,22 @@ package struct Download: Sendable {
                 try await group.waitForAll()
             }
         }
-        let (found, named) = (list.finish { _ in }, read.entry.content)
-        guard (found.size, found.depth, found.root) == (named.size, named.depth, named.root) else {
-            throw Download.integrity(of: read, "is not what its digest names")
-        }
+        try check(&list, of: read)
     }
 
-    /// Gives `body` the content of `read` from `position`, in order, a chunk at a time.
+    /// Gives `body` the content of `read` from `start`, in order, a chunk at a time.
+    ///
+    /// - Throws: what `body` throws; `integrity` where the vault's chunks do not fit the entry. Whether they
+    ///   are all of its content is known at the end, and only where the start was 0.
     package func stream(
         _ read: OpenRead, from start: UInt64 = 0, body: (UnsafeRawBufferPointer) throws(VaultError) -> Void
     ) async throws(VaultError) {
         var position = start
+        var list = ListBuilder()
         while position < read.entry.size {
             for batch in try await batches(of: read, from: &position) {
                 if Task.isCancelled { throw .cancelled }
+                for chunk in batch { list.append(chunk.reference) { _ in } }
                 var offset = batch[0].position
                 for chunk in try await fetch(batch, of: read) {
                     let skipped = start > offset ? Int(start - offset) : 0
@@ -65,6 +67,15 @@ package struct Download: Sendable {
                 }
                 meter?.advance(offset - max(batch[0].position, start))
             }
+        }
+        if start == 0 { try check(&list, of: read) }
+    }
+
+    /// Compares the list of what was fetched with what the entry names.
+    private func check(_ list: inout ListBuilder, of read: OpenRead) throws(VaultError) {
+        let (found, named) = (list.finish { _ in }, read.entry.content)
+        guard (found.size, found.depth, found.root) == (named.size, named.depth, named.root) else {
+            throw Download.integrity(of: read, "is not what its digest names")
         }
     }
 

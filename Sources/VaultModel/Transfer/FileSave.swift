@@ -12,7 +12,7 @@ package struct FileSave: Sendable {
 
     /// Saves what `path` is, following no link at its end.
     ///
-    /// - Throws: `invalid` for a directory, socket, pipe or device, and for `conflict` a file that
+    /// - Throws: `invalid` for a directory, socket, pipe or device, `conflict` for a file that
     ///   kept changing while it was read; what opening and reading it, or the vault, throws.
     package func save(
         _ path: LocalPath, as name: Name, tags: [String: String] = [:], ifVersion: UInt64? = nil

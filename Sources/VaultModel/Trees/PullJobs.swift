@@ -102,8 +102,9 @@ final class PullJobs: Sendable {
     private func count(written entry: Entry) {
         state.withLock { state in
             state.report.saved += 1
-            state.report.bytes += entry.size
-            state.report.newBytes += entry.size
+            // What a vault says in a listing may be anything.
+            state.report.bytes &+= entry.size
+            state.report.newBytes &+= entry.size
         }
     }
 

@@ -94,6 +94,7 @@ final class PushJobs: Sendable {
     private func save(_ saves: [(TreeEntry, SmallSave)]) async throws(VaultError) {
         if saves.isEmpty { return }
         let results = try await vault.save(saves.map(\.1))
+        guard results.count == saves.count else { throw PushJobs.unanswered }
         for ((file, save), result) in zip(saves, results) {
             finish(file, save.intent.name, result)
         }
@@ -124,8 +125,8 @@ final class PushJobs: Sendable {
             meter?.finishFile()
             state.withLock { state in
                 if outcome.isCreated { state.report.saved += 1 } else { state.report.skipped += 1 }
-                if outcome.isCreated { state.report.bytes += outcome.entry.size }
-                state.report.newBytes += outcome.newBytes
+                if outcome.isCreated { state.report.bytes &+= outcome.entry.size }
+                state.report.newBytes &+= outcome.newBytes
             }
             onEvent(.saved(file.path, outcome))
         case .failure(let error):
@@ -138,6 +139,10 @@ final class PushJobs: Sendable {
             if file.status.kind == .directory, error.code == .exists { return count(skipped: 1) }
             fail(file.path, error)
         }
+    }
+
+    private static var unanswered: VaultError {
+        VaultError(.internal, "The vault did not answer for everything that it was asked for.")
     }
 
     /// The saves to try again, now or never.
@@ -156,11 +161,13 @@ final class PushJobs: Sendable {
         for start in stride(from: 0, to: gone.count, by: Limits.pageEntries) {
             let page = Array(gone[start..<min(start + Limits.pageEntries, gone.count)])
             // With its version, a name that has become a directory meanwhile does not take along what is in it.
-            let results =
+            let results: [Result<ChangeOutcome, VaultError>] =
                 options.isDryRun
-                ? [] : try await vault.change(page.map { .remove(NamePrefix($0.name), ifVersion: $0.version) })
-            for (index, item) in page.enumerated() {
-                if index < results.count, case .failure(let error) = results[index] {
+                ? page.map { _ in .success(ChangeOutcome(count: 1, entry: nil)) }
+                : try await vault.change(page.map { .remove(NamePrefix($0.name), ifVersion: $0.version) })
+            guard results.count == page.count else { throw PushJobs.unanswered }
+            for (item, result) in zip(page, results) {
+                if case .failure(let error) = result {
                     // Gone already is as good as removed, and what has come since is somebody else's.
                     if error.code == .notFound || error.code == .conflict { continue }
                     fail(root.appending(prefix.relativePath(of: item.name)), error.about(item.name))

@@ -16,9 +16,9 @@ import Testing
         writer.write(UInt64.max)
         writer.write(Int64.min)
         writer.write(Digest(of: [1]))
-        numbers.forEach { writer.writeVarint($0) }
-        signed.forEach { writer.writeSigned($0) }
-        strings.forEach { writer.writeString($0) }
+        for value in numbers { writer.writeVarint(value) }
+        for value in signed { writer.writeSigned(value) }
+        for value in strings { writer.writeString(value) }
         return writer.bytes
     }
 

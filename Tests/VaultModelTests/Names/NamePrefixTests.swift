@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 @testable import VaultModel
@@ -30,6 +31,8 @@ import Testing
             }
         }
         #expect(try NamePrefix("p").relativePath(of: Name("p")).isEmpty)
+        // Cut anywhere else, this would lead out of a directory.
+        #expect(try NamePrefix("p").relativePath(of: Name("xy../z")).isEmpty)
         #expect(code { try NamePrefix("p").name(ofPath: Array("..".utf8)) } == .invalid)
         #expect(code { try NamePrefix("p").name(ofPath: []) } == .invalid)
     }

@@ -112,23 +112,3 @@ import Testing
         #expect(try Name("‛‛FF").pathBytes == Array("‛FF".utf8))
     }
 }
-
-/// The code of the error that `body` throws; nil where it throws none.
-func code<Result>(_ body: () throws -> Result) -> VaultError.Code? {
-    do {
-        _ = try body()
-        return nil
-    } catch {
-        return VaultError(error).code
-    }
-}
-
-/// The same for what runs asynchronously.
-func code<Result>(_ body: () async throws -> Result) async -> VaultError.Code? {
-    do {
-        _ = try await body()
-        return nil
-    } catch {
-        return VaultError(error).code
-    }
-}

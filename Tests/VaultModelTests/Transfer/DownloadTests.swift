@@ -33,7 +33,19 @@ import VaultStore
     func takesNoContentThatIsNotTheEntrys(lie: LyingVault.Lie) async throws {
         let lying = LyingVault(vault, lie)
         let path = tree.root.appending("copy")
-        #expect(await code { try await FileRead(from: lying).read(Name("name"), to: path) } == .integrity)
+        #expect(await eventualCode { try await FileRead(from: lying).read(Name("name"), to: path) } == .integrity)
         #expect(try tree.paths() == ["file"])
+        let read = try await lying.openRead(Name("name"), .current)
+        #expect(await eventualCode { try await Download(from: lying).stream(read) { _ in } } == .integrity)
+        await lying.closeRead(read.id)
+    }
+
+    @Test func endsAStreamWhereItsReaderFails() async throws {
+        let read = try await vault.openRead(Name("name"), .current)
+        let ending = await eventualCode {
+            try await Download(from: vault).stream(read) { _ throws(VaultError) in throw VaultError(.quota, "Enough.") }
+        }
+        #expect(ending == .quota)
+        await vault.closeRead(read.id)
     }
 }

@@ -27,6 +27,33 @@ final class CountingVault: ForwardingVault {
     }
 }
 
+/// Lists what it is told to, and holds nothing.
+final class ListingVault: ForwardingVault {
+    private let pages: [[Entry]]
+
+    init(_ pages: [[String]]) throws {
+        self.pages = try pages.map { page in
+            try page.map { name in
+                Entry(
+                    name: try Name(name), kind: .file, content: Content(size: .max, depth: 0, root: Digest(of: [])),
+                    version: 1, sequence: 1, attributes: Attributes(mode: 0o644, modified: 0), savedAt: 0, savedBy: "",
+                    tags: [:])
+            }
+        }
+    }
+
+    var other: any Vault { self }
+
+    /// The number of the page is the sequence of the snapshot.
+    func list(_ query: ListQuery) async throws(VaultError) -> ListPage {
+        var number = 0
+        if case .sequence(let sequence) = query.selector, query.limit > 1 { number = Int(sequence) }
+        var next = query
+        next.selector = .sequence(UInt64(number + 1))
+        return ListPage(entries: pages[number], next: number + 1 < pages.count && query.limit > 1 ? next : nil)
+    }
+}
+
 /// Answers reads wrongly.
 final class LyingVault: ForwardingVault {
     enum Lie: CaseIterable, Sendable {

@@ -113,7 +113,7 @@ import Testing
         try fixture.source.write("a", [1])
         try await fixture.push()
         for name in ["b", "c"] { try fixture.target.write(name, [1]) }
-        #expect(await code { try await fixture.pull { ($0.deletes, $0.deleteMax) = (true, 1) } } == .conflict)
+        #expect(await eventualCode { try await fixture.pull { ($0.deletes, $0.deleteMax) = (true, 1) } } == .conflict)
         #expect(try fixture.target.paths() == ["a", "b", "c"])
         #expect(try await fixture.pull { ($0.deletes, $0.deleteMax) = (true, 2) }.removed == 2)
     }
@@ -139,7 +139,7 @@ import Testing
         try await fixture.push()
         for name in ["x", "y/z"] { try fixture.target.write(name, [1]) }
         for prefix in ["p/d/a", "p/link"] {
-            #expect(await code { try await fixture.pull(prefix) { $0.deletes = true } } == .invalid)
+            #expect(await eventualCode { try await fixture.pull(prefix) { $0.deletes = true } } == .invalid)
         }
         #expect(try fixture.target.paths() == ["x", "y", "y/z"])
         #expect(try await fixture.pull("p/d/a").saved == 1)
@@ -150,10 +150,10 @@ import Testing
         let fixture = try await TreeFixture()
         try fixture.target.write("x", [1])
         for prefix in ["", "p"] {
-            #expect(await code { try await fixture.pull(prefix) { $0.deletes = true } } == .notFound)
+            #expect(await eventualCode { try await fixture.pull(prefix) { $0.deletes = true } } == .notFound)
         }
         #expect(try await fixture.pull("").saved == 0)
-        #expect(await code { try await fixture.pull("p") } == .notFound)
+        #expect(await eventualCode { try await fixture.pull("p") } == .notFound)
         #expect(try fixture.target.paths() == ["x"])
     }
 
@@ -245,7 +245,7 @@ import Testing
         #expect(try await fixture.pull(to: root).saved == 1)
         #expect(try LocalTree.read(root.appending("a")) == [1])
         try fixture.target.write("file", [1])
-        #expect(await code { try await fixture.pull(to: fixture.target.root.appending("file")) } != nil)
+        #expect(await eventualCode { try await fixture.pull(to: fixture.target.root.appending("file")) } != nil)
     }
 
     @Test func leavesNoTemporaryFileWhenItsTaskIsCancelled() async throws {
@@ -255,7 +255,7 @@ import Testing
         try await fixture.push()
         let ending = await cancelling { cancel in
             let vault = RecordingVault(fixture.vault) { call in if case .fetch = call { cancel() } }
-            return await code { try await fixture.pull(from: vault) { $0.deletes = true } }
+            return await eventualCode { try await fixture.pull(from: vault) { $0.deletes = true } }
         }
         #expect(ending == .cancelled)
         #expect(try fixture.target.paths().allSatisfy { !$0.hasPrefix(".") && $0 != "large" })
@@ -269,5 +269,16 @@ import Testing
         _ = try await fixture.vault.save([SmallSave(intent: intent, chunk: chunk)])
         #expect(try await fixture.pull().failed.map(\.error.code) == [.invalid])
         #expect(try fixture.target.paths().isEmpty)
+    }
+
+    @Test(arguments: [Int64.min, -1, 0, .max])
+    func takesAnyTime(modified: Int64) async throws {
+        let fixture = try await TreeFixture()
+        let intent = SaveIntent(name: try Name("p/file"), attributes: Attributes(mode: .max, modified: modified))
+        _ = try await fixture.vault.save([SmallSave(intent: intent, chunk: nil)])
+        #expect(try await fixture.pull().failed.isEmpty)
+        let status = try FileStatus(of: fixture.target.root.appending("file"))
+        if abs(modified / 2) < 1000 { #expect(status.modified == modified) }
+        #expect(status.mode == 0o7777)
     }
 }

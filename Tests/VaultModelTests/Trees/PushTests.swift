@@ -150,7 +150,7 @@ import Testing
         for number in 0..<5 { try fixture.source.write("\(number)", [1]) }
         try await fixture.push()
         for number in 0..<3 { fixture.source.remove("\(number)") }
-        let tooMuch = await code {
+        let tooMuch = await eventualCode {
             try await fixture.push {
                 $0.deletes = true
                 $0.deleteMax = 2
@@ -182,6 +182,20 @@ import Testing
         #expect(report.failed.map(\.error.code) == [.notFound, .exists])
         #expect(report.removed == 0)
         #expect(try await fixture.names() == ["a", "b", "d/x"])
+    }
+
+    @Test(.enabled(if: geteuid() != 0, "The superuser reads every directory."))
+    func removesNothingWhereADirectoryCannotBeRead() async throws {
+        let fixture = try await TreeFixture()
+        for name in ["a", "d", "e/x"] { try fixture.source.write(name, [1]) }
+        try await fixture.push()
+        for name in ["a", "d"] { fixture.source.remove(name) }
+        try fixture.source.write("d/y", [1])
+        for name in ["d", "e"] { _ = fixture.source.root.appending(name).withCString { chmod($0, 0) } }
+        let report = try await fixture.push { $0.deletes = true }
+        #expect(report.failed.map(\.error.code) == [.denied, .denied])
+        #expect(report.removed == 0)
+        #expect(try await fixture.names() == ["a", "d", "e/x"])
     }
 
     @Test func removesNothingWhereAPathCannotBeAName() async throws {
@@ -313,7 +327,7 @@ import Testing
         let failing = RecordingVault(fixture.vault) { (call) async throws(VaultError) in
             if case .save = call { throw VaultError(.unavailable, "The server is gone.") }
         }
-        #expect(await code { try await fixture.push(to: failing) { $0.deletes = true } } == .unavailable)
+        #expect(await eventualCode { try await fixture.push(to: failing) { $0.deletes = true } } == .unavailable)
         #expect(try await fixture.names().isEmpty)
     }
 
@@ -323,7 +337,7 @@ import Testing
         try fixture.source.write("z", randomBytes(20 << 20, seed: 1))
         let ending = await cancelling { cancel in
             let vault = RecordingVault(fixture.vault) { call in if case .save = call { cancel() } }
-            return await code { try await fixture.push(to: vault) { $0.deletes = true } }
+            return await eventualCode { try await fixture.push(to: vault) { $0.deletes = true } }
         }
         #expect(ending == .cancelled)
         #expect(try await !fixture.names().contains("z"))
