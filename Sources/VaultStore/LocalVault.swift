@@ -44,7 +44,12 @@ package final class LocalVault: Vault {
         files: any StoreFiles = SystemFiles(), clock: @escaping @Sendable () -> Int64 = currentSeconds
     ) async throws(VaultError) -> LocalVault {
         let layout = VaultLayout(directory)
-        let state = try layout.state
+        var state = try layout.state
+        if state == .packsOnly {
+            // Unless a repair is just about to put the new catalog there.
+            try VaultUse(layout.lock, isExclusive: false, isReadOnly: access == .readOnly).end()
+            state = try layout.state
+        }
         switch (state, access) {
         case (.vault, _): break
         case (.absent, .create): try layout.make(files)
@@ -60,8 +65,9 @@ package final class LocalVault: Vault {
                 .invalid, "'\(directory)' is not empty and holds no vault.", path: directory)
         }
         let use = try VaultUse(layout.lock, isExclusive: false, isReadOnly: access == .readOnly)
+        let hasPacks = try layout.hasPacks
         let catalog = try await SQLiteCatalog(
-            layout.catalog, files: files, creating: state == .absent ? UniqueID() : nil,
+            layout.catalog, files: files, creating: access == .create && !hasPacks ? UniqueID() : nil,
             isReadOnly: access == .readOnly)
         return LocalVault(layout, catalog, access: access, savedBy: savedBy, files: files, clock: clock, use: use)
     }
