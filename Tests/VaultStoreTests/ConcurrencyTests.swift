@@ -17,7 +17,9 @@ import VaultModel
                 for writer in 0..<2 {
                     group.addTask { try await withVault(directory, clock: clock) { try await write(to: $0, writer) } }
                 }
-                group.addTask { try await withVault(directory, access: .readWrite, clock: clock) { try await read($0) } }
+                group.addTask {
+                    try await withVault(directory, access: .readWrite, clock: clock) { try await read($0) }
+                }
                 for collector in 0..<2 {
                     group.addTask {
                         try await withVault(directory, clock: clock) { try await collect($0, collector, clock) }

@@ -99,7 +99,9 @@ import VaultModel
                 try await expectReadable(vault)
                 try await expectUnchangeable(vault)
             }
-            #expect(await code { try await withVault(copy, access: .readWrite) { _ = try await $0.save("c", []) } } == .denied)
+            #expect(
+                await code { try await withVault(copy, access: .readWrite) { _ = try await $0.save("c", []) } }
+                    == .denied)
         }
     }
 

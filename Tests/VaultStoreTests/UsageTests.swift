@@ -1,5 +1,6 @@
 import Testing
 import VaultModel
+
 @testable import VaultStore
 
 @Suite struct UsageTests {

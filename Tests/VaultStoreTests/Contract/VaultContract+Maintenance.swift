@@ -25,7 +25,9 @@ extension VaultContract {
                 #expect(try await vault.read("b") == sample(9))
                 #expect(try await vault.verify(VerifyRequest()).isClean)
                 #expect(try await vault.upload("c", sample(2, count: 20_000), chunkSize: 1000)?.newBytes == 20_000)
-                #expect(await code { _ = try await vault.keep(.all, KeepPolicy(), calendar: .utc, isDryRun: false) } == .invalid)
+                #expect(
+                    await code { _ = try await vault.keep(.all, KeepPolicy(), calendar: .utc, isDryRun: false) }
+                        == .invalid)
             }
         }
 
@@ -215,7 +217,9 @@ func damage(_ bytes: [UInt8], below directory: LocalPath) throws {
         var found: [Int] = []
         var index = 0
         while index + bytes.count <= stored.count {
-            if stored[index] == bytes[0], stored[index..<index + bytes.count].elementsEqual(bytes) { found.append(index) }
+            if stored[index] == bytes[0], stored[index..<index + bytes.count].elementsEqual(bytes) {
+                found.append(index)
+            }
             index += 1
         }
         for start in found { stored[start + bytes.count / 2] ^= 1 }

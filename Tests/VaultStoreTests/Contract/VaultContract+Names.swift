@@ -31,7 +31,8 @@ extension VaultContract {
             try await implementation { subject in
                 let vault = subject.vault
                 let results = try await vault.save([
-                    small("a", sample(1)), small("a/b/c", sample(2)), small("a/b/d", sample(3)), small("a/b", sample(4)),
+                    small("a", sample(1)), small("a/b/c", sample(2)), small("a/b/d", sample(3)),
+                    small("a/b", sample(4)),
                 ])
                 #expect(results.compactMap(\.failureCode) == [.exists, .exists, .exists])
                 #expect(try await vault.names() == ["a"])

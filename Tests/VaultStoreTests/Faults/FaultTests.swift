@@ -80,14 +80,14 @@ struct Scenario: Sendable, CustomTestStringConvertible {
                 directory, access: scenario.access, savedBy: "anna", files: files, clock: { clock.now })
             do {
                 try await scenario.work(vault, ledger, clock)
-            } catch where !files.hasReachedFault {
+            } catch  where !files.hasReachedFault {
                 throw error
             } catch {
                 // The same process goes on after a disk's error.
                 if files.remains == nil { try await goOn(vault, ledger, "after the error") }
             }
             await vault.close()
-        } catch where files.hasReachedFault {
+        } catch  where files.hasReachedFault {
             // Opening the vault failed, or the repair, or the process died.
         }
     }
@@ -98,7 +98,9 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     ) async throws {
         do {
             let ledger = Ledger(ledger)
-            if scenario.isRepair, await code({ try await withVault(directory, access: .readWrite) { _ in } }) == .integrity {
+            if scenario.isRepair,
+                await code({ try await withVault(directory, access: .readWrite) { _ in } }) == .integrity
+            {
                 _ = try await VaultRepair(directory).rebuild()
             }
             let later = ManualClock(clock.now + 200)

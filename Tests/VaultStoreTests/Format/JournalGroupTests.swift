@@ -89,7 +89,8 @@ import VaultModel
         let long = [String](repeating: String(repeating: "n", count: 250), count: 16).joined(separator: "/")
         let tags = ["t": String(repeating: "x", count: 60_000)]
         let saved = SavedVersion(
-            name: try name(long), kind: .file, version: 1, content: .empty, attributes: Attributes(mode: 0, modified: 0),
+            name: try name(long), kind: .file, version: 1, content: .empty,
+            attributes: Attributes(mode: 0, modified: 0),
             savedBy: "", tags: tags)
         let changes = [JournalChange](repeating: .save(saved), count: 600)
         let written = JournalGroup.groups(of: changes, after: nil, time: 5, firstSequence: 1)

@@ -7,7 +7,8 @@ import VaultModel
     private static let packs = [PackID(), PackID()]
 
     private func group(
-        _ id: UInt8, after previous: UInt8?, _ sequences: ClosedRange<UInt64>, time: Int64 = 0, isContinued: Bool = false,
+        _ id: UInt8, after previous: UInt8?, _ sequences: ClosedRange<UInt64>, time: Int64 = 0,
+        isContinued: Bool = false,
         pack: Int = 0, offset: UInt64 = 0
     ) -> FoundGroup {
         FoundGroup(
@@ -26,7 +27,8 @@ import VaultModel
 
     @Test func followsTheGroupsFromTheFirstToTheLast() {
         #expect(chain([]) == [])
-        #expect(chain([group(3, after: 2, 6...6), group(1, after: nil, 1...3), group(2, after: 1, 4...5)]) == [1, 2, 3])
+        #expect(
+            chain([group(3, after: 2, 6...6), group(1, after: nil, 1...3), group(2, after: 1, 4...5)]) == [1, 2, 3])
     }
 
     @Test func aSideBranchOfManyChangesLosesToTheCommitsThatFollowedIt() {
@@ -39,7 +41,8 @@ import VaultModel
 
     @Test func theLaterOfTwoLastCommitsCounts() {
         let first = group(1, after: nil, 1...1)
-        #expect(chain([first, group(9, after: 1, 2...9, time: 5), group(2, after: 1, 2...2, time: 6, pack: 1)]) == [1, 2])
+        #expect(
+            chain([first, group(9, after: 1, 2...9, time: 5), group(2, after: 1, 2...2, time: 6, pack: 1)]) == [1, 2])
         #expect(
             chain([first, group(9, after: 1, 2...9, offset: 100), group(2, after: 1, 2...2, offset: 200)]) == [1, 2])
         #expect(chain([group(9, after: nil, 1...9, offset: 100), group(2, after: nil, 1...2, offset: 200)]) == [2])
@@ -58,7 +61,8 @@ import VaultModel
 
     @Test func goesOnWithWhatIsThereBeforeAGap() {
         let groups = [
-            group(1, after: nil, 1...1), group(2, after: 1, 2...2), group(4, after: 3, 4...4), group(5, after: 4, 5...5),
+            group(1, after: nil, 1...1), group(2, after: 1, 2...2), group(4, after: 3, 4...4),
+            group(5, after: 4, 5...5),
         ]
         #expect(chain(groups) == [1, 2, 4, 5])
         #expect(JournalChain(groups).gaps == [4])

@@ -135,8 +135,11 @@ import VaultModel
                 try await withVault(directory, access: .readWrite, clock: clock) { vault in
                     let verified = try await vault.verify(VerifyRequest())
                     for entry in try await vault.entries() where entry.kind == .file {
-                        let isDamaged = verified.damaged.contains { $0.name == entry.name && $0.version == entry.version }
-                        #expect(await code { _ = try await vault.read(entry.name.text) } == (isDamaged ? .integrity : nil))
+                        let isDamaged = verified.damaged.contains {
+                            $0.name == entry.name && $0.version == entry.version
+                        }
+                        #expect(
+                            await code { _ = try await vault.read(entry.name.text) } == (isDamaged ? .integrity : nil))
                     }
                     let names = try await vault.names()
                     if names.contains("p/large") {
@@ -156,7 +159,9 @@ import VaultModel
         try await withFilledVault { directory, clock, check in
             let pack = try #require(directory.files(ending: ".pack").first { (try? $0.contents().count) ?? 0 > 2000 })
             let whole = try pack.contents()
-            for (position, isCut) in [(100, false), (1000, false), (whole.count - 20, false), (whole.count - 5, true), (600, true)] {
+            for (position, isCut) in [
+                (100, false), (1000, false), (whole.count - 20, false), (whole.count - 5, true), (600, true),
+            ] {
                 var bytes = whole
                 if isCut { bytes.removeSubrange(position...) } else { bytes[position] ^= 1 }
                 try pack.setContents(bytes)
@@ -165,8 +170,11 @@ import VaultModel
                 try await withVault(directory, access: .readWrite, clock: clock) { vault in
                     let verified = try await vault.verify(VerifyRequest())
                     for entry in try await vault.entries() where entry.kind == .file {
-                        let isDamaged = verified.damaged.contains { $0.name == entry.name && $0.version == entry.version }
-                        #expect(await code { _ = try await vault.read(entry.name.text) } == (isDamaged ? .integrity : nil))
+                        let isDamaged = verified.damaged.contains {
+                            $0.name == entry.name && $0.version == entry.version
+                        }
+                        #expect(
+                            await code { _ = try await vault.read(entry.name.text) } == (isDamaged ? .integrity : nil))
                     }
                     #expect(try await vault.read("p") == sample(9))
                 }

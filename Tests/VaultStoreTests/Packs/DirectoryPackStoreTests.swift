@@ -171,7 +171,8 @@ import VaultModel
         try await withStore { directory, store in
             let large = PackRecord(
                 kind: .chunk, digest: Digest(of: []),
-                bytes: BufferSlice(Buffer(byteCount: Int(StoreLimits.packSealBytes)), 0..<Int(StoreLimits.packSealBytes)))
+                bytes: BufferSlice(
+                    Buffer(byteCount: Int(StoreLimits.packSealBytes)), 0..<Int(StoreLimits.packSealBytes)))
             let first = try await store.append([large]).locations[0].pack
             let path = try pack(directory)
             let second = try await store.append([record(1)]).locations[0].pack

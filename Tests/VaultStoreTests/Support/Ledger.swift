@@ -77,7 +77,8 @@ final class Ledger: Sendable {
     var content: [String: [UInt8]] { state.withLock { $0.current } }
 
     /// Compares a vault with what it promised.
-    func check(_ vault: some Vault, _ comment: Comment, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    func check(_ vault: some Vault, _ comment: Comment, sourceLocation: SourceLocation = #_sourceLocation) async throws
+    {
         let (expected, pending, versions) = state.withLock { ($0.current, $0.pending, $0.versions) }
         var found: [String: [UInt8]] = [:]
         for entry in try await vault.entries() where entry.kind == .file {

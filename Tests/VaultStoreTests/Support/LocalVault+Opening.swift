@@ -1,4 +1,5 @@
 import VaultModel
+
 @testable import VaultStore
 
 /// Runs `body` with a vault in `directory`, and closes it.

@@ -1,5 +1,6 @@
 import Testing
 import VaultModel
+
 @testable import VaultStore
 
 /// A kind of vault that must keep the contract, made anew for each claim.
