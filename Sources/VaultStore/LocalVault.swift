@@ -27,8 +27,8 @@ package final class LocalVault: Vault {
     let reads = Mutex<[ReadID: ReadState]>([:])
     let lease = LeaseHolder()
     let reserve: DiskReserve
-    private let adoption = AsyncLock()
-    private let hasAdopted = Atomic<Bool>(false)
+    let adoption = AsyncLock()
+    let hasAdopted = Atomic<Bool>(false)
     private let use: VaultUse
 
     /// Opens the vault in `directory`.
@@ -94,28 +94,6 @@ package final class LocalVault: Vault {
         await packs.close()
         await catalog.close()
         use.end()
-    }
-
-    var readOnly: VaultError {
-        VaultError(.denied, "The vault in '\(directory)' can only be read.", path: directory)
-    }
-
-    /// Refuses a change of a vault that was opened for reading, and takes over an unfinished pack
-    /// before the first one.
-    func prepareToWrite() async throws(VaultError) {
-        guard access != .readOnly else {
-            throw readOnly
-        }
-        if hasAdopted.load(ordering: .acquiring) { return }
-        try await adoption.withLock { () throws(VaultError) in
-            guard !hasAdopted.load(ordering: .acquiring) else { return }
-            let unfinished = try await catalog.packs().filter { $0.value < StoreLimits.packSealBytes }
-            try await packs.adopt(Array(unfinished.keys)) { (pack) throws(VaultError) in
-                try await catalog.packs()[pack]
-            }
-            reserve.fill()
-            hasAdopted.store(true, ordering: .releasing)
-        }
     }
 }
 

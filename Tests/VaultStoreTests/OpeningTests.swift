@@ -53,6 +53,29 @@ import VaultModel
         }
     }
 
+    @Test func anOlderCatalogDoesNotCutOffWhatCameAfterIt() async throws {
+        try await withTemporaryDirectory { directory in
+            try await withVault(directory) { try await $0.save("a", sample(1)) }
+            let old = try directory.appending("catalog.sqlite").contents()
+            try await withVault(directory) { vault in
+                try await vault.save("b", sample(2))
+                try await vault.save("c", sample(3))
+            }
+            try directory.appending("catalog.sqlite").setContents(old)
+            try await withVault(directory) { vault in
+                #expect(await code { try await vault.save("d", sample(4)) } == .integrity)
+                let names = try await vault.names()
+                #expect(names == ["a"])
+            }
+            _ = try await VaultRepair(directory).rebuild()
+            try await withVault(directory) { vault in
+                try await vault.save("d", sample(4))
+                #expect(try await vault.names() == ["a", "b", "c", "d"])
+                #expect(try await vault.read("c") == sample(3))
+            }
+        }
+    }
+
     @Test func aVaultOpenedForReadingRefusesChanges() async throws {
         try await withTemporaryDirectory { directory in
             try await withVault(directory) { vault in
