@@ -9,7 +9,7 @@ extension SQLiteCatalog {
 
     /// Closes a catalog whose file is complete by itself afterwards, without a log beside it.
     func closeForMove() async throws(VaultError) {
-        try access { _ = try $0.checkpoint(.truncate) }
+        try emptyLog()
         do {
             try pool.close()
         } catch {

@@ -5,6 +5,9 @@ import VaultModel
 @testable import VaultStore
 
 extension Scenario {
+    /// Too large for a batch.
+    private static let largeSample = sample(3, count: 300_000)
+
     static let create = Scenario("create", prepare: nil) { vault, ledger, _ in
         try await ledger.save(["a": sample(1)], to: vault)
         try await ledger.upload("b", sample(2, count: 500), to: vault)
@@ -22,7 +25,7 @@ extension Scenario {
 
     static let push = Scenario("push twice") { vault, ledger, _ in
         try await withTemporaryDirectory { root in
-            var tree = ["one": sample(1), "sub/two": sample(2), "sub/three": sample(3, count: 400_000)]
+            var tree = ["one": sample(1), "sub/two": sample(2), "sub/three": largeSample]
             try await pushing(tree, root, to: vault, ledger)
             tree["one"] = sample(4)
             tree["sub/four"] = sample(5)

@@ -210,11 +210,14 @@ final class FaultyFiles: StoreFiles {
     }
 }
 
-/// Copies a vault's directory, without what a new process makes anew.
+/// Copies a vault's directory, without what a new process makes anew; its reserve takes up no space.
 func copyVault(_ from: LocalPath, to: LocalPath) {
     let files = FileManager.default
     guard let paths = files.enumerator(atPath: from.text) else { return }
     try? files.createDirectory(atPath: to.text, withIntermediateDirectories: true)
+    let reserve = to.appending("reserve").text
+    _ = files.createFile(atPath: reserve, contents: nil)
+    truncate(reserve, off_t(StoreLimits.reserveBytes))
     for case let path as String in paths where !path.hasSuffix("-shm") && path != "reserve" {
         let (source, target) = (from.appending(path).text, to.appending(path).text)
         if paths.fileAttributes?[.type] as? FileAttributeType == .typeDirectory {

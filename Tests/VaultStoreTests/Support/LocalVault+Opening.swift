@@ -3,6 +3,7 @@ import VaultModel
 @testable import VaultStore
 
 /// Runs `body` with a vault in `directory`, and closes it.
+@discardableResult
 func withVault<Result: Sendable>(
     _ directory: LocalPath, access: LocalVault.Access = .create, clock: ManualClock = ManualClock(),
     files: any StoreFiles = SystemFiles(), _ body: (LocalVault) async throws -> Result
