@@ -18,7 +18,8 @@ import VaultStore
             interrupt: LuaInterrupt())
         let failure = await runner.run(
             ScriptRunner.Script(
-                file: file, arguments: arguments, commandLine: ["minivault", "run", file] + arguments, position: 2))
+                file: Array(file.utf8), arguments: arguments.map { Array($0.utf8) },
+                commandLine: (["minivault", "run", file] + arguments).map { Array($0.utf8) }, position: 2))
         withExtendedLifetime(directory) {}
         return failure
     }
