@@ -46,8 +46,17 @@ extension LuaState {
     /// Compiles a file, less a first line that begins with `#`; `-` is standard input.
     ///
     /// - Throws: `LuaError` of code `file` or `syntax`.
+    package func load(file: [UInt8], mode: LuaChunkMode = .any) throws(LuaError) -> LuaReference {
+        let name = file == [UInt8(ascii: "-")] ? [] : file
+        return try referenceToResult { writer in
+            name.withUnsafeBytes {
+                clua_write_bytes(writer.buffer, CLUA_OP_LOAD_FILE, mode.operand, $0.baseAddress, $0.count)
+            }
+        }
+    }
+
     package func load(file: String, mode: LuaChunkMode = .any) throws(LuaError) -> LuaReference {
-        try referenceToResult { $0.write(file == "-" ? "" : file, as: CLUA_OP_LOAD_FILE, operand: mode.operand) }
+        try load(file: Array(file.utf8), mode: mode)
     }
 
     /// Calls a function, or any value with `__call`.

@@ -6,13 +6,18 @@ extension LuaState {
     /// Sets the global `arg`: the script is element 0, its arguments follow, what came before it has negative indices.
     ///
     /// - Parameter script: the position of the script in `arguments`, as the program got them.
-    package func setArguments(_ arguments: [String], script: Int) throws(LuaError) {
+    package func setArguments(_ arguments: [some LuaWritable], script: Int) throws(LuaError) {
         try setGlobal("arg", ArgumentTable(arguments: arguments, script: script))
     }
 
     /// Runs a script file (`-` for standard input) with the arguments that follow it, as `...`.
     @discardableResult
-    package func runScript(_ file: String, arguments: [String]) throws(LuaError) -> [LuaValue] {
+    package func runScript(_ file: String, arguments: [any LuaWritable]) throws(LuaError) -> [LuaValue] {
+        try runScript(Array(file.utf8), arguments: arguments)
+    }
+
+    @discardableResult
+    package func runScript(_ file: [UInt8], arguments: [any LuaWritable]) throws(LuaError) -> [LuaValue] {
         try call(try load(file: file), arguments: arguments)
     }
 
@@ -20,10 +25,10 @@ extension LuaState {
     package func runEnvironmentChunk() throws(LuaError) {
         for name in ["LUA_INIT_5_4", "LUA_INIT"] {
             guard let value = getenv(name) else { continue }
-            let text = String(cString: value)
+            let text = bytes(value)
             let chunk =
-                text.hasPrefix("@")
-                ? try load(file: String(text.dropFirst())) : try load(bytes(value), name: "=" + name)
+                text.first == UInt8(ascii: "@")
+                ? try load(file: Array(text.dropFirst())) : try load(text, name: "=" + name)
             _ = try call(chunk)
             return
         }
@@ -34,8 +39,8 @@ extension LuaState {
     }
 }
 
-private struct ArgumentTable: LuaWritable {
-    let arguments: [String]
+private struct ArgumentTable<Argument: LuaWritable>: LuaWritable {
+    let arguments: [Argument]
     let script: Int
 
     func write(to writer: LuaWriter) {

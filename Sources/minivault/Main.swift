@@ -1,13 +1,14 @@
 import ArgumentParser
 import Glibc
+import VaultLua
 import VaultModel
 
 @main
 struct Main {
     static func main() async {
-        let arguments = CommandText.arguments
+        occupyStandardStreams()
         do {
-            var command = try Minivault.parseAsRoot(Array(arguments.dropFirst()))
+            var command = try Minivault.parseAsRoot(words(CommandText.arguments.dropFirst()))
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -22,6 +23,24 @@ struct Main {
         } catch {
             finish(error)
         }
+    }
+
+    /// Opens the standard streams that the caller has closed, so that no file of the vault gets their numbers and the
+    /// results with them. They are opened the wrong way round: using them fails as if they were closed.
+    private static func occupyStandardStreams() {
+        for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where fcntl(stream, F_GETFD) < 0 {
+            _ = open("/dev/null", stream == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+        }
+    }
+
+    /// The command line with a vault that is named before the command moved behind it, where the commands' own
+    /// options are.
+    private static func words(_ arguments: ArraySlice<String>) -> [String] {
+        guard let first = arguments.first else { return [] }
+        let count = first == "--vault" ? 2 : first.hasPrefix("--vault=") ? 1 : 0
+        guard count > 0, arguments.count > count else { return Array(arguments) }
+        let rest = arguments.dropFirst(count)
+        return Array(rest.prefix(1) + arguments.prefix(count) + rest.dropFirst())
     }
 
     /// Ends with what the argument parser says: help on standard output, wrong usage on standard error.
@@ -41,6 +60,7 @@ struct Minivault: AsyncParsableCommand {
             The vault is a directory, named by --vault or MINIVAULT_VAULT; without either it is the one in \
             $XDG_DATA_HOME/minivault/default.
             """,
+        version: VaultLibrary.version,
         subcommands: [
             Save.self, Read.self, List.self, PushCommand.self, PullCommand.self, Stat.self, History.self, Remove.self,
             Rename.self, Copy.self, Revert.self, Tag.self, CompareCommand.self, Keep.self, Collect.self, Verify.self,

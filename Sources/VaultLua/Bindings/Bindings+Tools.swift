@@ -49,6 +49,9 @@ extension VaultLibrary {
                 }
                 let digest = try invocation.session.wait { () async throws(VaultError) in
                     let status = try FileStatus(of: path)
+                    if status.kind == .directory || status.kind == .other {
+                        throw VaultError(.invalid, "'\(path)' is no file, and has no digest.", path: path)
+                    }
                     guard kind == nil else { return try plainDigest(path) }
                     return try LocalDigest.content(path, status: status).digest.description
                 }
@@ -58,14 +61,18 @@ extension VaultLibrary {
                 "json.encode", "json.encode(value) -> string",
                 "The JSON text of a value; tables with elements are arrays, others objects.", actsOnVault: false
             ) { invocation, call in
+                guard call.count >= invocation.first else {
+                    throw LuaError.argument(invocation.first, "value expected")
+                }
                 call.returns(try JSON(call[invocation.first]).text)
             },
             Binding(
                 "json.decode", "json.decode(text) -> value",
                 "The value of a JSON text; null is nil.", actsOnVault: false
             ) { invocation, call in
+                let text = try call.bytes(invocation.first)
                 do throws(JSONParser.Failure) {
-                    call.returns(try JSONParser.parse((try? call.bytes(invocation.first)) ?? []))
+                    call.returns(try JSONParser.parse(text))
                 } catch {
                     throw VaultError(.invalid, "Not JSON: \(error.problem), at byte \(error.position).")
                 }

@@ -4,17 +4,17 @@ package import VaultModel
 
 /// Runs a script as `lua` runs it, with the global `vault`.
 package struct ScriptRunner: Sendable {
-    /// What a script is run with.
+    /// What a script is run with: words of any bytes.
     package struct Script: Sendable {
         /// `-` is standard input.
-        package var file: String
-        package var arguments: [String]
+        package var file: [UInt8]
+        package var arguments: [[UInt8]]
         /// The program's whole command line, for the negative indices of `arg`.
-        package var commandLine: [String]
+        package var commandLine: [[UInt8]]
         /// The position of the script in it.
         package var position: Int
 
-        package init(file: String, arguments: [String], commandLine: [String], position: Int) {
+        package init(file: [UInt8], arguments: [[UInt8]], commandLine: [[UInt8]], position: Int) {
             self.file = file
             self.arguments = arguments
             self.commandLine = commandLine

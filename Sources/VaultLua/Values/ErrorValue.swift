@@ -36,7 +36,7 @@ enum ErrorValue {
         if let cause = error.cause { fields.fields.append(("cause", cause)) }
         if let report { fields.fields.append(("report", report)) }
         if let traceback = session.traceback,
-            let text = try? session.state.call(traceback, "", 2).first?.string
+            let text = try? session.state.call(traceback, LuaValue.nil, 2).first?.string
         {
             fields.fields.append(("traceback", text))
         }

@@ -101,8 +101,11 @@ extension JSON {
         try table.visitElements { elements.append(try JSON($0, depth: depth + 1)) }
         try table.visitPairs { key, value in
             if case .integer(let index) = try key.value(), index >= 1, index <= count { return }
-            guard count == 0, key.type == .string else {
+            guard count == 0 else {
                 throw LuaError.message("a table with both elements and other keys has no JSON form")
+            }
+            guard key.type == .string else {
+                throw LuaError.message("the keys of JSON objects are strings, got a \(key.typeName)")
             }
             members.append((try key.string(), try JSON(value, depth: depth + 1)))
         }

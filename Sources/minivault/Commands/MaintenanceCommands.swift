@@ -25,6 +25,14 @@ struct Keep: VaultCommand {
         if [last, daily, weekly, monthly].contains(where: { $0.map { $0 < 0 } ?? false }) {
             throw ValidationError("The numbers of versions to keep cannot be negative.")
         }
+        if let within {
+            do throws(VaultError) { _ = try CivilDuration.seconds(within) } catch {
+                throw ValidationError(error.message)
+            }
+        }
+        if [last, daily, weekly, monthly].allSatisfy({ ($0 ?? 0) == 0 }), within == nil {
+            throw ValidationError("Say what to keep: --last, --daily, --weekly, --monthly or --within.")
+        }
     }
 
     func run(on vault: any Vault) async throws {

@@ -26,7 +26,8 @@ struct Run: AsyncParsableCommand {
         let position = commandLine.count - arguments.count - 1
         let failure = await runner.run(
             ScriptRunner.Script(
-                file: script, arguments: arguments, commandLine: commandLine, position: position))
+                file: CommandText.bytes(script), arguments: arguments.map { CommandText.bytes($0) },
+                commandLine: commandLine.map { CommandText.bytes($0) }, position: position))
         guard let failure else { return }
         Output.note("minivault: \(failure.text)")
         throw CommandFailure(status: interrupt.isInterrupted ? .interrupted : .failed)

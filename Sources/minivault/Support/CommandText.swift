@@ -39,11 +39,11 @@ enum CommandText {
     }
 
     /// A point in time: seconds since 1970 UTC, or `2026-11-23`, or `2026-11-23T03:00:00`, in UTC.
-    static func time(_ word: String) throws(VaultError) -> Int64 {
+    static func time(_ word: String) throws -> Int64 {
         if let seconds = Int64(word) { return seconds }
         if let seconds = civilTime(word) { return seconds }
-        throw VaultError(
-            .invalid, "'\(printable(word))' is not a time: give seconds since 1970, or '2026-11-23T03:00:00' in UTC.")
+        throw ValidationError(
+            "'\(printable(word))' is not a time: give seconds since 1970, or '2026-11-23T03:00:00' in UTC.")
     }
 
     private static func civilTime(_ word: String) -> Int64? {
@@ -59,17 +59,21 @@ enum CommandText {
         var parts = tm()
         (parts.tm_year, parts.tm_mon, parts.tm_mday) = (numbers[0] - 1900, numbers[1] - 1, numbers[2])
         (parts.tm_hour, parts.tm_min, parts.tm_sec) = (numbers[3], numbers[4], numbers[5])
-        return Int64(timegm(&parts))
+        let seconds = Int64(timegm(&parts))
+        // A day that its month does not have comes back as one of the next month.
+        return parts.tm_mday == numbers[2] ? seconds : nil
     }
 
     /// Tags from `KEY=VALUE` words.
     static func tags(_ words: [String]) throws -> [String: String] {
         var tags: [String: String] = [:]
         for word in words {
-            guard let equals = word.firstIndex(of: "="), equals != word.startIndex else {
+            // By bytes: a mark that combines with the equals sign would hide it.
+            let halves = word.utf8.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            guard halves.count == 2, !halves[0].isEmpty else {
                 throw ValidationError("'\(printable(word))' is not a tag: give KEY=VALUE.")
             }
-            tags[String(word[..<equals])] = String(word[word.index(after: equals)...])
+            tags[String(Substring(halves[0]))] = String(Substring(halves[1]))
         }
         return tags
     }

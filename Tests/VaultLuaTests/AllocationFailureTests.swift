@@ -1,0 +1,126 @@
+import LuaEngine
+import Synchronization
+import Testing
+import VaultModel
+
+@testable import VaultLua
+@testable import VaultStore
+
+/// Refuses Lua's Nth request for memory, for every N, over a script that uses every binding of the module.
+@Suite struct AllocationFailureTests {
+    private static let script = #"""
+        local e = vault.save(tmp .. "/f", "f", {tags = {k = "v"}, progress = function(p) return p.done >= 0 end})
+        vault.read("f", tmp .. "/out", {overwrite = true})
+        vault.put("p", ("x"):rep(500)) assert(#vault.get "p" == 500)
+        assert(vault.stat("f").tags.k == "v" and not vault.stat "none" and vault.exists "f")
+        for entry in vault.list("", {limit = 3}) do assert(entry.name) end
+        local l <close> = vault.list() l:count() pcall(function() return l[1] end)
+        assert(#vault.names("*"):all() > 0)
+        do local w <close> = vault.open("w", "w") w:write("text 12 ", 5, "\nline\n"):close() end
+        local lost = vault.open("lost", "w"):write(("y"):rep(1000))
+        local r <close> = vault.open "w" r:seek("set", 5) assert(r:read "n" == 12)
+        for line in r:lines() do assert(line) end
+        vault.put("a/b", "1") pcall(vault.rename, "a/b", "a/c") pcall(vault.copy, "a/c", "a/d") pcall(vault.remove, "a")
+        vault.history "f" vault.revert("f", 1) vault.tag("f", {k = "v"})
+        local report = vault.push(tmp .. "/t", "t", {delete = true, exclude = {"*.no"}, on_error = print})
+        vault.pull("t", tmp .. "/t2", {progress = function() end})
+        for d in vault.compare(tmp .. "/t", "t") do error(d.name) end
+        for f in vault.files(tmp .. "/t") do assert(f.path) end
+        vault.keep("", {last = 1, daily = 2}) vault.verify("f", {sample = 1})
+        local c <close> = vault.connect(tmp .. "/other")
+        c:put("x", "y") assert(c:get "x" == "y") vault.with(c, function() assert(vault.get "x" == "y") end)
+        local cr = c:open "x" assert(cr:read "a" == "y")
+        vault.sleep(0) assert(#vault.digest(tmp .. "/f", "sha256") == 64)
+        assert(vault.json.decode(vault.json.encode {a = {1, 2, {b = "c"}}, n = 1.5}).a[3].b == "c")
+        vault.log.info("%s", "x") pcall(vault.on)
+        local ok, err = pcall(vault.get, "none") assert(not ok) local text = tostring(err) .. err
+        pcall(vault.save, nil) pcall(vault.put, "a//b", "") pcall(vault.json.decode, "[") pcall(vault.list, "", {x = 1})
+        local co = coroutine.wrap(function() local h <close> = vault.open "w" coroutine.yield(h:read()) end) co()
+        collectgarbage()
+        kept = {vault.open "w", vault.list(), vault.connect(tmp .. "/other"), vault.open("k", "w"):write "z"}
+        """#
+
+    /// Whether the script completed.
+    private static func completes(
+        _ failure: LuaOptions.AllocationFailure, in path: String, _ vault: LocalVault, _ connected: WeakVaults
+    ) -> Bool {
+        var isComplete = false
+        do {
+            var options = LuaOptions()
+            options.allocationFailure = failure
+            let state = try LuaState(options)
+            let session = ScriptSession(
+                state, opening: { vault },
+                connecting: { (url) async throws(VaultError) in
+                    let vault = try await LocalVault.open(LocalPath(url), access: .create)
+                    connected.append(vault)
+                    return vault
+                }, log: { _, _ in })
+            do {
+                try VaultLibrary.install(session)
+                try state.setGlobal("tmp", path)
+                try state.run(script, name: "=test")
+                isComplete = state.allocationCount < failure.first
+            } catch let error as LuaError {
+                if state.allocationCount < failure.first { Issue.record("\(error)") }
+            }
+            state.close()
+            #expect(state.objectCount == 0)
+            withExtendedLifetime(session) {}
+        } catch {
+            #expect(error is LuaError)
+        }
+        return isComplete
+    }
+
+    @Test(arguments: [2, UInt64.max]) func endsInAnErrorOrAResultWhicheverRequestIsRefused(count: UInt64) async throws {
+        let directory = TemporaryDirectory()
+        await VaultLuaTests.script(
+            #"write("f", noise(3000)) mkdir "t" write("t/1", "1") write("t/2", "2")"#, in: directory)
+        let vault = try await LocalVault.open(LocalPath(directory.path + "/vault"), access: .create)
+        let connected = WeakVaults()
+        let path = directory.path
+        let last = try await LuaThread.run {
+            var first: UInt64 = 1
+            while !AllocationFailureTests.completes(.init(first: first, count: count), in: path, vault, connected) {
+                first += 1
+            }
+            return first
+        }
+        #expect(last > 900)
+        try await expectSoon("open reads, uploads and connections end") {
+            vault.reads.withLock { $0.isEmpty } && vault.uploads.withLock { $0.isEmpty } && connected.areGone
+        }
+        #expect(try await vault.verify(VerifyRequest()).isClean)
+        await vault.close()
+    }
+}
+
+/// Vaults that were connected to, as long as somebody else keeps them.
+private final class WeakVaults: Sendable {
+    private struct Weak: Sendable {
+        weak let vault: LocalVault?
+    }
+
+    private let vaults = Mutex<[Weak]>([])
+
+    func append(_ vault: LocalVault) {
+        vaults.withLock { $0.append(Weak(vault: vault)) }
+    }
+
+    var areGone: Bool {
+        vaults.withLock { vaults in
+            vaults.removeAll { $0.vault == nil }
+            return vaults.isEmpty
+        }
+    }
+}
+
+/// Waits up to ten seconds for what other tasks bring about.
+func expectSoon(_ what: Comment, _ condition: () -> Bool) async throws {
+    for _ in 1...1000 {
+        if condition() { return }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    Issue.record(what)
+}

@@ -1,0 +1,75 @@
+import Testing
+
+@testable import VaultLua
+
+@Suite struct ToolsTests {
+    @Test func writesToTheLog() async {
+        let log = LogLines()
+        await script(
+            #"""
+            vault.log.debug "d" vault.log.info "100%" vault.log.warn("%s is %d%%", "x", 5) vault.log.error(7)
+            vault.log.info("%s", setmetatable({}, {__tostring = function() return "object" end}))
+            vault.log.info("%s", nil) vault.log.info "two\nlines\27[31m" vault.log.info "\xff"
+            misuse("bad argument #1 to 'info' (string expected, got nil)", function() vault.log.info(nil) end)
+            misuse("bad argument #1 to 'warn' (string expected, got no value)", function() vault.log.warn() end)
+            raises(function() vault.log.info("%d", "x") end)
+            raises(function() vault.log.info("%d %d", 1) end)
+            """#, log: log)
+        #expect(
+            log.all == [
+                "debug: d", "info: 100%", "warn: x is 5%", "error: 7", "info: object", "info: nil",
+                #"info: two\nlines\x1B[31m"#, "info: ‛FF",
+            ])
+    }
+
+    @Test func digests() async {
+        await script(
+            #"""
+            local path = write("f", "abc")
+            equal(vault.digest(path, "sha256"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+            equal(vault.digest(path), vault.save(path).digest)
+            local big = write("big", noise(5 << 20))
+            equal(vault.digest(big), vault.save(big).digest)
+            equal(#vault.digest(big, "sha256"), 64) assert(vault.digest(big, "sha256") ~= vault.digest(big))
+            equal(vault.digest(write("empty", "")), vault.save(tmp .. "/empty").digest)
+            misuse("bad argument #2 to 'digest' (invalid digest 'md5')", function() vault.digest(path, "md5") end)
+            misuse("bad argument #1 to 'digest' (string expected, got no value)", function() vault.digest() end)
+            fails("not_found", function() vault.digest(tmp .. "/none") end)
+            os.execute("mkfifo '" .. tmp .. "/pipe'")
+            for _, path in ipairs {tmp, tmp .. "/pipe"} do
+              fails("invalid", function() vault.digest(path) end)
+              fails("invalid", function() vault.digest(path, "sha256") end)
+            end
+            """#)
+    }
+
+    @Test func sleeps() async {
+        await script(
+            #"""
+            vault.sleep(0) vault.sleep(0.02) vault.sleep "0.01"
+            for _, bad in ipairs {-1, 0 / 0, 1 / 0, 1e300} do
+              misuse("bad argument #1 to 'sleep' (a time of 0 or more seconds expected)", function() vault.sleep(bad) end)
+            end
+            misuse("bad argument #1 to 'sleep' (number expected, got string)", function() vault.sleep "soon" end)
+            """#)
+    }
+
+    @Test func isOneModule() async {
+        await script(
+            #"""
+            equal(require "vault", vault) equal(package.loaded.vault, vault)
+            equal(vault.version, "0.1.0")
+            misuse("vault.on works in hooks only: put it in a file for 'serve --hooks FILE'", function()
+              vault.on("save", print)
+            end)
+            misuse("vault.every works in hooks only: put it in a file for 'serve --hooks FILE'", function()
+              vault.every("1h", print)
+            end)
+            """#)
+        #expect(Set(VaultLibrary.bindings.map(\.name)).count == VaultLibrary.bindings.count)
+        for binding in VaultLibrary.bindings {
+            #expect(binding.usage.hasPrefix(binding.name + "("), "\(binding.usage)")
+            #expect(binding.summary.hasSuffix("."))
+        }
+    }
+}
