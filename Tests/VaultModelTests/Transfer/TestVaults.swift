@@ -44,6 +44,17 @@ final class ListingVault: ForwardingVault {
 
     var other: any Vault { self }
 
+    func openRead(_ name: Name, _ selector: Selector) async throws(VaultError) -> OpenRead {
+        guard let entry = pages.joined().first(where: { $0.name == name }) else {
+            throw VaultError(.notFound, "It is on no page.", name: name)
+        }
+        return OpenRead(id: ReadID(UniqueID()), entry: entry)
+    }
+
+    func layout(_ read: ReadID, from position: UInt64, count: Int) async throws(VaultError) -> [PlacedChunk] { [] }
+
+    func closeRead(_ read: ReadID) async {}
+
     /// The number of the page is the sequence of the snapshot.
     func list(_ query: ListQuery) async throws(VaultError) -> ListPage {
         var number = 0
