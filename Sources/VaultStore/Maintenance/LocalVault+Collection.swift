@@ -20,7 +20,7 @@ extension LocalVault {
                 let isRewritten = try await reserve.duringChange { () throws(VaultError) in try await rewrite(pack) }
                 if isRewritten { report.changedPacks += 1 }
             }
-        } catch where error.code == .quota && report.changedPacks > 0 {
+        } catch  where error.code == .quota && report.changedPacks > 0 {
             // No room for copies: with what has been freed, the next collection gets further.
         }
         let after = try await packs.list().values.reduce(0, +)
