@@ -75,6 +75,9 @@ package protocol Catalog: Sendable {
     func usage() async throws(VaultError) -> VaultUsage
     func setQuota(_ bytes: UInt64?) async throws(VaultError)
 
+    /// The journal behind a sequence, oldest group first.
+    func journal(after sequence: UInt64, limit: Int) async throws(VaultError) -> [StoredGroup]
+
     /// The end of the journal.
     func journalHead() async throws(VaultError) -> JournalHead
 
@@ -86,6 +89,13 @@ package struct StoredChunk: Sendable {
     package var digest: Digest
     package var location: PackLocation
     package var isDamaged: Bool
+}
+
+/// A journal group with its place.
+package struct StoredGroup: Sendable {
+    package var lastSequence: UInt64
+    package var digest: Digest
+    package var location: PackLocation
 }
 
 /// A chunk that an upload has stored.
