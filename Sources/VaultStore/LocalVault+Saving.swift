@@ -19,7 +19,8 @@ extension LocalVault {
         try await prepareToWrite()
         if let problem = intent.problem { throw problem }
         if intent.kind == .directory {
-            throw VaultError(.invalid, "The empty directory '\(intent.name)' has no content to upload.", name: intent.name)
+            throw VaultError(
+                .invalid, "The empty directory '\(intent.name)' has no content to upload.", name: intent.name)
         }
         let id = UploadID(UniqueID())
         let state = UploadState(intent: intent, epoch: try await catalog.epoch())

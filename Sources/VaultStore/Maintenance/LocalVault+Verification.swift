@@ -45,7 +45,7 @@ extension LocalVault {
                 let now = try await catalog.journalLocations([group.digest])[0]
                 if let now, now != group.location, try await reader.payload(group.digest, at: now) != nil { continue }
                 report.problems.append(
-                    "The journal up to sequence \(group.lastSequence) is damaged: should the catalog be lost too, these changes are.")
+                    "The journal is damaged at sequence \(group.lastSequence): these changes only the catalog knows.")
             }
         }
     }

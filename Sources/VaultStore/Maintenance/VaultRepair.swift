@@ -132,7 +132,8 @@ package struct VaultRepair: Sendable {
                     continue
                 }
                 guard let group = JournalGroup(decoding: bytes.bytes) else {
-                    report.problems.append("Pack \(pack.value) has a journal group of an unknown format at \(location.offset).")
+                    report.problems.append(
+                        "Pack \(pack.value) has a journal group of an unknown format at \(location.offset).")
                     continue
                 }
                 groups.append(
