@@ -14,8 +14,10 @@ package protocol Catalog: Sendable {
     /// Where journal groups are; nil for groups that are not part of the vault's history.
     func journalLocations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?]
 
-    /// A number that grows whenever chunks are removed or withdrawn.
-    func epoch() async throws(VaultError) -> UInt64
+    /// Checks an intent as a commit would, as far as it is known what it meets.
+    ///
+    /// - Returns: the epoch: a number that grows whenever chunks are removed or withdrawn.
+    func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64
 
     /// Records chunks that an unfinished upload stored, so that they outlive it for a day.
     func record(_ received: [ReceivedChunk], of upload: UploadID, at time: Int64) async throws(VaultError)

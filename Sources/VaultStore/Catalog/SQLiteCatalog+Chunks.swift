@@ -47,8 +47,12 @@ extension SQLiteCatalog {
         return PackLocation(pack: PackID(pack), offset: offset, length: UInt32(length))
     }
 
-    package func epoch() async throws(VaultError) -> UInt64 {
-        try read { try UInt64.fetchOne($0, sql: "SELECT epoch FROM vault") ?? 0 }
+    package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64 {
+        try read { database in
+            let transaction = try CommitTransaction(database, at: 0)
+            try transaction.check(intent, database)
+            return transaction.epoch
+        }
     }
 
     package func journal(after sequence: UInt64, limit: Int) async throws(VaultError) -> [StoredGroup] {
