@@ -23,7 +23,7 @@ extension LocalVault {
                 .invalid, "The empty directory '\(intent.name)' has no content to upload.", name: intent.name)
         }
         let id = UploadID(UniqueID())
-        let state = UploadState(intent: intent, epoch: try await catalog.epoch())
+        let state = UploadState(intent: intent, epoch: try await catalog.beginUpload(intent))
         uploads.withLock { $0[id] = state }
         return id
     }

@@ -14,8 +14,10 @@ package protocol Catalog: Sendable {
     /// Where journal groups are; nil for groups that are not part of the vault's history.
     func journalLocations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?]
 
-    /// A number that grows whenever chunks are removed or withdrawn.
-    func epoch() async throws(VaultError) -> UInt64
+    /// Checks an intent as a commit would, as far as it is known what it meets.
+    ///
+    /// - Returns: the epoch: a number that grows whenever chunks are removed or withdrawn.
+    func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64
 
     /// Records chunks that an unfinished upload stored, so that they outlive it for a day.
     func record(_ received: [ReceivedChunk], of upload: UploadID, at time: Int64) async throws(VaultError)
@@ -75,6 +77,9 @@ package protocol Catalog: Sendable {
     func usage() async throws(VaultError) -> VaultUsage
     func setQuota(_ bytes: UInt64?) async throws(VaultError)
 
+    /// The journal behind a sequence, oldest group first.
+    func journal(after sequence: UInt64, limit: Int) async throws(VaultError) -> [StoredGroup]
+
     /// The end of the journal.
     func journalHead() async throws(VaultError) -> JournalHead
 
@@ -86,6 +91,13 @@ package struct StoredChunk: Sendable {
     package var digest: Digest
     package var location: PackLocation
     package var isDamaged: Bool
+}
+
+/// A journal group with its place.
+package struct StoredGroup: Sendable {
+    package var lastSequence: UInt64
+    package var digest: Digest
+    package var location: PackLocation
 }
 
 /// A chunk that an upload has stored.

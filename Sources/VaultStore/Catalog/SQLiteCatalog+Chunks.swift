@@ -47,8 +47,34 @@ extension SQLiteCatalog {
         return PackLocation(pack: PackID(pack), offset: offset, length: UInt32(length))
     }
 
-    package func epoch() async throws(VaultError) -> UInt64 {
-        try read { try UInt64.fetchOne($0, sql: "SELECT epoch FROM vault") ?? 0 }
+    package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64 {
+        try read { database in
+            let transaction = try CommitTransaction(database, at: 0)
+            try transaction.check(intent, database)
+            return transaction.epoch
+        }
+    }
+
+    package func journal(after sequence: UInt64, limit: Int) async throws(VaultError) -> [StoredGroup] {
+        try read { database in
+            var query = try Query(
+                database,
+                """
+                SELECT journal_group.last_sequence, journal_group.digest, pack.id, journal_group.offset, journal_group.length
+                FROM journal_group JOIN pack ON pack.number = journal_group.pack
+                WHERE last_sequence > ? ORDER BY last_sequence LIMIT ?
+                """)
+            query.bind(sequence)
+            query.bind(Int64(limit))
+            var groups: [StoredGroup] = []
+            while try query.step() {
+                groups.append(
+                    StoredGroup(
+                        lastSequence: query.unsigned(0), digest: try query.digest(1),
+                        location: try SQLiteCatalog.location(query, from: 2)))
+            }
+            return groups
+        }
     }
 
     package func journalHead() async throws(VaultError) -> JournalHead {

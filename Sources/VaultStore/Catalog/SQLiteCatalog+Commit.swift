@@ -36,7 +36,7 @@ extension SQLiteCatalog {
 /// Each request is checked completely before it changes a row, so that a refused one leaves nothing.
 struct CommitTransaction {
     private var sequence: UInt64
-    private let epoch: UInt64
+    let epoch: UInt64
     private var storedBytes: UInt64
     /// What the commit adds to it, as far as it is decided.
     private var addedBytes: UInt64 = 0
@@ -113,6 +113,13 @@ struct CommitTransaction {
                 attributes: intent.attributes, savedBy: save.by, tags: intent.tags), database)
         try end(save, database)
         return .saved(SaveOutcome(entry: entry, isCreated: true, newBytes: newBytes))
+    }
+
+    /// Throws what would refuse a save of this intent now.
+    func check(_ intent: SaveIntent, _ database: Database) throws {
+        let current = try SQLiteCatalog.entryByName(database, intent.name)
+        try CommitTransaction.check(intent.ifVersion, current, intent.name)
+        if current == nil || current?.entry.kind == .removed { _ = try room(for: intent.name, database) }
     }
 
     private static func check(_ ifVersion: UInt64?, _ current: StoredVersion?, _ name: Name) throws {

@@ -272,16 +272,13 @@ private struct NameListing {
 
     private func add(_ candidate: Candidate, to entries: inout [Entry]) throws {
         if let current = candidate.current, current.since > sequence { return }
-        guard
-            let current = try candidate.current ?? SQLiteCatalog.row(of: candidate.object, as: candidate.name, database)
-        else { return }
-        let found: [Entry]
+        let row = try candidate.current ?? SQLiteCatalog.row(of: candidate.object, as: candidate.name, database)
+        guard let row else { return }
+        var found: [Entry] = []
         if query.includesVersions {
-            found = try SQLiteCatalog.versions(of: current, until: sequence, database)
-        } else {
-            found =
-                try SQLiteCatalog.entry(of: current, at: sequence, database).map { $0.kind == .removed ? [] : [$0] }
-                ?? []
+            found = try SQLiteCatalog.versions(of: row, until: sequence, database)
+        } else if let entry = try SQLiteCatalog.entry(of: row, at: sequence, database), entry.kind != .removed {
+            found = [entry]
         }
         entries += found.filter { entry in query.tags.allSatisfy { entry.tags[$0.key] == $0.value } }
     }

@@ -23,6 +23,8 @@ extension LocalVault {
         } catch  where error.code == .quota && report.changedPacks > 0 {
             // No room for copies: with what has been freed, the next collection gets further.
         }
+        // What was written to before is unfinished now, and may be taken over again.
+        hasAdopted.store(false, ordering: .releasing)
         let after = try await packs.list().values.reduce(0, +)
         report.freedBytes = before > after ? before - after : 0
         report.keptBytes = after

@@ -191,6 +191,20 @@ extension VaultContract {
         }
 
         @Test(arguments: VaultImplementation.all)
+        func verifyTellsOfADamagedJournal(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                let vault = subject.vault
+                try await vault.save("a name in the journal", sample(1))
+                try await vault.save("another", sample(2))
+                try damage(Array("a name in the journal".utf8), below: subject.directory)
+                let report = try await vault.verify(VerifyRequest())
+                #expect(report.damagedChunks == 0)
+                #expect(report.problems.count == 1)
+                #expect(try await vault.read("a name in the journal") == sample(1))
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
         func verifyTakesAPrefixAndASample(_ implementation: VaultImplementation) async throws {
             try await implementation { subject in
                 let vault = subject.vault

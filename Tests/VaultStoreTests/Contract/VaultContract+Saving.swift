@@ -97,7 +97,10 @@ extension VaultContract {
                 let vault = subject.vault
                 try await vault.save("a", sample(1))
                 let bytes = sample(2, count: 1000)
-                #expect(await code { try await vault.upload("a", bytes, ifVersion: 7) } == .conflict)
+                let upload = try await vault.beginUpload(try intent("a", ifVersion: 1))
+                let content = try await vault.send(bytes, to: upload)
+                try await vault.save("a", sample(3))
+                #expect(await code { _ = try await vault.commit(upload, content: content) } == .conflict)
                 #expect(try await vault.upload("a", bytes)?.newBytes == 0)
                 #expect(try await vault.read("a") == bytes)
             }
@@ -134,6 +137,21 @@ extension VaultContract {
                 #expect(try await vault.upload("b", large)?.isCreated == true)
                 #expect(try await vault.upload("b", large)?.isCreated == false)
                 #expect(try await vault.history(try name("b")).count == 1)
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
+        func whatWouldRefuseACommitRefusesToBegin(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                let vault = subject.vault
+                try await vault.save("a/b", sample(1))
+                for (name, version, expected) in [
+                    ("a/b", 0, .exists), ("a/b", 2, .conflict), ("c", 1, .conflict), ("a", nil, .exists),
+                    ("a/b/c", nil, .exists),
+                ] as [(String, UInt64?, VaultError.Code)] {
+                    let intent = try intent(name, ifVersion: version)
+                    #expect(await code { _ = try await vault.beginUpload(intent) } == expected)
+                }
             }
         }
 

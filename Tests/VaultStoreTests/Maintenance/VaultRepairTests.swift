@@ -84,7 +84,7 @@ import VaultModel
             #expect(report.problems == [])
             #expect(report.groups > 10)
             try await check("rebuilt")
-            #expect(await VaultRepair(directory).catalogIsSound())
+            #expect(try await VaultRepair(directory).catalogIsSound())
         }
     }
 
@@ -112,7 +112,7 @@ import VaultModel
             for index in 0..<4096 { bytes[index] = 0x55 }
             try catalog.setContents(bytes)
             #expect(await code { try await withVault(directory, access: .readWrite) { _ in } } == .integrity)
-            #expect(await VaultRepair(directory).catalogIsSound() == false)
+            #expect(try await VaultRepair(directory).catalogIsSound() == false)
             // An empty file is what a power failure may leave; it must not become a new vault.
             try catalog.setContents([])
             #expect(await code { try await withVault(directory, access: .create) { _ in } } == .integrity)
