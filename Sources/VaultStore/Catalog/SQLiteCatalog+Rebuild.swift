@@ -7,6 +7,13 @@ extension SQLiteCatalog {
         try read { try String.fetchAll($0, sql: "PRAGMA integrity_check") == ["ok"] }
     }
 
+    /// Brings everything into the main file and syncs it, so that the file is whole without its log.
+    ///
+    /// Closing does not: the last connection closed is a reader's, which may not write.
+    func checkpoint() throws(VaultError) {
+        try access { _ = try $0.checkpoint(.truncate) }
+    }
+
     /// Makes the chunks found in a pack known.
     func restore(_ chunks: [StoredChunk], of pack: PackID, length: UInt64) async throws(VaultError) {
         try await write { database in

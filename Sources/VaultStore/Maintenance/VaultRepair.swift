@@ -21,11 +21,20 @@ package struct VaultRepair: Sendable {
     }
 
     /// Whether the catalog is there and whole.
-    package func catalogIsSound() async -> Bool {
-        guard let catalog = try? await SQLiteCatalog(layout.catalog, files: files) else { return false }
-        let isSound = (try? catalog.isSound()) ?? false
-        await catalog.close()
-        return isSound
+    ///
+    /// - Throws: where that cannot be told: `invalid` for a newer format, whose catalog is not to be replaced by an
+    ///   older one, `denied` and `unavailable`.
+    package func catalogIsSound() async throws(VaultError) -> Bool {
+        guard (try? FileStatus(of: layout.catalog)) != nil else { return false }
+        do throws(VaultError) {
+            let catalog = try await SQLiteCatalog(layout.catalog, files: files)
+            let isSound = Result { () throws(VaultError) in try catalog.isSound() }
+            await catalog.close()
+            return try isSound.get()
+        } catch {
+            if error.code == .integrity { return false }
+            throw error
+        }
     }
 
     /// Replaces the catalog by one made from the packs. The old file is kept beside it.
@@ -45,6 +54,7 @@ package struct VaultRepair: Sendable {
         var report = Report()
         let groups = try await scan(packs, vault, into: catalog, &report)
         try await replay(chain(of: groups, &report), packs, into: catalog, &report)
+        try catalog.checkpoint()
         await catalog.close()
         try await put(path)
         return report
@@ -58,8 +68,8 @@ package struct VaultRepair: Sendable {
             try files.rename(catalog, to: old)
         }
         // Logs of the old catalog must not be taken for the new one's.
-        for suffix in ["-wal", "-shm"] {
-            try? files.remove(LocalPath(catalog.bytes + suffix.utf8))
+        for path in [catalog, rebuilt] {
+            for suffix in ["-wal", "-shm"] { try? files.remove(LocalPath(path.bytes + suffix.utf8)) }
         }
         try files.rename(rebuilt, to: catalog)
         try files.syncDirectory(layout.directory)

@@ -95,7 +95,7 @@ struct Verify: AsyncParsableCommand {
     private func rebuildIfNeeded() async throws(VaultError) {
         let repair = VaultRepair(try VaultLocation.directory(common.vault))
         let report = try await BlockingExecutor.run { () async throws(VaultError) in
-            await repair.catalogIsSound() ? nil : try await repair.rebuild()
+            try await repair.catalogIsSound() ? nil : try await repair.rebuild()
         }
         guard let report else { return }
         for problem in report.problems { Output.note("minivault: \(problem)") }
