@@ -52,7 +52,12 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "VaultModelTests", dependencies: ["CChunker", "VaultModel"], swiftSettings: strict),
+        .target(
+            name: "TestSupport", dependencies: ["VaultModel", .product(name: "Crypto", package: "swift-crypto")],
+            path: "Tests/Support", swiftSettings: strict),
+        .testTarget(
+            name: "VaultModelTests", dependencies: ["CChunker", "TestSupport", "VaultModel", "VaultStore"],
+            swiftSettings: strict),
         .testTarget(name: "VaultStoreTests", dependencies: ["VaultModel", "VaultStore"], swiftSettings: strict),
         .testTarget(name: "LuaEngineTests", dependencies: ["LuaEngine"], swiftSettings: strict),
         .testTarget(

@@ -11,6 +11,8 @@ package enum Limits {
     /// Files and bytes of one batch.
     package static let batchFilesMax = 256
     package static let batchBytesMax = 4 << 20
+    /// Directories that the files of one batch are in, since each is kept open.
+    package static let batchDirectoriesMax = 64
     /// Batches and larger files that a push or pull works on at once.
     package static let jobsInFlight = 3
     /// Bytes fetched at once from an open read.

@@ -1,12 +1,22 @@
 import Synchronization
 import VaultModel
 
-/// The lease under which this process reads, and who needs it.
+/// The leases under which this process reads, and how many rely on each.
+///
+/// A lease protects what was needed when it was taken. Readers share the newest one for a while; an
+/// older one lives on for those who began under it, so that readers who follow each other do not keep
+/// everything from being collected.
 final class LeaseHolder: Sendable {
-    struct State {
-        var id: UniqueID?
-        var renewedAt: Int64 = 0
+    struct Lease {
+        var takenAt: Int64
+        var renewedAt: Int64
         var readers = 0
+    }
+
+    struct State {
+        var leases: [UniqueID: Lease] = [:]
+        /// The lease that new readers join.
+        var newest: UniqueID?
     }
 
     let state = Mutex(State())
@@ -14,47 +24,81 @@ final class LeaseHolder: Sendable {
 }
 
 extension LocalVault {
-    /// Makes sure of a lease before something is looked up that must not be collected.
-    func holdLease() async throws(VaultError) {
-        guard access != .readOnly else { return }
-        lease.state.withLock { $0.readers += 1 }
-        do {
-            try await renewLease()
-        } catch {
-            await releaseLease()
-            throw error
+    /// Joins a lease before something is looked up that must not be collected.
+    ///
+    /// - Returns: the lease to renew and to release; nil where only reading is allowed, which takes none.
+    func holdLease() async throws(VaultError) -> UniqueID? {
+        guard access != .readOnly else { return nil }
+        if let joined = joinNewest() { return joined }
+        return try await lease.lock.withLock { () throws(VaultError) in
+            if let joined = joinNewest() { return joined }
+            let (id, now) = (UniqueID(), clock())
+            try await catalog.lease(id, at: now)
+            let ended = lease.state.withLock { state in
+                let before = state.newest
+                state.leases[id] = LeaseHolder.Lease(takenAt: now, renewedAt: now, readers: 1)
+                state.newest = id
+                return before.flatMap { state.removeIfUnused($0) }
+            }
+            try? await end(ended)
+            return id
         }
     }
 
-    /// Renews the lease in good time; while nobody has relied on the old one, takes a newer one.
-    func renewLease() async throws(VaultError) {
-        guard access != .readOnly else { return }
+    /// Renews a lease in good time.
+    func renewLease(_ id: UniqueID?) async throws(VaultError) {
+        guard let id else { return }
         let now = clock()
         let isFresh = { @Sendable (state: LeaseHolder.State) in
-            state.id != nil && now - state.renewedAt < StoreLimits.leaseSeconds / 4
+            state.leases[id].map { now - $0.renewedAt < StoreLimits.leaseSeconds / 4 } ?? true
         }
         if lease.state.withLock({ isFresh($0) }) { return }
         try await lease.lock.withLock { () throws(VaultError) in
-            let state = lease.state.withLock { $0 }
-            if isFresh(state) { return }
-            if let id = state.id, state.readers <= 1 { try await catalog.endLease(id) }
-            let id = state.readers > 1 ? state.id ?? UniqueID() : UniqueID()
+            if lease.state.withLock({ isFresh($0) }) { return }
             try await catalog.lease(id, at: now)
-            lease.state.withLock { ($0.id, $0.renewedAt) = (id, now) }
+            lease.state.withLock { $0.leases[id]?.renewedAt = now }
         }
     }
 
-    /// A lease stays for the next reader until the vault is closed or it runs out.
-    func releaseLease() async {
-        lease.state.withLock { $0.readers = max(0, $0.readers - 1) }
+    /// The newest lease stays for the next reader until it is too old; others end with their last one.
+    func releaseLease(_ id: UniqueID?) async {
+        guard let id else { return }
+        let ended = lease.state.withLock { state in
+            state.leases[id]?.readers -= 1
+            return state.newest == id ? nil : state.removeIfUnused(id)
+        }
+        try? await end(ended)
     }
 
-    func endLease() async {
-        let id = lease.state.withLock { state in
+    func endLeases() async {
+        let ids = lease.state.withLock { state in
             defer { state = LeaseHolder.State() }
-            return state.id
+            return Array(state.leases.keys)
         }
-        // A lease that cannot be ended runs out.
-        if let id { try? await catalog.endLease(id) }
+        for id in ids { try? await end(id) }
+    }
+
+    private func joinNewest() -> UniqueID? {
+        let now = clock()
+        return lease.state.withLock { state in
+            guard let id = state.newest, let newest = state.leases[id],
+                now - newest.takenAt < StoreLimits.leaseSeconds / 4
+            else { return nil }
+            state.leases[id]?.readers += 1
+            return id
+        }
+    }
+
+    /// A lease that cannot be ended runs out.
+    private func end(_ id: UniqueID?) async throws(VaultError) {
+        if let id { try await catalog.endLease(id) }
+    }
+}
+
+extension LeaseHolder.State {
+    fileprivate mutating func removeIfUnused(_ id: UniqueID) -> UniqueID? {
+        guard leases[id]?.readers == 0 else { return nil }
+        leases[id] = nil
+        return id
     }
 }

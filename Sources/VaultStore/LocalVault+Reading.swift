@@ -4,6 +4,8 @@ package import VaultModel
 /// An open read as its process knows it.
 struct ReadState: Sendable {
     var entry: Entry
+    /// Under which the read was opened; nil in a vault that is only read.
+    var lease: UniqueID?
     /// The nodes from the root to the chunks last asked for, so that reading on reads no node twice.
     var path: [PlacedNode] = []
 }
@@ -17,18 +19,22 @@ struct PlacedNode: Sendable {
 
 extension LocalVault {
     package func openRead(_ name: Name, _ selector: Selector) async throws(VaultError) -> OpenRead {
-        try await holdLease()
-        guard let entry = try await catalog.stat(name, selector) else {
-            await releaseLease()
-            throw VaultError(.notFound, "The vault holds nothing under '\(name)'\(selector.phrase).", name: name)
+        let lease = try await holdLease()
+        do throws(VaultError) {
+            guard let entry = try await catalog.stat(name, selector) else {
+                throw VaultError(.notFound, "The vault holds nothing under '\(name)'\(selector.phrase).", name: name)
+            }
+            let id = ReadID(UniqueID())
+            reads.withLock { $0[id] = ReadState(entry: entry, lease: lease) }
+            return OpenRead(id: id, entry: entry)
+        } catch {
+            await releaseLease(lease)
+            throw error
         }
-        let id = ReadID(UniqueID())
-        reads.withLock { $0[id] = ReadState(entry: entry) }
-        return OpenRead(id: id, entry: entry)
     }
 
     package func closeRead(_ read: ReadID) async {
-        if reads.withLock({ $0.removeValue(forKey: read) }) != nil { await releaseLease() }
+        if let state = reads.withLock({ $0.removeValue(forKey: read) }) { await releaseLease(state.lease) }
     }
 
     package func layout(
@@ -37,13 +43,13 @@ extension LocalVault {
         guard var state = reads.withLock({ $0[read] }) else {
             throw VaultError(.notFound, "There is no such open read.")
         }
+        try await renewLease(state.lease)
         let content = state.entry.content
         guard position < content.size else { return [] }
         if content.depth == 0 {
             let reference = ChunkReference(digest: content.root, span: content.size)
             return [PlacedChunk(position: 0, reference: reference)]
         }
-        try await renewLease()
         do {
             state.path = try await descend(content, to: position, along: state.path)
         } catch {
@@ -64,13 +70,14 @@ extension LocalVault {
     }
 
     package func fetch(_ chunks: [PlacedChunk], of read: ReadID) async throws(VaultError) -> [Chunk] {
-        guard let entry = reads.withLock({ $0[read]?.entry }) else {
+        guard let state = reads.withLock({ $0[read] }) else {
             throw VaultError(.notFound, "There is no such open read.")
         }
+        try await renewLease(state.lease)
         do {
             return try await recordReader.chunks(chunks.map(\.reference))
         } catch {
-            throw error.about(entry.name)
+            throw error.about(state.entry.name)
         }
     }
 

@@ -27,8 +27,8 @@ package final class LocalVault: Vault {
     let reads = Mutex<[ReadID: ReadState]>([:])
     let lease = LeaseHolder()
     let reserve: DiskReserve
-    private let adoption = AsyncLock()
-    private let hasAdopted = Atomic<Bool>(false)
+    let adoption = AsyncLock()
+    let hasAdopted = Atomic<Bool>(false)
     private let use: VaultUse
 
     /// Opens the vault in `directory`.
@@ -44,7 +44,12 @@ package final class LocalVault: Vault {
         files: any StoreFiles = SystemFiles(), clock: @escaping @Sendable () -> Int64 = currentSeconds
     ) async throws(VaultError) -> LocalVault {
         let layout = VaultLayout(directory)
-        let state = try layout.state
+        var state = try layout.state
+        if state == .packsOnly {
+            // Unless a repair is just about to put the new catalog there.
+            try VaultUse(layout.lock, isExclusive: false, isReadOnly: access == .readOnly).end()
+            state = try layout.state
+        }
         switch (state, access) {
         case (.vault, _): break
         case (.absent, .create): try layout.make(files)
@@ -60,8 +65,9 @@ package final class LocalVault: Vault {
                 .invalid, "'\(directory)' is not empty and holds no vault.", path: directory)
         }
         let use = try VaultUse(layout.lock, isExclusive: false, isReadOnly: access == .readOnly)
+        let hasPacks = try layout.hasPacks
         let catalog = try await SQLiteCatalog(
-            layout.catalog, files: files, creating: state == .absent ? UniqueID() : nil,
+            layout.catalog, files: files, creating: access == .create && !hasPacks ? UniqueID() : nil,
             isReadOnly: access == .readOnly)
         return LocalVault(layout, catalog, access: access, savedBy: savedBy, files: files, clock: clock, use: use)
     }
@@ -84,28 +90,10 @@ package final class LocalVault: Vault {
     }
 
     package func close() async {
-        await endLease()
+        await endLeases()
         await packs.close()
         await catalog.close()
         use.end()
-    }
-
-    /// Refuses a change of a vault that was opened for reading, and takes over an unfinished pack
-    /// before the first one.
-    func prepareToWrite() async throws(VaultError) {
-        guard access != .readOnly else {
-            throw VaultError(.denied, "The vault in '\(directory)' can only be read.", path: directory)
-        }
-        if hasAdopted.load(ordering: .acquiring) { return }
-        try await adoption.withLock { () throws(VaultError) in
-            guard !hasAdopted.load(ordering: .acquiring) else { return }
-            let unfinished = try await catalog.packs().filter { $0.value < StoreLimits.packSealBytes }
-            try await packs.adopt(Array(unfinished.keys)) { (pack) throws(VaultError) in
-                try await catalog.packs()[pack]
-            }
-            reserve.fill()
-            hasAdopted.store(true, ordering: .releasing)
-        }
     }
 }
 

@@ -2,8 +2,15 @@
 package enum StoreLimits {
     /// A pack of this length takes no more records.
     package static let packSealBytes: UInt64 = 64 << 20
+    /// No record of a pack starts behind this offset.
+    static let packBytesMax: UInt64 = 1 << 40
     /// The longest payload of a record; a journal group is the only kind that comes near.
     static let recordBytesMax = 64 << 20
+    /// A journal group ends with the change that reaches one of these; its commit goes on in another.
+    static let groupChangesMax = 1 << 16
+    static let groupBytesMax = 16 << 20
+    /// Keys and values of one version's tags together.
+    static let tagBytesMax = 64 << 10
     /// Requests and content bytes that one commit takes together.
     static let commitRequestsMax = 4096
     static let commitBytesMax = 16 << 20

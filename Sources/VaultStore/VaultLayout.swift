@@ -33,11 +33,17 @@ struct VaultLayout: Sendable {
             } catch  where error.code == .notFound && !exists(directory) {
                 return .absent
             }
-            if exists(packs), try !DirectoryListing(packs).names.isEmpty { return .packsOnly }
+            if try hasPacks { return .packsOnly }
             // What an interrupted creation leaves.
             let own: Set<[UInt8]> = Set(["packs", "lock", "reserve"].map { Array($0.utf8) })
             return names.allSatisfy(own.contains) ? .absent : .other
         }
+    }
+
+    /// Whether anything has been stored: if not, a catalog without tables is what an interrupted
+    /// creation leaves, not damage.
+    var hasPacks: Bool {
+        get throws(VaultError) { exists(packs) ? try !DirectoryListing(packs).names.isEmpty : false }
     }
 
     func make(_ files: any StoreFiles) throws(VaultError) {

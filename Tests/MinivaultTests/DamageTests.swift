@@ -96,9 +96,10 @@ import Testing
         let sandbox = try Sandbox()
         try sandbox.write("full/x", "mine")
         try sandbox.write("f", "f")
-        for words: [Word] in [["save", "f", "--vault", "full"], ["list", "--vault", "full"], ["verify", "--repair", "--vault", "full"]] {
+        for words: [Word] in [["save", "f", "--vault", "full"], ["list", "--vault", "full"]] {
             #expect(try await sandbox.start(words).end().status == 1)
         }
+        #expect(try await sandbox.run("verify", "--repair", "--vault", "full").status == 3)
         #expect(sandbox.read("full/x") == Array("mine".utf8))
         #expect(try await sandbox.shell("ls -A full").output == "x\n")
         #expect(try await sandbox.run("verify", "--repair", "--vault", "none").status == 3)

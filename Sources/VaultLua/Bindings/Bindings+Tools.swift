@@ -18,6 +18,26 @@ extension VaultLibrary {
                 }
             },
             Binding(
+                "exec", "exec({program, argument...} [, options]) -> {code, stdout, stderr}",
+                "Runs a program to its end, without a shell; 'timeout' is in seconds.",
+                options: ["stdin", "timeout"], actsOnVault: false
+            ) { invocation, call in
+                var words: [[UInt8]] = []
+                try call.table(invocation.first).visitElements { words.append(try $0.bytes()) }
+                guard !words.isEmpty, !words.contains(where: { $0.contains(0) }) else {
+                    throw LuaError.argument(invocation.first, "a program and its arguments expected")
+                }
+                let options = try invocation.options(call, 1)
+                let process = ChildProcess(
+                    arguments: words, input: try options.bytes("stdin") ?? [],
+                    timeout: try options.number("timeout").map { .seconds($0) })
+                let ending = try invocation.session.wait { () async throws(VaultError) in try process.run() }
+                call.returns(
+                    LuaTable(fields: [
+                        "code": Int(ending.code), "stdout": ending.output, "stderr": ending.errors,
+                    ]))
+            },
+            Binding(
                 "digest", "digest(path [, \"sha256\"]) -> string",
                 "The digest that an entry of this content has; with \"sha256\" the SHA-256 of the bytes themselves.",
                 actsOnVault: false

@@ -15,6 +15,7 @@ struct Options {
     }
 
     func string(_ name: String) throws -> String? { try field(name)?.string() }
+    func bytes(_ name: String) throws -> [UInt8]? { try field(name)?.bytes() }
     func integer(_ name: String) throws -> Int? { try field(name)?.integer() }
     func number(_ name: String) throws -> Double? { try field(name)?.number() }
     func boolean(_ name: String) throws -> Bool? { try field(name)?.boolean() }

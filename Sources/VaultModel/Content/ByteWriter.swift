@@ -87,7 +87,11 @@ package struct ByteReader: Sendable {
             let bits = UInt64(byte & 0x7F)
             guard shift < 63 || bits <= 1 else { throw Malformed() }
             value |= bits << shift
-            if byte & 0x80 == 0 { return value }
+            if byte & 0x80 == 0 {
+                // A number has one spelling, so that equal values are equal bytes.
+                guard byte > 0 || shift == 0 else { throw Malformed() }
+                return value
+            }
         }
         throw Malformed()
     }

@@ -36,7 +36,7 @@ package final class BlockingExecutor: TaskExecutor {
 
 /// A queue of jobs under a lock, since Swift's mutex has no condition to wait on.
 ///
-/// `@unchecked Sendable`: `jobs` is only touched with `lock` held.
+/// `@unchecked Sendable`: `jobs` and `head` are only touched with `lock` held.
 private final class JobQueue: @unchecked Sendable {
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
     private let isFilled: UnsafeMutablePointer<pthread_cond_t>
@@ -65,8 +65,9 @@ private final class JobQueue: @unchecked Sendable {
         while head == jobs.count { pthread_cond_wait(isFilled, lock) }
         let job = jobs[head]
         head += 1
-        if head == jobs.count {
-            jobs.removeAll(keepingCapacity: true)
+        // What is done is dropped now and then, also while there is always more to do.
+        if head == jobs.count || head >= 4096 {
+            jobs.removeFirst(head)
             head = 0
         }
         return job

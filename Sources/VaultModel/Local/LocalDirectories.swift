@@ -2,26 +2,26 @@ import Glibc
 
 /// Where a file of a tree goes: a component of an open directory.
 struct LocalPlace: Sendable {
-    /// Nil in a dry run where the directory is not there.
+    /// Nil where the directory is not there and is not made.
     var directory: OpenFile?
     var component: [UInt8]
     var path: LocalPath
 }
 
-/// The directories of a tree that is written to, opened and made one below the other without following
+/// The directories of a tree that is changed, opened and made one below the other without following
 /// links. Keeps those open that lead to the last file.
 struct LocalDirectories {
     let root: LocalPath
-    private let isDryRun: Bool
+    private let makesMissing: Bool
     private var open: [(component: [UInt8], file: OpenFile)] = []
     private let top: OpenFile?
 
-    init(_ root: LocalPath, isDryRun: Bool) throws(VaultError) {
+    init(_ root: LocalPath, makesMissing: Bool) throws(VaultError) {
         self.root = root
-        self.isDryRun = isDryRun
+        self.makesMissing = makesMissing
         do {
             top = try OpenFile(root, flags: O_RDONLY | O_DIRECTORY)
-        } catch  where isDryRun && error.code == .notFound {
+        } catch  where !makesMissing && error.code == .notFound {
             top = nil
         }
     }
@@ -38,7 +38,7 @@ struct LocalDirectories {
         }
     }
 
-    /// The place of a file, with the directories above it made.
+    /// The place of a file, with the directories above it made if asked to.
     ///
     /// - Throws: `exists` where something that is no directory is in the way.
     mutating func place(of relative: [UInt8]) throws(VaultError) -> LocalPlace {
@@ -69,7 +69,7 @@ struct LocalDirectories {
                 throw VaultError(.exists, "'\(path)' is in the way: it is no directory.", path: path)
             }
         }
-        if isDryRun { return nil }
+        if !makesMissing { return nil }
         try retrying("make the directory", path) {
             LocalPath(part).withCString { mkdirat(parent.descriptor, $0, 0o777) }
         }
@@ -77,13 +77,34 @@ struct LocalDirectories {
     }
 
     /// Removes a file, link or empty directory, and the directories above it that become empty.
-    static func remove(_ entry: TreeEntry, below root: LocalPath) throws(VaultError) {
-        let flags = entry.status.kind == .directory ? AT_REMOVEDIR : 0
-        try retrying("remove", entry.path) {
-            LocalPath(entry.component).withCString { unlinkat(entry.directory.descriptor, $0, flags) }
+    ///
+    /// - Parameter kept: directories that stay where they are empty.
+    /// - Returns: whether it was removed: not where it is gone already, or a directory with something in it.
+    mutating func remove(
+        _ relative: [UInt8], isDirectory: Bool, keeping kept: Set<[UInt8]>
+    ) throws(VaultError) -> Bool {
+        do {
+            guard try unlink(relative, isDirectory: isDirectory) else { return false }
+        } catch  where error.code == .notFound || (isDirectory && error.code == .exists) {
+            return false
         }
-        var directory = entry.directory.path
-        // rmdir(2) itself refuses a directory that is not empty.
-        while directory != root, directory.withCString({ rmdir($0) }) == 0 { directory = directory.parent }
+        var above = relative[...]
+        while let end = above.lastIndex(of: slash) {
+            above = above[..<end]
+            // The system itself refuses to remove a directory that is not empty.
+            guard !kept.contains(Array(above)), (try? unlink(Array(above), isDirectory: true)) == true else { break }
+        }
+        return true
+    }
+
+    private mutating func unlink(_ relative: [UInt8], isDirectory: Bool) throws(VaultError) -> Bool {
+        let place = try place(of: relative)
+        guard let directory = place.directory else { return false }
+        try retrying("remove", place.path) {
+            LocalPath(place.component).withCString {
+                unlinkat(directory.descriptor, $0, isDirectory ? AT_REMOVEDIR : 0)
+            }
+        }
+        return true
     }
 }

@@ -3,11 +3,17 @@ import Glibc
 /// Reads local files, links and directories into saves.
 package enum LocalReader {
     /// Opens a regular file for reading, following no link at its end and waiting for no pipe.
+    ///
+    /// - Throws: `invalid` for what is no regular file any more.
     package static func open(
         _ path: LocalPath, at directory: OpenFile? = nil, component: [UInt8]? = nil
     ) throws(VaultError) -> OpenFile {
-        try OpenFile(
+        let file = try OpenFile(
             path, at: directory, component: component, flags: O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+        guard try file.status.kind == .file else {
+            throw VaultError(.invalid, "'\(path)' is no longer a regular file.", path: path)
+        }
+        return file
     }
 
     /// The save of a file of at most one chunk; nil where it has grown too large for that.

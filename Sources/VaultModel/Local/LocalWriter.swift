@@ -13,10 +13,12 @@ package struct LocalWriter: Sendable {
     /// Writes what `read` holds as the component `component` of the directory.
     ///
     /// - Parameter path: what messages call the file.
+    /// - Throws: `exists` where something is there that may not be replaced, a directory above all.
     package func write(
         _ read: OpenRead, as component: [UInt8], path: LocalPath, download: Download
     ) async throws(VaultError) {
         if read.entry.kind == .directory { return try makeDirectory(component, path: path, read.entry.attributes) }
+        try checkRoom(for: component, path: path)
         let temporary = Array(".minivault-\(UniqueID())".utf8)
         do throws(VaultError) {
             switch read.entry.kind {
@@ -27,6 +29,9 @@ package struct LocalWriter: Sendable {
                 try await download.write(read, to: file)
                 try apply(read.entry.attributes, to: file)
             case .link:
+                guard read.entry.size < UInt64(PATH_MAX) else {
+                    throw VaultError(.invalid, "'\(read.entry.name)' points to a path that is too long.", path: path)
+                }
                 var target: [UInt8] = []
                 try await download.stream(read) { target += Array($0) }
                 try makeLink(to: target, as: temporary, path: path, read.entry.attributes)
@@ -39,6 +44,15 @@ package struct LocalWriter: Sendable {
             remove(temporary)
             throw error
         }
+    }
+
+    /// Finds out before anything is fetched what the last step would refuse.
+    private func checkRoom(for component: [UInt8], path: LocalPath) throws(VaultError) {
+        guard let status = try? FileStatus(of: component, in: directory) else { return }
+        if status.kind == .directory {
+            throw VaultError(.exists, "'\(path)' is in the way: it is a directory.", path: path)
+        }
+        if !overwrites { throw VaultError(.exists, "'\(path)' exists already.", path: path) }
     }
 
     private func place(_ temporary: [UInt8], as component: [UInt8], path: LocalPath) throws(VaultError) {
@@ -82,8 +96,10 @@ package struct LocalWriter: Sendable {
         let status = LocalPath(component).withCString { mkdirat(directory.descriptor, $0, 0o700) }
         if status != 0 {
             guard errno == EEXIST else { throw VaultError(system: errno, "make the directory", path) }
-            _ = try OpenFile(path, at: directory, component: component, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-            return
+            guard (try? FileStatus(of: component, in: directory))?.kind == .directory else {
+                throw VaultError(.exists, "'\(path)' is in the way: it is no directory.", path: path)
+            }
+            if !overwrites { return }
         }
         let made = try OpenFile(path, at: directory, component: component, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
         try apply(attributes, to: made)
@@ -101,8 +117,8 @@ extension timespec {
     fileprivate static let omitted = timespec(tv_sec: 0, tv_nsec: (1 << 30) - 2)
 
     fileprivate init(nanoseconds: Int64) {
-        let second: Int64 = 1_000_000_000
-        let rest = ((nanoseconds % second) + second) % second
-        self.init(tv_sec: Int((nanoseconds - rest) / second), tv_nsec: Int(rest))
+        let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        self.init(
+            tv_sec: Int(rest < 0 ? seconds - 1 : seconds), tv_nsec: Int(rest < 0 ? rest + 1_000_000_000 : rest))
     }
 }

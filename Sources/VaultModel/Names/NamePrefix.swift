@@ -46,10 +46,11 @@ package struct NamePrefix: Hashable, Sendable {
         return try Name(top.bytes + [slash] + NameEscape.encode(pathBytes))
     }
 
-    /// The relative path of `name` below this prefix; empty where the name is the prefix itself.
+    /// The relative path of `name` below this prefix; empty where the name is the prefix itself, or not
+    /// below it.
     package func relativePath(of name: Name) -> [UInt8] {
         guard let top else { return name.pathBytes }
-        guard name.bytes.count > top.bytes.count else { return [] }
+        guard contains(name) else { return [] }
         return Array(name.pathBytes.dropFirst(top.pathBytes.count + 1))
     }
 }

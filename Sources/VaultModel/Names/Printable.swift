@@ -1,7 +1,7 @@
 /// Bytes as text that is safe on a terminal and in a message.
 ///
-/// Control characters and bytes that are not UTF-8 are written as `\n`, `\t` or `\xHH`; a backslash
-/// is doubled only where another escape makes it ambiguous.
+/// Control characters are written as `\n`, `\t` or `\xHH`, marks that reorder text as `\u{h}`, and bytes
+/// that are not UTF-8 as in a name. A backslash is doubled only in text that has another escape.
 package func printable(_ bytes: some Sequence<UInt8>) -> String {
     let bytes = Array(bytes)
     let needsEscape = bytes.contains { $0 < 0x20 || $0 == 0x7F }
@@ -31,7 +31,7 @@ package func printable(_ text: String) -> String { printable(text.utf8) }
 /// C1 controls and the marks that reorder text on a terminal (Unicode Standard Annex 9).
 private func isUnsafe(_ scalar: Unicode.Scalar) -> Bool {
     switch scalar.value {
-    case 0x80...0x9F, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069: true
+    case 0x80...0x9F, 0x061C, 0x200E...0x200F, 0x2028...0x202E, 0x2066...0x2069: true
     default: false
     }
 }

@@ -23,7 +23,8 @@ package struct CivilCalendar: Sendable {
             self.init(zone: .current)
             return
         }
-        guard let zone = TimeZone(identifier: identifier) else {
+        // Foundation would read a text up to its first NUL.
+        guard !identifier.utf8.contains(0), let zone = TimeZone(identifier: identifier) else {
             throw VaultError(.invalid, "'\(printable(identifier))' is not a time zone, such as 'Europe/Berlin'.")
         }
         self.init(zone: zone)

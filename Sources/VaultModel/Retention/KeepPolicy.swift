@@ -13,7 +13,8 @@ package struct KeepPolicy: Sendable, Equatable {
 
     package init() {}
 
-    package var isEmpty: Bool { self == KeepPolicy() }
+    /// Whether no rule keeps anything; a number below 1 is no rule.
+    package var isEmpty: Bool { last <= 0 && daily <= 0 && weekly <= 0 && monthly <= 0 && within <= 0 }
 
     /// A version as the policy sees it.
     package struct Candidate: Sendable {
@@ -43,21 +44,29 @@ package struct KeepPolicy: Sendable, Equatable {
         var kept: Set<UInt64> = []
         if !newest.isRemoval { kept.insert(newest.version) }
         let content = history.filter { !$0.isRemoval }.reversed() as [Candidate]
-        kept.formUnion(content.prefix(last).map(\.version))
+        kept.formUnion(content.prefix(max(0, last)).map(\.version))
         for (count, period) in [(daily, CivilCalendar.Period.day), (weekly, .week), (monthly, .month)] {
             kept.formUnion(newestOfEach(period, count, of: content, calendar))
         }
         // A version was current until the next one came, so that one's time is its age.
+        let begin = withinBegin(now)
         for (version, next) in zip(history, history.dropFirst()) where !version.isRemoval {
-            if next.savedAt >= now - within, within > 0 { kept.insert(version.version) }
+            if let begin, next.savedAt >= begin { kept.insert(version.version) }
         }
         let dropped = history.filter { !kept.contains($0.version) && !$0.isRemoval }.map(\.version)
         let removals = history.filter { removal in
             guard removal.isRemoval else { return false }
-            let ages = within == 0 || removal.savedAt < now - within
-            return removal.version == newest.version ? kept.isEmpty && ages : ages
+            let isOld = begin.map { removal.savedAt < $0 } ?? true
+            return removal.version == newest.version ? kept.isEmpty && isOld : isOld
         }
         return (dropped + removals.map(\.version)).sorted()
+    }
+
+    /// Since when versions are kept by ``within``; nil where it is no rule.
+    private func withinBegin(_ now: Int64) -> Int64? {
+        guard within > 0 else { return nil }
+        let (begin, isBeforeAllTime) = now.subtractingReportingOverflow(within)
+        return isBeforeAllTime ? .min : begin
     }
 
     private func newestOfEach(

@@ -63,7 +63,8 @@ package struct ContentRead: Sendable {
         let result: Result<[UInt8], VaultError>
         do throws(VaultError) {
             var bytes: [UInt8] = []
-            bytes.reserveCapacity(Int(clamping: read.entry.size))
+            // A vault far away may name any size.
+            bytes.reserveCapacity(Int(clamping: min(read.entry.size, UInt64(Limits.bufferBytes))))
             try await Download(from: vault).stream(read) { bytes.append(contentsOf: $0) }
             result = .success(bytes)
         } catch {

@@ -11,20 +11,24 @@ package struct Download: Sendable {
     }
 
     /// Writes the whole content of `read` to `file`, from its start.
+    ///
+    /// - Throws: `integrity` where the vault's chunks are not the content that the entry names.
     package func write(_ read: OpenRead, to file: OpenFile) async throws(VaultError) {
         let size = read.entry.size
+        var list = ListBuilder()
         try await mappingErrors {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 var position: UInt64 = 0
                 var started = 0
                 while position < size {
-                    try Task.checkCancellation()
                     for batch in try await batches(of: read, from: &position) {
+                        try Task.checkCancellation()
+                        for chunk in batch { list.append(chunk.reference) { _ in } }
                         if started >= Limits.segmentsInFlight { try await group.next() }
                         started += 1
                         group.addTask {
                             var position = batch[0].position
-                            for chunk in try await vault.fetch(batch, of: read.id) {
+                            for chunk in try await fetch(batch, of: read) {
                                 try chunk.bytes.withUnsafeBytes { (bytes) throws(VaultError) in
                                     try file.write(bytes, at: position)
                                 }
@@ -37,18 +41,24 @@ package struct Download: Sendable {
                 try await group.waitForAll()
             }
         }
+        try check(&list, of: read)
     }
 
-    /// Gives `body` the content of `read` from `position`, in order, a chunk at a time.
+    /// Gives `body` the content of `read` from `start`, in order, a chunk at a time.
+    ///
+    /// - Throws: what `body` throws; `integrity` where the vault's chunks do not fit the entry. Whether they
+    ///   are all of its content is known at the end, and only where the start was 0.
     package func stream(
         _ read: OpenRead, from start: UInt64 = 0, body: (UnsafeRawBufferPointer) throws(VaultError) -> Void
     ) async throws(VaultError) {
         var position = start
+        var list = ListBuilder()
         while position < read.entry.size {
             for batch in try await batches(of: read, from: &position) {
                 if Task.isCancelled { throw .cancelled }
+                for chunk in batch { list.append(chunk.reference) { _ in } }
                 var offset = batch[0].position
-                for chunk in try await vault.fetch(batch, of: read.id) {
+                for chunk in try await fetch(batch, of: read) {
                     let skipped = start > offset ? Int(start - offset) : 0
                     try chunk.bytes.withUnsafeBytes { (bytes) throws(VaultError) in
                         try body(UnsafeRawBufferPointer(rebasing: bytes[skipped...]))
@@ -58,6 +68,15 @@ package struct Download: Sendable {
                 meter?.advance(offset - max(batch[0].position, start))
             }
         }
+        if start == 0 { try check(&list, of: read) }
+    }
+
+    /// Compares the list of what was fetched with what the entry names.
+    private func check(_ list: inout ListBuilder, of read: OpenRead) throws(VaultError) {
+        let (found, named) = (list.finish { _ in }, read.entry.content)
+        guard (found.size, found.depth, found.root) == (named.size, named.depth, named.root) else {
+            throw Download.integrity(of: read, "is not what its digest names")
+        }
     }
 
     /// The next chunks in batches that fit a transfer buffer, and the position behind them.
@@ -65,10 +84,18 @@ package struct Download: Sendable {
         of read: OpenRead, from position: inout UInt64
     ) async throws(VaultError) -> [[PlacedChunk]] {
         let chunks = try await vault.layout(read.id, from: position, count: 64)
-        guard let last = chunks.last, last.end > position else {
-            throw VaultError(.integrity, "The content of '\(read.entry.name)' ends early.", name: read.entry.name)
+        guard let first = chunks.first else { throw Download.integrity(of: read, "ends early") }
+        var end = first.position
+        for chunk in chunks {
+            guard chunk.position == end, end < read.entry.size, chunk.reference.span > 0,
+                chunk.reference.span <= min(read.entry.size - end, UInt64(Limits.bufferBytes))
+            else { throw Download.integrity(of: read, "has chunks that do not fit it") }
+            end = chunk.end
         }
-        position = last.end
+        guard first.position <= position, end > position else {
+            throw Download.integrity(of: read, "has chunks that do not fit it")
+        }
+        position = end
         var batches: [[PlacedChunk]] = []
         var bytes = 0
         for chunk in chunks {
@@ -80,5 +107,17 @@ package struct Download: Sendable {
             bytes += chunk.length
         }
         return batches
+    }
+
+    private func fetch(_ batch: [PlacedChunk], of read: OpenRead) async throws(VaultError) -> [Chunk] {
+        let chunks = try await vault.fetch(batch, of: read.id)
+        guard chunks.map(\.reference) == batch.map(\.reference) else {
+            throw Download.integrity(of: read, "has other chunks than it should")
+        }
+        return chunks
+    }
+
+    private static func integrity(of read: OpenRead, _ problem: String) -> VaultError {
+        VaultError(.integrity, "The content of '\(read.entry.name)' \(problem).", name: read.entry.name)
     }
 }

@@ -12,7 +12,7 @@ package struct FileSave: Sendable {
 
     /// Saves what `path` is, following no link at its end.
     ///
-    /// - Throws: `invalid` for a directory, socket, pipe or device, and for `conflict` a file that
+    /// - Throws: `invalid` for a directory, socket, pipe or device, `conflict` for a file that
     ///   kept changing while it was read; what opening and reading it, or the vault, throws.
     package func save(
         _ path: LocalPath, as name: Name, tags: [String: String] = [:], ifVersion: UInt64? = nil
@@ -70,22 +70,35 @@ package struct FileSave: Sendable {
     package func saveLarge(
         _ file: OpenFile, as name: Name, tags: [String: String] = [:], ifVersion: UInt64? = nil
     ) async throws(VaultError) -> SaveOutcome {
-        for _ in 0..<Limits.saveAttemptsMax {
+        var error = VaultError.keptBeingCollected(name)
+        for attempt in 0..<Limits.saveAttemptsMax {
+            if attempt > 0 {
+                try LocalReader.rewind(file)
+                meter?.expect(try file.status.size)
+            }
             let now = currentNanoseconds()
             let before = try file.status
             let intent = SaveIntent(
                 name: name, attributes: before.attributes(now: now), tags: tags, ifVersion: ifVersion)
             var reader = SegmentReader(file)
-            let outcome = try await Upload(to: vault, meter: meter).save(intent) { () throws(VaultError) in
-                let segment = try reader.next()
-                // The last look comes before the commit: a changed file must not become a version.
-                if segment == nil, try file.status.differs(from: before) { throw LocalReader.changed(file.path) }
-                return segment
+            var isChanged = false
+            do throws(VaultError) {
+                let outcome = try await Upload(to: vault, meter: meter).save(intent) { () throws(VaultError) in
+                    let segment = try reader.next()
+                    // The last look comes before the commit: a changed file must not become a version.
+                    if segment == nil, try file.status.differs(from: before) {
+                        isChanged = true
+                        throw LocalReader.changed(file.path)
+                    }
+                    return segment
+                }
+                if let outcome { return outcome }
+            } catch let failure {
+                guard isChanged else { throw failure }
+                error = failure
             }
-            if let outcome { return outcome }
-            try LocalReader.rewind(file)
         }
-        throw .keptBeingCollected(name)
+        throw error
     }
 }
 

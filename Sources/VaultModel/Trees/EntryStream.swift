@@ -1,13 +1,20 @@
 /// The entries of a listing, one page in memory at a time.
+///
+/// Whoever turns names into local paths relies on what this checks: a vault far away may list anything.
 package struct EntryStream: Sendable {
     private let vault: any Vault
+    private let prefix: NamePrefix
+    private let includesVersions: Bool
     private var query: ListQuery?
     private var page: [Entry] = []
     private var index = 0
+    private var last: Name?
 
     package init(_ vault: any Vault, _ query: ListQuery) {
         self.vault = vault
         self.query = query
+        prefix = query.prefix
+        includesVersions = query.includesVersions
     }
 
     /// The next entry of the page in memory; nil where another page must be read.
@@ -18,6 +25,8 @@ package struct EntryStream: Sendable {
     }
 
     /// The next entry; nil behind the last.
+    ///
+    /// - Throws: `integrity` for an entry outside the prefix or out of order, and what the listing throws.
     package mutating func next() async throws(VaultError) -> Entry? {
         while index == page.count {
             guard let query else { return nil }
@@ -26,7 +35,13 @@ package struct EntryStream: Sendable {
             self.query = next.next
             index = 0
         }
-        defer { index += 1 }
-        return page[index]
+        let entry = page[index]
+        index += 1
+        let isInOrder = last.map { $0 < entry.name || (includesVersions && $0 == entry.name) } ?? true
+        guard isInOrder, prefix.contains(entry.name) else {
+            throw VaultError(.integrity, "The vault lists '\(entry.name)' where it does not belong.", name: entry.name)
+        }
+        last = entry.name
+        return entry
     }
 }

@@ -1,7 +1,7 @@
 /// A pattern for relative paths, by the rules of gitignore(5).
 ///
-/// `*` and `?` stay within a part, `**` crosses parts, `[a-z]` and `[!a-z]` are sets, `\` takes the
-/// meaning from the next byte. Without a `/`, but for one at the end, a pattern is compared with the last
+/// `*` and `?` stay within a part, `**` crosses parts, `[a-z]`, `[!a-z]` and `[[:digit:]]` are sets, `\`
+/// takes the meaning from the next byte. Without a `/`, but for one at the end, a pattern is compared with the last
 /// part of a path; with one, with the whole path. A `/` at the end matches directories only.
 package struct Glob: Sendable, Hashable {
     private enum Part: Hashable {
@@ -20,10 +20,10 @@ package struct Glob: Sendable, Hashable {
         if matchesDirectoriesOnly { bytes.removeLast() }
         isAnchored = bytes.contains(slash)
         if bytes.first == slash { bytes.removeFirst() }
-        guard !bytes.isEmpty else {
+        parts = bytes.split(separator: slash).map { $0.elementsEqual("**".utf8) ? .any : .pattern(Array($0)) }
+        guard !parts.isEmpty else {
             throw VaultError(.invalid, "'\(printable(pattern))' is not a pattern for paths.")
         }
-        parts = bytes.split(separator: slash).map { $0.elementsEqual("**".utf8) ? .any : .pattern(Array($0)) }
     }
 
     /// Whether the pattern matches `path` itself.
@@ -92,8 +92,9 @@ package struct Glob: Sendable, Hashable {
         case nil: return nil
         case UInt8(ascii: "?"): return pattern.dropFirst()
         case UInt8(ascii: "["): return restBehindSet(of: pattern, matching: byte)
-        case UInt8(ascii: "\\") where pattern.count > 1:
-            return pattern[pattern.startIndex + 1] == byte ? pattern.dropFirst(2) : nil
+        case UInt8(ascii: "\\"):
+            // One at the end makes a pattern that matches nothing.
+            return pattern.dropFirst().first == byte ? pattern.dropFirst(2) : nil
         case let literal: return literal == byte ? pattern.dropFirst() : nil
         }
     }
@@ -105,17 +106,70 @@ package struct Glob: Sendable, Hashable {
         if isNegated { set = set.dropFirst() }
         var isIn = false
         var isFirst = true
-        while let low = set.first {
-            if low == UInt8(ascii: "]"), !isFirst { return isIn != isNegated ? set.dropFirst() : nil }
+        while let first = set.first {
+            if first == UInt8(ascii: "]"), !isFirst { return isIn != isNegated ? set.dropFirst() : nil }
             isFirst = false
-            set = set.dropFirst()
+            if let named = GlobClass(atStartOf: set) {
+                if named.contains(byte) { isIn = true }
+                set = set.dropFirst(named.length)
+                continue
+            }
+            guard let low = takeMember(of: &set) else { break }
             var high = low
             if set.first == UInt8(ascii: "-"), let end = set.dropFirst().first, end != UInt8(ascii: "]") {
+                set = set.dropFirst()
+                guard let end = takeMember(of: &set) else { break }
                 high = end
-                set = set.dropFirst(2)
             }
             if low <= byte, byte <= high { isIn = true }
         }
         return byte == UInt8(ascii: "[") ? pattern.dropFirst() : nil
+    }
+
+    /// Takes the first byte of a set, or the one behind a backslash.
+    private static func takeMember(of set: inout ArraySlice<UInt8>) -> UInt8? {
+        if set.first == UInt8(ascii: "\\") { set = set.dropFirst() }
+        return set.popFirst()
+    }
+}
+
+/// A class of ASCII characters inside a set, such as `[:digit:]` (glob(7)).
+private struct GlobClass {
+    let length: Int
+    private let name: String
+
+    init?(atStartOf set: ArraySlice<UInt8>) {
+        guard set.starts(with: "[:".utf8) else { return nil }
+        let letters = set.dropFirst(2).prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
+        name = String(decoding: letters, as: UTF8.self)
+        length = letters.count + 4
+        guard set.dropFirst(2 + letters.count).starts(with: ":]".utf8), GlobClass.names.contains(name) else {
+            return nil
+        }
+    }
+
+    private static let names: Set = [
+        "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit",
+    ]
+
+    func contains(_ byte: UInt8) -> Bool {
+        let isDigit = (0x30...0x39).contains(byte)
+        let isUpper = (0x41...0x5A).contains(byte)
+        let isLower = (0x61...0x7A).contains(byte)
+        let isAlphanumeric = isDigit || isUpper || isLower
+        return switch name {
+        case "alnum": isAlphanumeric
+        case "alpha": isUpper || isLower
+        case "blank": byte == 0x20 || byte == 0x09
+        case "cntrl": byte < 0x20 || byte == 0x7F
+        case "digit": isDigit
+        case "graph": (0x21...0x7E).contains(byte)
+        case "lower": isLower
+        case "print": (0x20...0x7E).contains(byte)
+        case "punct": (0x21...0x7E).contains(byte) && !isAlphanumeric
+        case "space": byte == 0x20 || (0x09...0x0D).contains(byte)
+        case "upper": isUpper
+        default: isDigit || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
+        }
     }
 }

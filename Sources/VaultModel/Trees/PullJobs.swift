@@ -7,7 +7,14 @@ final class PullJobs: Sendable {
     private let options: TreeOptions
     private let meter: TransferMeter?
     private let onEvent: @Sendable (TreeEvent) -> Void
-    private let state = Mutex(TreeReport())
+    private struct State {
+        var report = TreeReport()
+        /// Entries that something local stands in the way of, which is going to be removed.
+        var blocked: Set<Name> = []
+        var isLastTry = false
+    }
+
+    private let state = Mutex(State())
 
     init(
         vault: any Vault, options: TreeOptions, meter: TransferMeter?,
@@ -19,13 +26,51 @@ final class PullJobs: Sendable {
         self.onEvent = onEvent
     }
 
-    var report: TreeReport { state.withLock { $0 } }
+    var report: TreeReport { state.withLock { $0.report } }
+    var isComplete: Bool { state.withLock { $0.report.failed.isEmpty } }
 
     func fail(_ path: LocalPath, _ error: VaultError) {
         // What ends the pull as a whole is not one file's failure.
         if error.code == .cancelled { return }
-        state.withLock { $0.failed.append(TreeReport.Failure(path: path, error: error)) }
+        state.withLock { $0.report.failed.append(TreeReport.Failure(path: path, error: error)) }
         onEvent(.failed(path, error))
+    }
+
+    /// Counts a failure to write an entry; one that a removal may help against is put off.
+    func fail(_ entry: Entry, _ path: LocalPath, _ error: VaultError) {
+        let isPutOff = state.withLock { state in
+            guard error.code == .exists, options.deletes, options.overwrites, !state.isLastTry else { return false }
+            return state.blocked.insert(entry.name).inserted
+        }
+        if !isPutOff { fail(path, error) }
+    }
+
+    /// The entries to try again, now or never.
+    func takeBlocked() -> Set<Name> {
+        state.withLock { state in
+            state.isLastTry = true
+            defer { state.blocked = [] }
+            return state.blocked
+        }
+    }
+
+    /// Removes what is local only.
+    func remove(_ extra: [LocalExtra], keeping kept: Set<[UInt8]>, below root: LocalPath) throws(VaultError) {
+        var directories = try LocalDirectories(root, makesMissing: false)
+        for item in extra {
+            let path = root.appending(item.relative)
+            do throws(VaultError) {
+                if !options.isDryRun {
+                    guard try directories.remove(item.relative, isDirectory: item.isDirectory, keeping: kept) else {
+                        continue
+                    }
+                }
+                state.withLock { $0.report.removed += 1 }
+                onEvent(.removedLocal(path))
+            } catch {
+                fail(path, error)
+            }
+        }
     }
 
     /// Writes one entry, unless what is there is the same.
@@ -34,30 +79,39 @@ final class PullJobs: Sendable {
             meter?.begin(entry.name)
             meter?.expect(entry.size)
             if try isSame(entry, place) {
-                state.withLock { $0.skipped += 1 }
+                state.withLock { $0.report.skipped += 1 }
                 meter?.advance(entry.size, reused: entry.size)
                 return
             }
-            if options.isDryRun {
-                onEvent(.wouldSave(place.path, entry.name))
-            } else {
-                try await replace(entry, place)
-                onEvent(.wrote(place.path, entry))
-            }
+            if options.isDryRun { return wouldWrite(entry, place.path) }
+            try await replace(entry, place)
+            onEvent(.wrote(place.path, entry))
             meter?.finishFile()
-            state.withLock { state in
-                state.saved += 1
-                state.bytes += entry.size
-                state.newBytes += entry.size
-            }
+            count(written: entry)
         } catch {
-            fail(place.path, error)
+            fail(entry, place.path, error)
+        }
+    }
+
+    /// Counts what a dry run does not write.
+    func wouldWrite(_ entry: Entry, _ path: LocalPath) {
+        onEvent(.wouldSave(path, entry.name))
+        count(written: entry)
+    }
+
+    private func count(written entry: Entry) {
+        state.withLock { state in
+            state.report.saved += 1
+            // What a vault says in a listing may be anything.
+            state.report.bytes &+= entry.size
+            state.report.newBytes &+= entry.size
         }
     }
 
     private func replace(_ entry: Entry, _ place: LocalPlace) async throws(VaultError) {
         guard let directory = place.directory else { return }
-        let read = try await vault.openRead(entry.name, .sequence(entry.sequence))
+        // By the listing's snapshot, since the name may be younger than its version.
+        let read = try await vault.openRead(entry.name, options.selector)
         let result: Result<Void, VaultError>
         do throws(VaultError) {
             result = .success(
@@ -82,11 +136,19 @@ final class PullJobs: Sendable {
             return status.size == entry.size && status.modified == entry.attributes.modified
                 && status.mode == entry.attributes.mode
         case .file, .link:
-            guard status.size == entry.size, status.modified == entry.attributes.modified else { return false }
+            guard status.size == entry.size, status.modified == entry.attributes.modified,
+                status.kind == .link || status.mode == entry.attributes.mode
+            else { return false }
             return try LocalDigest.content(
                 place.path, at: directory, component: place.component, status: status) == entry.content
         case .other:
             return false
         }
     }
+}
+
+/// Something local that the vault does not have.
+struct LocalExtra: Sendable {
+    var relative: [UInt8]
+    var isDirectory: Bool
 }

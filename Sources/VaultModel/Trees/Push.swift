@@ -24,7 +24,7 @@ package struct Push: Sendable {
     package func run(_ root: LocalPath, _ prefix: NamePrefix) async throws(VaultError) -> TreeReport {
         var join = try TreeJoin(vault, root, prefix, options)
         let jobs = PushJobs(vault: vault, options: options, meter: meter, onEvent: onEvent)
-        var gone: [Name] = []
+        var gone = GoneNames()
         try await mappingErrors {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 var queue = JobQueue(limit: options.concurrency)
@@ -33,20 +33,17 @@ package struct Push: Sendable {
                     try Task.checkCancellation()
                     switch pair {
                     case .both(let local, let entry) where isUnchanged(local, entry):
-                        jobs.count(skipped: 1)
-                        meter?.advance(local.status.size, reused: local.status.size)
-                        continue
+                        jobs.count(unchanged: local)
                     case .both(let local, let entry):
                         batch.add(local, entry.name)
                     case .local(let local, let name):
+                        // What a directory has replaced goes once something in the directory is saved.
+                        let replaced = gone.takeReplaced(by: name)
+                        if !replaced.isEmpty { try await jobs.remove(replaced, root, prefix) }
                         batch.add(local, name)
                     case .vault(let entry):
-                        if try isDirectory(root, prefix, entry) {
-                            try await queue.drain(&group)
-                            try await jobs.remove([entry.name])
-                        } else {
-                            gone.append(entry.name)
-                        }
+                        let path = root.appending(prefix.relativePath(of: entry.name))
+                        gone.add(entry, isReplaced: (try? FileStatus(of: path))?.kind == .directory)
                     case .skipped(let path):
                         jobs.count(skipped: 1)
                         onEvent(.skipped(path, reason: "is a socket, a pipe or a device"))
@@ -61,7 +58,10 @@ package struct Push: Sendable {
                 try await queue.drain(&group)
             }
         }
-        if options.deletes { try await removeGone(gone, jobs) }
+        if options.deletes {
+            try await removeGone(gone.all, root, prefix, jobs)
+            try await saveBlocked(root, prefix, jobs)
+        }
         return jobs.report
     }
 
@@ -69,24 +69,81 @@ package struct Push: Sendable {
         if local.status.kind == .directory, entry.kind == .directory {
             return local.status.mode == entry.attributes.mode
         }
+        // Tags that others have set do not make a file a changed one.
         return !options.checksum && local.status.isSameKind(as: entry) && local.status.isUnchanged(since: entry)
-            && entry.tags == options.tags
+            && options.tags.allSatisfy { entry.tags[$0.key] == $0.value }
     }
 
-    /// Whether a name of the vault stands where the tree now has a directory with something in it.
-    private func isDirectory(_ root: LocalPath, _ prefix: NamePrefix, _ entry: Entry) throws(VaultError) -> Bool {
-        let path = root.appending(prefix.relativePath(of: entry.name))
-        return entry.kind != .directory && (try? FileStatus(of: path))?.kind == .directory
-    }
-
-    private func removeGone(_ gone: [Name], _ jobs: PushJobs) async throws(VaultError) {
+    private func removeGone(
+        _ gone: [GoneNames.Version], _ root: LocalPath, _ prefix: NamePrefix, _ jobs: PushJobs
+    ) async throws(VaultError) {
         guard jobs.isReadComplete else { return }
         if let max = options.deleteMax, gone.count > max {
             throw VaultError(
                 .conflict, "\(gone.count) names would be removed, and \(max) may be: nothing was removed.")
         }
-        try await jobs.remove(gone)
-        try await jobs.saveAgain()
+        if Task.isCancelled { throw .cancelled }
+        try await jobs.remove(gone, root, prefix)
+    }
+
+    /// Tries again what names stood in the way of that are removed now, or tells the failure.
+    private func saveBlocked(
+        _ root: LocalPath, _ prefix: NamePrefix, _ jobs: PushJobs
+    ) async throws(VaultError) {
+        let blocked = jobs.takeBlocked()
+        if blocked.isEmpty { return }
+        var walk = try TreeWalk(root, filter: options.filter)
+        var batch = Batch()
+        while let item = walk.next() {
+            if Task.isCancelled { throw .cancelled }
+            guard case .entry(let entry) = item, let name = try? prefix.name(ofPath: entry.relative),
+                blocked.contains(name)
+            else { continue }
+            batch.add(entry, name)
+            if batch.isFull { try await jobs.save(batch.take()) }
+        }
+        try await jobs.save(batch)
+    }
+}
+
+/// The names of the vault that the tree no longer has.
+struct GoneNames {
+    /// A name with the version that goes: a later one, or what has come below it, stays.
+    struct Version: Sendable {
+        var name: Name
+        var version: UInt64
+    }
+
+    /// Those that nothing replaces.
+    private var gone: [Version] = []
+    /// Those where the tree has a directory now, of which nothing has been saved yet. The walk comes to
+    /// the directory soon, so there are few.
+    private var replaced: [(version: Version, isDirectory: Bool)] = []
+
+    /// All names to remove, once the whole tree has been walked.
+    var all: [Version] { (gone + replaced.map(\.version)).sorted { $0.name < $1.name } }
+
+    mutating func add(_ entry: Entry, isReplaced: Bool) {
+        let version = Version(name: entry.name, version: entry.version)
+        if isReplaced { replaced.append((version, entry.kind == .directory)) } else { gone.append(version) }
+    }
+
+    /// Takes what has to go before `name`, which is below it, is saved; names come in their order.
+    ///
+    /// An empty directory does not have to: a save below replaces it.
+    mutating func takeReplaced(by name: Name) -> [Version] {
+        var taken: [Version] = []
+        replaced.removeAll { candidate in
+            if NamePrefix(candidate.version.name).contains(name) {
+                if !candidate.isDirectory { taken.append(candidate.version) }
+                return true
+            }
+            let end = candidate.version.name.bytes + [slash + 1]
+            guard end.lexicographicallyPrecedes(name.bytes) else { return false }
+            gone.append(candidate.version)
+            return true
+        }
+        return taken
     }
 }
 
@@ -94,14 +151,17 @@ package struct Push: Sendable {
 struct Batch: Sendable {
     private(set) var files: [(TreeEntry, Name)] = []
     private var bytes: UInt64 = 0
+    private var directories = 0
 
     mutating func add(_ file: TreeEntry, _ name: Name) {
+        if files.last?.0.directory !== file.directory { directories += 1 }
         files.append((file, name))
         bytes += file.status.kind == .file ? file.status.size : 0
     }
 
     var isFull: Bool {
         files.count >= Limits.batchFilesMax || bytes >= UInt64(Limits.batchBytesMax)
+            || directories >= Limits.batchDirectoriesMax
     }
 
     mutating func take() -> Batch {

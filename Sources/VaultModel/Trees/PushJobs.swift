@@ -5,7 +5,8 @@ final class PushJobs: Sendable {
     private struct State {
         var report = TreeReport()
         /// Saves that failed because names below them, or above, are still there.
-        var blocked: [(TreeEntry, Name)] = []
+        var blocked: Set<Name> = []
+        var isLastTry = false
     }
 
     private let vault: any Vault
@@ -31,6 +32,12 @@ final class PushJobs: Sendable {
         state.withLock { $0.report.skipped += skipped }
     }
 
+    func count(unchanged file: TreeEntry) {
+        count(skipped: 1)
+        meter?.expect(file.contentSize)
+        meter?.advance(file.contentSize, reused: file.contentSize)
+    }
+
     func fail(_ path: LocalPath, _ error: VaultError) {
         state.withLock { $0.report.failed.append(TreeReport.Failure(path: path, error: error)) }
         onEvent(.failed(path, error))
@@ -44,12 +51,12 @@ final class PushJobs: Sendable {
             if options.isDryRun {
                 state.withLock { state in
                     state.report.saved += 1
-                    state.report.bytes += file.status.size
+                    state.report.bytes += file.contentSize
                 }
                 onEvent(.wouldSave(file.path, name))
                 continue
             }
-            meter?.expect(file.status.kind == .file ? file.status.size : 0)
+            meter?.expect(file.contentSize)
             meter?.begin(name)
             do throws(VaultError) {
                 if let save = try PushJobs.small(file, name, tags: options.tags) {
@@ -87,6 +94,7 @@ final class PushJobs: Sendable {
     private func save(_ saves: [(TreeEntry, SmallSave)]) async throws(VaultError) {
         if saves.isEmpty { return }
         let results = try await vault.save(saves.map(\.1))
+        guard results.count == saves.count else { throw PushJobs.unanswered }
         for ((file, save), result) in zip(saves, results) {
             finish(file, save.intent.name, result)
         }
@@ -117,47 +125,62 @@ final class PushJobs: Sendable {
             meter?.finishFile()
             state.withLock { state in
                 if outcome.isCreated { state.report.saved += 1 } else { state.report.skipped += 1 }
-                if outcome.isCreated { state.report.bytes += outcome.entry.size }
-                state.report.newBytes += outcome.newBytes
+                if outcome.isCreated { state.report.bytes &+= outcome.entry.size }
+                state.report.newBytes &+= outcome.newBytes
             }
             onEvent(.saved(file.path, outcome))
         case .failure(let error):
-            let isBlocked = options.deletes && error.code == .exists
-            if isBlocked { return state.withLock { $0.blocked.append((file, name)) } }
+            let isPutOff = state.withLock { state in
+                guard options.deletes, error.code == .exists, !state.isLastTry else { return false }
+                return state.blocked.insert(name).inserted
+            }
+            if isPutOff { return }
             // An empty directory here may well have names below it in the vault.
             if file.status.kind == .directory, error.code == .exists { return count(skipped: 1) }
             fail(file.path, error)
         }
     }
 
-    /// Removes names from the vault.
-    func remove(_ names: [Name]) async throws(VaultError) {
-        for start in stride(from: 0, to: names.count, by: Limits.pageEntries) {
-            let page = names[start..<min(start + Limits.pageEntries, names.count)]
-            if !options.isDryRun {
-                for result in try await vault.change(page.map { .remove(NamePrefix($0)) }) {
-                    // Gone already is as good as removed; an empty directory goes with a save below it.
-                    if case .failure(let error) = result, error.code != .notFound { throw error }
-                }
-            }
-            state.withLock { $0.report.removed += page.count }
-            for name in page { onEvent(.removed(name)) }
-        }
+    private static var unanswered: VaultError {
+        VaultError(.internal, "The vault did not answer for everything that it was asked for.")
     }
 
-    /// Tries again what the removed names stood in the way of.
-    func saveAgain() async throws(VaultError) {
-        let blocked = state.withLock { state in
+    /// The saves to try again, now or never.
+    func takeBlocked() -> Set<Name> {
+        state.withLock { state in
+            state.isLastTry = true
             defer { state.blocked = [] }
             return state.blocked
         }
-        var batch = Batch()
-        for (file, name) in blocked { batch.add(file, name) }
-        try await save(batch)
-        for (file, _) in state.withLock({ $0.blocked }) {
-            fail(
-                file.path,
-                VaultError(.exists, "Names that are kept stand in the way of '\(file.path)'.", path: file.path))
+    }
+
+    /// Removes names from the vault.
+    func remove(
+        _ gone: [GoneNames.Version], _ root: LocalPath, _ prefix: NamePrefix
+    ) async throws(VaultError) {
+        for start in stride(from: 0, to: gone.count, by: Limits.pageEntries) {
+            let page = Array(gone[start..<min(start + Limits.pageEntries, gone.count)])
+            // With its version, a name that has become a directory meanwhile does not take along what is in it.
+            let results: [Result<ChangeOutcome, VaultError>] =
+                options.isDryRun
+                ? page.map { _ in .success(ChangeOutcome(count: 1, entry: nil)) }
+                : try await vault.change(page.map { .remove(NamePrefix($0.name), ifVersion: $0.version) })
+            guard results.count == page.count else { throw PushJobs.unanswered }
+            for (item, result) in zip(page, results) {
+                if case .failure(let error) = result {
+                    // Gone already is as good as removed, and what has come since is somebody else's.
+                    if error.code == .notFound || error.code == .conflict { continue }
+                    fail(root.appending(prefix.relativePath(of: item.name)), error.about(item.name))
+                    continue
+                }
+                state.withLock { $0.report.removed += 1 }
+                onEvent(.removed(item.name))
+            }
         }
     }
+}
+
+extension TreeEntry {
+    /// Bytes of content, as far as they are known before it is read.
+    var contentSize: UInt64 { status.kind == .file ? status.size : 0 }
 }

@@ -44,11 +44,11 @@ package struct TreeFilter: Sendable, Hashable {
     }
 
     /// Whether `path` takes part, asked without a walk through the directories above it.
-    package func takesAlone(_ path: [UInt8]) -> Bool {
+    package func takesAlone(_ path: [UInt8], isDirectory: Bool) -> Bool {
         for index in path.indices where path[index] == slash {
             if !descends(into: Array(path[..<index])) { return false }
         }
-        return takes(path)
+        return takes(path, isDirectory: isDirectory)
     }
 
     private func isIncluded(_ path: [UInt8], _ isDirectory: Bool) -> Bool {

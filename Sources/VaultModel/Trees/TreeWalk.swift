@@ -17,6 +17,26 @@ package struct TreeWalk {
     private struct Child {
         var component: [UInt8]
         var isWalked: Bool
+        /// The sockets, pipes and devices in a directory that is not walked.
+        var skipped: [[UInt8]] = []
+        /// What the child is ordered by: the component as names have it.
+        var part: [UInt8]
+
+        init(_ component: [UInt8], isWalked: Bool, skipped: [[UInt8]] = []) {
+            self.component = component
+            self.isWalked = isWalked
+            self.skipped = skipped
+            // A directory stands where the names below it stand: as if its own name ended with a slash.
+            part = NameEscape.encode(component) + (isWalked ? [slash] : [])
+        }
+    }
+
+    /// What is in a directory.
+    private enum Inside {
+        /// Something that is worth a walk.
+        case content
+        /// Nothing but sockets, pipes and devices.
+        case nothing(skipped: [[UInt8]])
     }
 
     private struct Level {
@@ -62,11 +82,23 @@ package struct TreeWalk {
             }
             let status = try FileStatus(of: child.component, in: level.directory)
             if status.kind == .other { return .skipped(path: path) }
+            pending += child.skipped.map { .skipped(path: path.appending($0)) }
             return .entry(
                 TreeEntry(
                     relative: relative, directory: level.directory, component: child.component, status: status))
         } catch {
+            // What was removed since its directory was read is no failure.
+            if error.code == .notFound, code(of: child, in: level.directory) == .notFound { return nil }
             return .failed(path: path, error)
+        }
+    }
+
+    private func code(of child: Child, in directory: OpenFile) -> VaultError.Code? {
+        do throws(VaultError) {
+            _ = try FileStatus(of: child.component, in: directory)
+            return nil
+        } catch {
+            return error.code
         }
     }
 
@@ -74,27 +106,19 @@ package struct TreeWalk {
         var children: [Child] = []
         for child in try DirectoryListing(directory).children {
             let path = relative.isEmpty ? child.name : relative + [slash] + child.name
-            let isDirectory = try kind(of: child, in: directory) == .directory
-            if isDirectory, filter.descends(into: path), hasContent(child.name, in: directory, relative: path) {
-                children.append(Child(component: child.name, isWalked: true))
-            } else if filter.takes(path, isDirectory: isDirectory) {
-                children.append(Child(component: child.name, isWalked: false))
+            guard try kind(of: child, in: directory) == .directory else {
+                if filter.takes(path) { children.append(Child(child.name, isWalked: false)) }
+                continue
+            }
+            let inside = filter.descends(into: path) ? inside(child.name, in: directory, relative: path) : nil
+            if case .content? = inside {
+                children.append(Child(child.name, isWalked: true))
+            } else if filter.takes(path, isDirectory: true), case .nothing(let skipped)? = inside {
+                children.append(Child(child.name, isWalked: false, skipped: skipped))
             }
         }
-        // A directory stands where the names below it stand: as if its own name ended with a slash.
-        children.sort { left, right in
-            TreeWalk.precedes(left.component, left.isWalked, right.component, right.isWalked)
-        }
+        children.sort { $0.part.lexicographicallyPrecedes($1.part) }
         levels.append(Level(directory: directory, relative: relative, children: children))
-    }
-
-    private static func precedes(_ left: [UInt8], _ leftIsWalked: Bool, _ right: [UInt8], _ rightIsWalked: Bool) -> Bool
-    {
-        let common = min(left.count, right.count)
-        for index in 0..<common where left[index] != right[index] { return left[index] < right[index] }
-        let leftNext = left.count > common ? left[common] : (leftIsWalked ? slash : 0)
-        let rightNext = right.count > common ? right[common] : (rightIsWalked ? slash : 0)
-        return leftNext < rightNext
     }
 
     private func kind(
@@ -108,22 +132,23 @@ package struct TreeWalk {
         }
     }
 
-    /// Whether a directory has anything in it that is worth a walk; one that cannot be opened has, so
-    /// that the walk reports it.
-    private func hasContent(_ name: [UInt8], in parent: OpenFile, relative: [UInt8]) -> Bool {
+    /// What is in a directory; one that cannot be opened counts as worth a walk, so that the walk reports it.
+    private func inside(_ name: [UInt8], in parent: OpenFile, relative: [UInt8]) -> Inside {
         guard
             let directory = try? OpenFile(
                 parent.path.appending(name), at: parent, component: name, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
             let children = try? DirectoryListing(directory).children
-        else { return true }
-        return children.contains { child in
+        else { return .content }
+        var skipped: [[UInt8]] = []
+        for child in children {
             let path = relative + [slash] + child.name
             switch child.kind {
-            case .directory: return filter.descends(into: path)
-            case .other: return false
-            case .file, .link, nil: return filter.takes(path)
+            case .directory: if filter.descends(into: path) { return .content }
+            case .other: if filter.takes(path) { skipped.append(child.name) }
+            case .file, .link, nil: if filter.takes(path) { return .content }
             }
         }
+        return .nothing(skipped: skipped)
     }
 }
 

@@ -14,8 +14,10 @@ package protocol Catalog: Sendable {
     /// Where journal groups are; nil for groups that are not part of the vault's history.
     func journalLocations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?]
 
-    /// The number of collections so far that removed chunks.
-    func epoch() async throws(VaultError) -> UInt64
+    /// Checks an intent as a commit would, as far as it is known what it meets.
+    ///
+    /// - Returns: the epoch: a number that grows whenever chunks are removed or withdrawn.
+    func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64
 
     /// Records chunks that an unfinished upload stored, so that they outlive it for a day.
     func record(_ received: [ReceivedChunk], of upload: UploadID, at time: Int64) async throws(VaultError)
@@ -56,7 +58,8 @@ package protocol Catalog: Sendable {
         at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
     ) async throws(VaultError) -> Int
 
-    /// Bytes of records in use, headers included, by pack.
+    /// Bytes of records in use, headers included, by pack. Damaged ones count as long as they are
+    /// needed: what cannot be read today may be readable tomorrow, in a catalog made anew.
     func usedBytes() async throws(VaultError) -> [PackID: UInt64]
 
     /// Moves records that are still where `moved` says to their new place.
@@ -71,6 +74,12 @@ package protocol Catalog: Sendable {
     /// Chunks and list nodes in the order of their digests, behind `after`.
     func chunks(after: Digest?, limit: Int) async throws(VaultError) -> [StoredChunk]
 
+    func usage() async throws(VaultError) -> VaultUsage
+    func setQuota(_ bytes: UInt64?) async throws(VaultError)
+
+    /// The journal behind a sequence, oldest group first.
+    func journal(after sequence: UInt64, limit: Int) async throws(VaultError) -> [StoredGroup]
+
     /// The end of the journal.
     func journalHead() async throws(VaultError) -> JournalHead
 
@@ -82,6 +91,13 @@ package struct StoredChunk: Sendable {
     package var digest: Digest
     package var location: PackLocation
     package var isDamaged: Bool
+}
+
+/// A journal group with its place.
+package struct StoredGroup: Sendable {
+    package var lastSequence: UInt64
+    package var digest: Digest
+    package var location: PackLocation
 }
 
 /// A chunk that an upload has stored.
@@ -133,7 +149,7 @@ package struct CommitSave: Sendable {
     package var upload: UploadID?
     /// What the upload stored and has not recorded yet.
     package var received: [ReceivedChunk]
-    /// The epoch when the upload began: if chunks were collected since, it may lack some.
+    /// The epoch when the upload began: if chunks were removed or withdrawn since, it may lack some.
     package var epoch: UInt64?
     /// Bytes of content that the upload had to store.
     package var newBytes: UInt64
@@ -143,6 +159,6 @@ package struct CommitSave: Sendable {
 package enum CommitResult: Sendable {
     case saved(SaveOutcome)
     case changed(ChangeOutcome)
-    /// A collection ran since the upload began: it must be tried again.
+    /// Chunks were removed or withdrawn since the upload began: it must be tried again.
     case collected
 }

@@ -40,14 +40,41 @@ extension SQLiteCatalog {
 
     /// Reads a location from the columns pack id, offset, length.
     static func location(_ query: Query, from column: Int32) throws -> PackLocation {
-        guard let pack = UniqueID(query.bytes(column)) else { throw CatalogDamage(what: "a pack's id") }
-        return PackLocation(
-            pack: PackID(pack), offset: query.unsigned(column + 1),
-            length: UInt32(truncatingIfNeeded: query.int(column + 2)))
+        let (offset, length) = (query.unsigned(column + 1), query.unsigned(column + 2))
+        guard let pack = UniqueID(query.bytes(column)), offset <= StoreLimits.packBytesMax,
+            length <= UInt64(StoreLimits.recordBytesMax)
+        else { throw CatalogDamage(what: "the place of a record") }
+        return PackLocation(pack: PackID(pack), offset: offset, length: UInt32(length))
     }
 
-    package func epoch() async throws(VaultError) -> UInt64 {
-        try read { try UInt64.fetchOne($0, sql: "SELECT epoch FROM vault") ?? 0 }
+    package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64 {
+        try read { database in
+            let transaction = try CommitTransaction(database, at: 0)
+            try transaction.check(intent, database)
+            return transaction.epoch
+        }
+    }
+
+    package func journal(after sequence: UInt64, limit: Int) async throws(VaultError) -> [StoredGroup] {
+        try read { database in
+            var query = try Query(
+                database,
+                """
+                SELECT journal_group.last_sequence, journal_group.digest, pack.id, journal_group.offset, journal_group.length
+                FROM journal_group JOIN pack ON pack.number = journal_group.pack
+                WHERE last_sequence > ? ORDER BY last_sequence LIMIT ?
+                """)
+            query.bind(sequence)
+            query.bind(Int64(limit))
+            var groups: [StoredGroup] = []
+            while try query.step() {
+                groups.append(
+                    StoredGroup(
+                        lastSequence: query.unsigned(0), digest: try query.digest(1),
+                        location: try SQLiteCatalog.location(query, from: 2)))
+            }
+            return groups
+        }
     }
 
     package func journalHead() async throws(VaultError) -> JournalHead {
@@ -81,7 +108,7 @@ extension SQLiteCatalog {
                 own.bind(chunk.digest)
                 try own.first()
             }
-            let bytes = try self.insert(stored: received, countsBytes: received, database)
+            let bytes = try self.insert(stored: received, database)
             var update = try Query(database, "UPDATE vault SET stored_bytes = stored_bytes + ?")
             update.bind(bytes)
             try update.first()
@@ -90,12 +117,8 @@ extension SQLiteCatalog {
 
     /// Makes stored chunks known, unless they are known undamaged.
     ///
-    /// - Parameter countsBytes: those that have not been counted against the quota yet.
-    /// - Returns: the bytes to count.
-    func insert(
-        stored: [ReceivedChunk], countsBytes uncounted: [ReceivedChunk], _ database: Database
-    ) throws -> UInt64 {
-        let uncountedDigests = Set(uncounted.map(\.digest))
+    /// - Returns: the bytes by which the vault's stored bytes grow.
+    func insert(stored: [ReceivedChunk], _ database: Database) throws -> UInt64 {
         var numbers: [PackID: Int64] = [:]
         for (pack, chunks) in Dictionary(grouping: stored, by: \.location.pack) {
             numbers[pack] = try number(database, of: pack, length: chunks.map(\.location.end).max() ?? 0)
@@ -115,9 +138,7 @@ extension SQLiteCatalog {
             insert.bind(chunk.location.offset)
             insert.bind(Int64(chunk.location.length))
             try insert.first()
-            if database.changesCount > 0, uncountedDigests.contains(chunk.digest) {
-                bytes += UInt64(chunk.location.length) + UInt64(RecordHeader.byteCount)
-            }
+            if database.changesCount > 0 { bytes += chunk.location.storedBytes }
         }
         return bytes
     }

@@ -105,12 +105,17 @@ extension SQLiteCatalog {
         try database.execute(
             sql: """
                 DELETE FROM live;
-                UPDATE vault SET
-                  epoch = epoch + 1,
-                  stored_bytes = (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk);
+                \(countStoredBytes);
                 """)
+        if count > 0 { try database.execute(sql: "UPDATE vault SET epoch = epoch + 1") }
         return count
     }
+
+    /// Counts anew what the quota is about: undamaged chunks and list nodes.
+    static let countStoredBytes = """
+        UPDATE vault SET stored_bytes =
+          (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk WHERE damaged = 0)
+        """
 
     package func usedBytes() async throws(VaultError) -> [PackID: UInt64] {
         try read { database in
@@ -119,7 +124,7 @@ extension SQLiteCatalog {
                 database,
                 """
                 SELECT pack.id, sum(used.bytes) FROM (
-                  SELECT pack, sum(length + \(header)) AS bytes FROM chunk WHERE damaged = 0 GROUP BY pack
+                  SELECT pack, sum(length + \(header)) AS bytes FROM chunk GROUP BY pack
                   UNION ALL
                   SELECT pack, sum(length + \(header)) FROM journal_group GROUP BY pack
                 ) AS used JOIN pack ON pack.number = used.pack GROUP BY pack.id
@@ -158,7 +163,7 @@ extension SQLiteCatalog {
                 var delete = try Query(
                     database,
                     """
-                    DELETE FROM pack WHERE id = ? AND number NOT IN (SELECT pack FROM chunk WHERE damaged = 0)
+                    DELETE FROM pack WHERE id = ? AND number NOT IN (SELECT pack FROM chunk)
                     AND number NOT IN (SELECT pack FROM journal_group)
                     """)
                 delete.bind(blob: pack.value.bytes)
@@ -181,6 +186,7 @@ extension SQLiteCatalog {
                 update.bind(blob: location.pack.value.bytes)
                 try update.first()
             }
+            try database.execute(sql: "UPDATE vault SET epoch = epoch + 1; \(SQLiteCatalog.countStoredBytes)")
         }
     }
 

@@ -36,8 +36,10 @@ extension SQLiteCatalog {
 /// Each request is checked completely before it changes a row, so that a refused one leaves nothing.
 struct CommitTransaction {
     private var sequence: UInt64
-    private let epoch: UInt64
+    let epoch: UInt64
     private var storedBytes: UInt64
+    /// What the commit adds to it, as far as it is decided.
+    private var addedBytes: UInt64 = 0
     private let quota: UInt64?
     private let head: JournalHead
     private let time: Int64
@@ -47,9 +49,9 @@ struct CommitTransaction {
     private var chunks: [PackRecord] = []
     private var pending: Set<Digest> = []
     private var received: [ReceivedChunk] = []
-    private var group: PackRecord?
+    private var groups: [JournalGroup.Written] = []
     private var touchedRows = false
-    /// Names that are known to be free to have names below them.
+    /// Names that have names below them, by saves of this commit; not asked for again.
     private var directories: Set<Name> = []
 
     init(_ database: Database, at now: Int64) throws {
@@ -66,7 +68,7 @@ struct CommitTransaction {
         firstSequence = sequence + 1
     }
 
-    var hasEffect: Bool { !changes.isEmpty || touchedRows }
+    var hasEffect: Bool { !changes.isEmpty || !chunks.isEmpty || touchedRows }
 
     mutating func apply(
         _ request: CommitRequest, _ database: Database
@@ -95,14 +97,15 @@ struct CommitTransaction {
         try CommitTransaction.check(intent.ifVersion, current, intent.name)
         let live = current?.entry.kind == .removed ? nil : current?.entry
         if let live, live.isSaved(by: intent, save.content) {
+            // A chunk that was found damaged is stored again, which heals all that uses it.
+            let newBytes = try store(save, database)
             try refresh(live, intent.attributes, database)
             try end(save, database)
-            return .saved(SaveOutcome(entry: live, isCreated: false, newBytes: save.newBytes))
+            return .saved(SaveOutcome(entry: live, isCreated: false, newBytes: newBytes))
         }
-        if live == nil || (intent.kind != .directory && live?.kind == .directory) {
-            try makeRoom(for: intent.name, by: save.by, database)
-        }
+        let room = live == nil ? try self.room(for: intent.name, database) : Room()
         let newBytes = try store(save, database)
+        try take(room, by: save.by, database)
         let entry = try record(
             SavedVersion(
                 name: intent.name, kind: intent.kind,
@@ -110,6 +113,13 @@ struct CommitTransaction {
                 attributes: intent.attributes, savedBy: save.by, tags: intent.tags), database)
         try end(save, database)
         return .saved(SaveOutcome(entry: entry, isCreated: true, newBytes: newBytes))
+    }
+
+    /// Throws what would refuse a save of this intent now.
+    func check(_ intent: SaveIntent, _ database: Database) throws {
+        let current = try SQLiteCatalog.entryByName(database, intent.name)
+        try CommitTransaction.check(intent.ifVersion, current, intent.name)
+        if current == nil || current?.entry.kind == .removed { _ = try room(for: intent.name, database) }
     }
 
     private static func check(_ ifVersion: UInt64?, _ current: StoredVersion?, _ name: Name) throws {
@@ -136,9 +146,16 @@ struct CommitTransaction {
         touchedRows = true
     }
 
-    /// Checks that no other name stands where `name` needs a directory, or the other way round; empty
-    /// directories on the way are replaced.
-    private mutating func makeRoom(for name: Name, by: String, _ database: Database) throws {
+    /// What a new name takes the place of, or is put into.
+    private struct Room {
+        /// An empty directory that gives way.
+        var emptied: Entry?
+        var directories: [Name] = []
+    }
+
+    /// Checks that no other name stands where `name` needs a directory, or the other way round.
+    private func room(for name: Name, _ database: Database) throws -> Room {
+        var room = Room()
         for ancestor in name.ancestors.reversed() {
             if directories.contains(ancestor) { break }
             if let found = try SQLiteCatalog.entryByName(database, ancestor)?.entry, found.kind != .removed {
@@ -146,18 +163,22 @@ struct CommitTransaction {
                     throw VaultError(
                         .exists, "'\(ancestor)' is a \(found.kind): no name can be below it.", name: name)
                 }
-                try record(removal(of: found, by: by, database), database)
+                room.emptied = found
             }
-            directories.insert(ancestor)
-        }
-        if directories.contains(name) {
-            throw VaultError(.exists, "There are names below '\(name)'.", name: name)
+            room.directories.append(ancestor)
         }
         var below = try Query(
             database, "SELECT 1 FROM entry WHERE name > ? AND name < ? AND kind <> 4 LIMIT 1")
         SQLiteCatalog.bindRange(below: name, to: &below)
         defer { below.finish() }
         if try below.step() { throw VaultError(.exists, "There are names below '\(name)'.", name: name) }
+        return room
+    }
+
+    /// Makes the room that was checked, once nothing can refuse the request any more.
+    private mutating func take(_ room: Room, by: String, _ database: Database) throws {
+        if let emptied = room.emptied { try record(removal(of: emptied, by: by, database), database) }
+        directories.formUnion(room.directories)
     }
 
     private func removal(of entry: Entry, by: String, _ database: Database) throws -> SavedVersion {
@@ -178,7 +199,7 @@ struct CommitTransaction {
     /// Takes the chunk of a small save, unless the vault has it.
     private mutating func store(_ save: CommitSave, _ database: Database) throws -> UInt64 {
         guard let chunk = save.chunk else {
-            try checkQuota(0, save.intent.name)
+            try checkQuota(save.received.reduce(0) { $0 + $1.location.storedBytes }, save.intent.name)
             return save.newBytes
         }
         if pending.contains(chunk.digest) { return 0 }
@@ -191,10 +212,8 @@ struct CommitTransaction {
     }
 
     private mutating func checkQuota(_ bytes: UInt64, _ name: Name) throws {
-        if let quota, storedBytes + bytes > quota {
-            throw VaultError(.quota, "The vault's quota of \(quota) bytes is used up.", name: name)
-        }
-        storedBytes += bytes
+        if bytes > 0, let quota, storedBytes + addedBytes + bytes > quota { throw VaultError.usedUp(quota).about(name) }
+        addedBytes += bytes
     }
 
     /// Ends the upload of a save, with what it had stored last.
@@ -230,7 +249,7 @@ struct CommitTransaction {
             if current.entry.kind != .removed, current.entry.version == version {
                 return ChangeOutcome(count: 0, entry: current.entry)
             }
-            if current.entry.kind == .removed { try makeRoom(for: name, by: by, database) }
+            if current.entry.kind == .removed { try take(room(for: name, database), by: by, database) }
             let version = try nextVersion(of: name, after: current.entry, database)
             let entry = try record(old.again(as: name, version: version, by: by), database)
             return ChangeOutcome(count: 1, entry: entry)
@@ -240,6 +259,7 @@ struct CommitTransaction {
             }
             var changed = current
             for (key, value) in tags { changed.tags[key] = value }
+            if let problem = changed.tags.problem(of: name) { throw problem }
             if changed.tags == current.tags { return ChangeOutcome(count: 0, entry: current) }
             let version = try nextVersion(of: name, after: current, database)
             let entry = try record(changed.again(as: name, version: version, by: by), database)
@@ -264,6 +284,7 @@ struct CommitTransaction {
         }
         var last: Entry?
         for entry in removed { last = try record(removal(of: entry, by: by, database), database) }
+        directories = []
         return ChangeOutcome(count: removed.count, entry: removed.count == 1 ? last : nil)
     }
 
@@ -272,8 +293,9 @@ struct CommitTransaction {
     ) throws -> ChangeOutcome {
         let moved = try SQLiteCatalog.live(database, NamePrefix(from))
         guard !moved.isEmpty else { throw nothing(under: from) }
-        try checkTarget(to, from: from, by: by, database)
+        let room = try room(forTarget: to, from: from, database)
         for entry in moved { _ = try target(of: entry.name, from: from, to: to) }
+        try take(room, by: by, database)
         try record(.rename(from: from, to: to, isPrefix: moved[0].name != from), database)
         directories = []
         return ChangeOutcome(
@@ -285,8 +307,9 @@ struct CommitTransaction {
     ) throws -> ChangeOutcome {
         let copied = try SQLiteCatalog.live(database, NamePrefix(from))
         guard !copied.isEmpty else { throw nothing(under: from) }
-        try checkTarget(to, from: from, by: by, database)
+        let room = try room(forTarget: to, from: from, database)
         let targets = try copied.map { try target(of: $0.name, from: from, to: to) }
+        try take(room, by: by, database)
         var last: Entry?
         for (entry, target) in zip(copied, targets) {
             let before = try SQLiteCatalog.entryByName(database, target)?.entry
@@ -296,14 +319,14 @@ struct CommitTransaction {
         return ChangeOutcome(count: copied.count, entry: copied.count == 1 ? last : nil)
     }
 
-    private mutating func checkTarget(_ to: Name, from: Name, by: String, _ database: Database) throws {
+    private func room(forTarget to: Name, from: Name, _ database: Database) throws -> Room {
         if NamePrefix(from).contains(to) || NamePrefix(to).contains(from) {
             throw VaultError(.invalid, "'\(from)' and '\(to)' contain one another.", name: to)
         }
         if let there = try SQLiteCatalog.entryByName(database, to)?.entry, there.kind != .removed {
             throw VaultError(.exists, "'\(to)' exists already.", name: to)
         }
-        try makeRoom(for: to, by: by, database)
+        return try room(for: to, database)
     }
 
     private func target(of name: Name, from: Name, to: Name) throws -> Name {
@@ -326,30 +349,24 @@ struct CommitTransaction {
         changes.append(change)
     }
 
-    /// What the commit has to store: its chunks, then its journal group.
+    /// What the commit has to store: its chunks, then its journal.
     mutating func records() -> [PackRecord] {
-        guard !changes.isEmpty else { return [] }
-        let encoded = JournalGroup(
-            previous: head.digest, time: time, firstSequence: firstSequence, changes: changes
-        ).encoded
-        let group = PackRecord(
-            kind: .journalGroup, digest: Digest(of: encoded), bytes: BufferSlice(copying: encoded))
-        self.group = group
-        return chunks + [group]
+        groups = JournalGroup.groups(of: changes, after: head.digest, time: time, firstSequence: firstSequence)
+        return chunks + groups.map(\.record)
     }
 
     /// Notes where the records are.
     mutating func finish(_ database: Database, _ locations: [PackLocation], _ catalog: SQLiteCatalog) throws {
         let stored = zip(chunks, locations).map { ReceivedChunk(digest: $0.digest, location: $1) }
-        storedBytes += try catalog.insert(stored: stored + received, countsBytes: received, database)
-        if let group, let location = locations.last {
+        storedBytes += try catalog.insert(stored: stored + received, database)
+        for (group, location) in zip(groups, locations.dropFirst(chunks.count)) {
             var insert = try Query(
                 database,
                 "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)"
             )
-            insert.bind(sequence)
+            insert.bind(group.lastSequence)
             insert.bind(time)
-            insert.bind(group.digest)
+            insert.bind(group.record.digest)
             insert.bind(try catalog.number(database, of: location.pack, length: location.end))
             insert.bind(location.offset)
             insert.bind(Int64(location.length))

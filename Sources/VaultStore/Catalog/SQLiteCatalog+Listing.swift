@@ -71,7 +71,8 @@ extension SQLiteCatalog {
     /// The last sequence of the state that a selector means.
     static func sequence(of selector: Selector, _ database: Database) throws -> UInt64 {
         switch selector {
-        case .sequence(let sequence): return sequence
+        // SQLite's numbers are signed.
+        case .sequence(let sequence): return min(sequence, UInt64(Int64.max))
         case .current, .version:
             return try UInt64.fetchOne(database, sql: "SELECT sequence FROM vault") ?? 0
         case .time(let time):
@@ -127,29 +128,36 @@ extension SQLiteCatalog {
 
     /// What `name` held at a sequence, a removal included.
     static func entry(of name: Name, at sequence: UInt64, _ database: Database) throws -> Entry? {
-        if let current = try entryByName(database, name), current.since <= sequence {
-            return try entry(of: current, at: sequence, database)
-        }
-        var query = try Query(
-            database, "SELECT object FROM former_name WHERE name = ? AND since <= ? AND until > ?")
-        query.bind(text: name.bytes)
-        query.bind(sequence)
-        query.bind(sequence)
-        let object = try query.step() ? query.unsigned(0) : nil
-        query.finish()
-        return try object.flatMap { try entry(ofObject: $0, as: name, at: sequence, database) }
+        guard let object = try object(of: name, at: sequence, database),
+            let current = try row(of: object, as: name, database)
+        else { return nil }
+        return try entry(of: current, at: sequence, database)
     }
 
-    static func entry(ofObject object: UInt64, as name: Name, at sequence: UInt64, _ database: Database) throws
-        -> Entry?
-    {
+    /// The object that had `name` at a sequence.
+    static func object(of name: Name, at sequence: UInt64, _ database: Database) throws -> UInt64? {
+        var query = try Query(
+            database,
+            """
+            SELECT object FROM entry WHERE name = ? AND since <= ?
+            UNION ALL SELECT object FROM former_name WHERE name = ? AND since <= ? AND until > ?
+            """)
+        for _ in 0..<2 {
+            query.bind(text: name.bytes)
+            query.bind(sequence)
+        }
+        query.bind(sequence)
+        defer { query.finish() }
+        return try query.step() ? query.unsigned(0) : nil
+    }
+
+    /// The current version of an object, under the name it has or had.
+    static func row(of object: UInt64, as name: Name, _ database: Database) throws -> StoredVersion? {
         var query = try Query(
             database, "SELECT object, since, NULL, \(versionColumns) FROM entry WHERE object = ?")
         query.bind(object)
-        guard try query.step() else { return nil }
-        let current = try storedVersion(query, name: name)
-        query.finish()
-        return try entry(of: current, at: sequence, database)
+        defer { query.finish() }
+        return try query.step() ? storedVersion(query, name: name) : nil
     }
 
     /// The version of an object that was current at a sequence; nil where it is no longer kept.
@@ -185,16 +193,15 @@ private struct NameListing {
         var entries: [Entry] = []
         var after = query.after
         if let top = query.prefix.top, after == nil {
-            if let entry = try SQLiteCatalog.entry(of: top, at: sequence, database) {
-                try add(entry, to: &entries)
-            }
+            let object = try SQLiteCatalog.object(of: top, at: sequence, database)
+            if let object { try add(Candidate(name: top, object: object), to: &entries) }
         }
         while entries.count < query.limit {
             let wanted = query.limit - entries.count
             let names = try candidates(after: after, limit: wanted)
             for candidate in names {
                 after = candidate.name
-                if let entry = try entry(of: candidate) { try add(entry, to: &entries) }
+                try add(candidate, to: &entries)
             }
             if names.count < wanted { return ListPage(entries: entries, next: nil) }
         }
@@ -204,11 +211,12 @@ private struct NameListing {
         return ListPage(entries: entries, next: next)
     }
 
-    /// A name with what may have been under it.
+    /// A name with what was under it.
     private struct Candidate {
         var name: Name
+        var object: UInt64
+        /// What is under the name now, where that is the same object.
         var current: StoredVersion?
-        var formerObject: UInt64?
     }
 
     /// The next names that are or were bound, present and former bindings merged.
@@ -218,20 +226,20 @@ private struct NameListing {
             after, limit
         ) { query in
             let current = try SQLiteCatalog.storedVersion(query)
-            return Candidate(name: current.entry.name, current: current)
+            return Candidate(name: current.entry.name, object: current.object, current: current)
         }
         let former = try rows(
             "SELECT name, object FROM former_name WHERE name > ? AND name < ? AND since <= ? AND until > ? ORDER BY name LIMIT ?",
             after, limit, atSequence: true
         ) { query in
-            Candidate(name: Name(validated: query.bytes(0)), formerObject: query.unsigned(1))
+            Candidate(name: Name(validated: query.bytes(0)), object: query.unsigned(1))
         }
         if former.isEmpty { return present }
         var merged: [Candidate] = []
         for candidate in (present + former).sorted(by: { $0.name < $1.name }) {
             if merged.last?.name == candidate.name {
                 // A name that was bound to another object at the time: the former binding counts.
-                if candidate.formerObject != nil { merged[merged.count - 1] = candidate }
+                if candidate.current == nil { merged[merged.count - 1] = candidate }
             } else {
                 merged.append(candidate)
             }
@@ -262,21 +270,15 @@ private struct NameListing {
         return result
     }
 
-    private func entry(of candidate: Candidate) throws -> Entry? {
-        if let object = candidate.formerObject {
-            return try SQLiteCatalog.entry(ofObject: object, as: candidate.name, at: sequence, database)
-        }
-        guard let current = candidate.current, current.since <= sequence else { return nil }
-        return query.includesVersions
-            ? current.entry : try SQLiteCatalog.entry(of: current, at: sequence, database)
-    }
-
-    private func add(_ entry: Entry, to entries: inout [Entry]) throws {
-        let found: [Entry]
-        if query.includesVersions, let current = try SQLiteCatalog.entryByName(database, entry.name) {
-            found = try SQLiteCatalog.versions(of: current, until: sequence, database)
-        } else {
-            found = entry.kind == .removed ? [] : [entry]
+    private func add(_ candidate: Candidate, to entries: inout [Entry]) throws {
+        if let current = candidate.current, current.since > sequence { return }
+        let row = try candidate.current ?? SQLiteCatalog.row(of: candidate.object, as: candidate.name, database)
+        guard let row else { return }
+        var found: [Entry] = []
+        if query.includesVersions {
+            found = try SQLiteCatalog.versions(of: row, until: sequence, database)
+        } else if let entry = try SQLiteCatalog.entry(of: row, at: sequence, database), entry.kind != .removed {
+            found = [entry]
         }
         entries += found.filter { entry in query.tags.allSatisfy { entry.tags[$0.key] == $0.value } }
     }

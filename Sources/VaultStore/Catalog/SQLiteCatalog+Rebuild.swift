@@ -7,11 +7,14 @@ extension SQLiteCatalog {
         try read { try String.fetchAll($0, sql: "PRAGMA integrity_check") == ["ok"] }
     }
 
-    /// Brings everything into the main file and syncs it, so that the file is whole without its log.
-    ///
-    /// Closing does not: the last connection closed is a reader's, which may not write.
-    func checkpoint() throws(VaultError) {
-        try access { _ = try $0.checkpoint(.truncate) }
+    /// Closes a catalog whose file is complete by itself afterwards, without a log beside it.
+    func closeForMove() async throws(VaultError) {
+        try emptyLog()
+        do {
+            try pool.close()
+        } catch {
+            throw catalogError(error, path)
+        }
     }
 
     /// Makes the chunks found in a pack known.
@@ -27,11 +30,7 @@ extension SQLiteCatalog {
                 insert.bind(Int64(chunk.location.length))
                 try insert.first()
             }
-            try database.execute(
-                sql: """
-                    UPDATE vault SET
-                      stored_bytes = (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk)
-                    """)
+            try database.execute(sql: SQLiteCatalog.countStoredBytes)
         }
     }
 

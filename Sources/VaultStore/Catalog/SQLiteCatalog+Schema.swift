@@ -38,6 +38,8 @@ extension SQLiteCatalog {
         version, sequence, kind, size, chunker, depth, root, mode, modified, changed, inode, saved_at, saved_by, tags
         """
 
+    // The columns of a primary key come first: SQLite 3.40 looks for NULLs in the wrong ones otherwise,
+    // and then its integrity check finds fault with every row.
     private static let schema = """
         CREATE TABLE vault (
           id TEXT NOT NULL,
@@ -81,9 +83,9 @@ extension SQLiteCatalog {
         );
         CREATE TABLE version (
           object INTEGER NOT NULL,
+          sequence INTEGER NOT NULL,
           until INTEGER NOT NULL,
           version INTEGER NOT NULL,
-          sequence INTEGER NOT NULL,
           kind INTEGER NOT NULL,
           size INTEGER NOT NULL,
           chunker INTEGER NOT NULL,
@@ -101,8 +103,8 @@ extension SQLiteCatalog {
         CREATE TABLE former_name (
           name TEXT NOT NULL,
           since INTEGER NOT NULL,
-          until INTEGER NOT NULL,
           object INTEGER NOT NULL,
+          until INTEGER NOT NULL,
           PRIMARY KEY (name, since, object)
         ) WITHOUT ROWID;
         CREATE TABLE retired_name (

@@ -10,6 +10,7 @@ package final class SQLiteCatalog: Catalog {
     let files: any StoreFiles
     let path: LocalPath
     let writeLock = AsyncLock()
+    private let isReadOnly: Bool
 
     /// The identity of the vault that the catalog belongs to.
     package let vault: UniqueID
@@ -23,6 +24,7 @@ package final class SQLiteCatalog: Catalog {
     ) async throws(VaultError) {
         self.path = path
         self.files = files
+        self.isReadOnly = isReadOnly
         do {
             let configuration = SQLiteCatalog.configuration(isReadOnly: isReadOnly)
             let file = String(decoding: path.bytes, as: UTF8.self)
@@ -78,7 +80,18 @@ package final class SQLiteCatalog: Catalog {
     }
 
     package func close() async {
+        if !isReadOnly { try? emptyLog() }
         try? pool.close()
+    }
+
+    /// Moves the log into the file, as far as nobody else uses it, so that the file is the whole
+    /// catalog. SQLite does so only where the last connection to close is one that writes.
+    func emptyLog() throws(VaultError) {
+        try access { database in
+            // Others need not be waited for: they do it when they close.
+            try database.execute(sql: "PRAGMA busy_timeout = 0")
+            _ = try database.checkpoint(.truncate)
+        }
     }
 
     // MARK: Access

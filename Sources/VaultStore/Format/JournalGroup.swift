@@ -3,9 +3,10 @@ package import VaultModel
 /// The changes of one commit, as they are written to a pack.
 ///
 /// Payload: the group's format (1 byte), the SHA-256 of the group before (32; zeros for the first),
-/// the commit's time (8, seconds since 1970 UTC), the sequence of the first change (8), the number of
-/// changes (4), then the changes; each is its kind (1 byte) and its fields in the order of
-/// ``JournalChange/write(to:)``. The changes' sequences are consecutive.
+/// the commit's time (8, seconds since 1970 UTC), the sequence of the first change (8), 1 where the
+/// commit goes on in the next group, else 0 (1), the number of changes (4), then the changes; each is
+/// its kind (1 byte) and its fields in the order of ``JournalChange/write(to:)``. The changes'
+/// sequences are consecutive.
 package struct JournalGroup: Sendable {
     static let format: UInt8 = 1
     static let changesMax = 1 << 20
@@ -13,14 +14,19 @@ package struct JournalGroup: Sendable {
     package var previous: Digest?
     package var time: Int64
     package var firstSequence: UInt64
+    /// Whether the commit has another group behind this one, without which it did not happen.
+    package var isContinued: Bool
     package var changes: [JournalChange]
 
     package var lastSequence: UInt64 { firstSequence + UInt64(changes.count) - 1 }
 
-    package init(previous: Digest?, time: Int64, firstSequence: UInt64, changes: [JournalChange]) {
+    package init(
+        previous: Digest?, time: Int64, firstSequence: UInt64, isContinued: Bool = false, changes: [JournalChange]
+    ) {
         self.previous = previous
         self.time = time
         self.firstSequence = firstSequence
+        self.isContinued = isContinued
         self.changes = changes
     }
 
@@ -30,6 +36,7 @@ package struct JournalGroup: Sendable {
         bytes.write(previous?.bytes ?? [UInt8](repeating: 0, count: Digest.byteCount))
         bytes.write(time)
         bytes.write(firstSequence)
+        bytes.write(UInt8(isContinued ? 1 : 0))
         bytes.write(UInt32(changes.count))
         for change in changes { change.write(to: &bytes) }
         return bytes.bytes
@@ -44,6 +51,7 @@ package struct JournalGroup: Sendable {
             previous = before.allSatisfy { $0 == 0 } ? nil : Digest(before)
             time = try reader.read()
             firstSequence = try reader.read()
+            isContinued = try reader.read(UInt8.self) != 0
             let count: UInt32 = try reader.read()
             guard (1...JournalGroup.changesMax).contains(Int(count)), firstSequence > 0,
                 firstSequence < UInt64.max - UInt64(count)

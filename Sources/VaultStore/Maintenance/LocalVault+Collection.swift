@@ -14,10 +14,17 @@ extension LocalVault {
         }
         // What is copied must not land in a pack that is about to be given up.
         await packs.close()
-        report.changedPacks = try await removeUnusedPacks()
-        for pack in try await wastefulPacks() {
-            if try await rewrite(pack) { report.changedPacks += 1 }
+        report.changedPacks = try await reserve.duringChange { () throws(VaultError) in try await removeUnusedPacks() }
+        do throws(VaultError) {
+            for pack in try await wastefulPacks() {
+                let isRewritten = try await reserve.duringChange { () throws(VaultError) in try await rewrite(pack) }
+                if isRewritten { report.changedPacks += 1 }
+            }
+        } catch  where error.code == .quota && report.changedPacks > 0 {
+            // No room for copies: with what has been freed, the next collection gets further.
         }
+        // What was written to before is unfinished now, and may be taken over again.
+        hasAdopted.store(false, ordering: .releasing)
         let after = try await packs.list().values.reduce(0, +)
         report.freedBytes = before > after ? before - after : 0
         report.keptBytes = after

@@ -11,6 +11,7 @@ extension LocalVault {
             ? try await verifyAll(request.sample, &report)
             : try await verify(below: request.prefix, request.sample, &report)
         report.damagedChunks = damaged.count
+        if request.prefix.top == nil { try await verifyJournal(request.sample, &report) }
         if access != .readOnly, !damaged.isEmpty { try await catalog.withdraw(damaged) }
         try await findDamagedVersions(request.prefix, &report)
         return report
@@ -28,6 +29,26 @@ extension LocalVault {
             after = last.digest
             let chosen = page.filter { !$0.isDamaged && (sample == 1 || Double.random(in: 0..<1) < sample) }
             damaged.merge(try await verify(chosen, &report)) { $1 }
+        }
+    }
+
+    /// Reads the journal, or a random share of it.
+    private func verifyJournal(_ sample: Double, _ report: inout VerifyReport) async throws(VaultError) {
+        let reader = recordReader
+        var after: UInt64 = 0
+        while true {
+            let page = try await catalog.journal(after: after, limit: 4096)
+            guard let last = page.last else { return }
+            after = last.lastSequence
+            for group in page where sample == 1 || Double.random(in: 0..<1) < sample {
+                if Task.isCancelled { throw .cancelled }
+                if try await reader.payload(group.digest, at: group.location) != nil { continue }
+                // A collection may have moved it since it was looked up.
+                let now = try await catalog.journalLocations([group.digest])[0]
+                if let now, now != group.location, try await reader.payload(group.digest, at: now) != nil { continue }
+                report.problems.append(
+                    "The journal is damaged at sequence \(group.lastSequence): these changes only the catalog knows.")
+            }
         }
     }
 

@@ -22,10 +22,16 @@ package struct VaultRepair: Sendable {
 
     /// Whether the catalog is there and whole.
     ///
-    /// - Throws: where that cannot be told: `invalid` for a newer format, whose catalog is not to be replaced by an
-    ///   older one, `denied` and `unavailable`.
+    /// - Throws: `notFound` where there is no vault at all, and where it cannot be told: `invalid` for a newer format,
+    ///   whose catalog is not to be replaced by an older one, `denied` and `unavailable`.
     package func catalogIsSound() async throws(VaultError) -> Bool {
-        guard (try? FileStatus(of: layout.catalog)) != nil else { return false }
+        switch try layout.state {
+        case .vault: break
+        case .packsOnly: return false
+        case .absent, .other:
+            throw VaultError(
+                .notFound, "There is no vault in '\(layout.directory)'.", path: layout.directory)
+        }
         do throws(VaultError) {
             let catalog = try await SQLiteCatalog(layout.catalog, files: files)
             let isSound = Result { () throws(VaultError) in try catalog.isSound() }
@@ -39,8 +45,8 @@ package struct VaultRepair: Sendable {
 
     /// Replaces the catalog by one made from the packs. The old file is kept beside it.
     ///
-    /// The journal's groups form a chain, each naming the one before; branches that ended in a failed
-    /// commit are ignored. A crash leaves the vault to be repaired again.
+    /// The journal's groups form a chain, each naming the one before (see `JournalChain`). What a
+    /// failed commit left is ignored. A crash leaves the vault to be repaired again.
     ///
     /// - Throws: `unavailable` while others use the vault, `integrity` where no pack can be read.
     package func rebuild() async throws(VaultError) -> Report {
@@ -53,26 +59,43 @@ package struct VaultRepair: Sendable {
         let catalog = try await SQLiteCatalog(path, files: files, creating: vault)
         var report = Report()
         let groups = try await scan(packs, vault, into: catalog, &report)
-        try await replay(chain(of: groups, &report), packs, into: catalog, &report)
-        try catalog.checkpoint()
-        await catalog.close()
-        try await put(path)
+        let chain = JournalChain(groups)
+        for sequence in chain.gaps {
+            report.problems.append("The journal before sequence \(sequence) has a gap: what was changed there is lost.")
+        }
+        try await replay(chain.groups, packs, into: catalog, &report)
+        if let quota = await oldQuota() { try await catalog.setQuota(quota) }
+        try await catalog.closeForMove()
+        try put(path)
         return report
     }
 
-    private func put(_ rebuilt: LocalPath) async throws(VaultError) {
+    private func put(_ rebuilt: LocalPath) throws(VaultError) {
         let catalog = layout.catalog
         let old = layout.directory.appending("catalog.sqlite.damaged")
-        if (try? FileStatus(of: catalog)) != nil {
-            try removeDatabase(old)
-            try files.rename(catalog, to: old)
-        }
-        // Logs of the old catalog must not be taken for the new one's.
-        for path in [catalog, rebuilt] {
-            for suffix in ["-wal", "-shm"] { try? files.remove(LocalPath(path.bytes + suffix.utf8)) }
+        try removeDatabase(old)
+        // Step by step on the disk too: the old catalog without its log would be an older state, and
+        // its log beside the new catalog would be taken for that one's.
+        for suffixes in [[""], ["-wal", "-shm"]] {
+            for suffix in suffixes {
+                do {
+                    try files.rename(LocalPath(catalog.bytes + suffix.utf8), to: LocalPath(old.bytes + suffix.utf8))
+                } catch  where error.code == .notFound {
+                    continue
+                }
+            }
+            try files.syncDirectory(layout.directory)
         }
         try files.rename(rebuilt, to: catalog)
         try files.syncDirectory(layout.directory)
+    }
+
+    /// The one thing that the packs do not hold, from the old catalog if it still tells.
+    private func oldQuota() async -> UInt64? {
+        guard let old = try? await SQLiteCatalog(layout.catalog, files: files, isReadOnly: true) else { return nil }
+        let quota = (try? await old.usage())?.quota
+        await old.close()
+        return quota
     }
 
     private func removeDatabase(_ path: LocalPath) throws(VaultError) {
@@ -102,15 +125,6 @@ package struct VaultRepair: Sendable {
 
     // MARK: Reading the packs
 
-    /// A journal group that was found, without its changes.
-    private struct FoundGroup {
-        var digest: Digest
-        var previous: Digest?
-        var lastSequence: UInt64
-        var time: Int64
-        var location: PackLocation
-    }
-
     private func scan(
         _ packs: DirectoryPackStore, _ vault: UniqueID, into catalog: SQLiteCatalog, _ report: inout Report
     ) async throws(VaultError) -> [FoundGroup] {
@@ -128,14 +142,20 @@ package struct VaultRepair: Sendable {
                     continue
                 }
                 end = location.end
-                if header.kind == .journalGroup, let group = JournalGroup(decoding: bytes.bytes) {
-                    groups.append(
-                        FoundGroup(
-                            digest: header.digest, previous: group.previous, lastSequence: group.lastSequence,
-                            time: group.time, location: location))
-                } else {
+                guard header.kind == .journalGroup else {
                     found.append(StoredChunk(digest: header.digest, location: location, isDamaged: false))
+                    continue
                 }
+                guard let group = JournalGroup(decoding: bytes.bytes) else {
+                    report.problems.append(
+                        "Pack \(pack.value) has a journal group of an unknown format at \(location.offset).")
+                    continue
+                }
+                groups.append(
+                    FoundGroup(
+                        digest: header.digest, previous: group.previous, firstSequence: group.firstSequence,
+                        lastSequence: group.lastSequence, isContinued: group.isContinued, time: group.time,
+                        location: location))
             }
             report.chunks += found.count
             try await catalog.restore(found, of: pack, length: end)
@@ -152,24 +172,6 @@ package struct VaultRepair: Sendable {
         case .record(_, let location):
             "Pack \(pack.value) has a damaged record at \(location.offset)."
         }
-    }
-
-    /// The chain that ends in the group with the highest sequence, oldest first.
-    private func chain(of groups: [FoundGroup], _ report: inout Report) -> [FoundGroup] {
-        let byDigest = Dictionary(groups.map { ($0.digest, $0) }) { first, _ in first }
-        let head = byDigest.values.max { ($0.lastSequence, $0.time) < ($1.lastSequence, $1.time) }
-        var chain: [FoundGroup] = []
-        var next = head
-        while let group = next {
-            chain.append(group)
-            guard let previous = group.previous else { break }
-            next = byDigest[previous]
-            if next == nil {
-                report.problems.append(
-                    "The journal before sequence \(group.lastSequence) is lost: what was last saved before is missing.")
-            }
-        }
-        return chain.reversed()
     }
 
     private func replay(

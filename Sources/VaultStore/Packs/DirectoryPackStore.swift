@@ -138,7 +138,12 @@ package final class DirectoryPackStore: PackStore {
             guard group.count == 2 else { continue }
             for name in try DirectoryListing(groupPath).names {
                 guard let id = PackID(fileName: name) else { continue }
-                packs[id] = try FileStatus(of: groupPath.appending(name)).size
+                // Another process may remove a pack meanwhile.
+                do throws(VaultError) {
+                    packs[id] = try FileStatus(of: groupPath.appending(name)).size
+                } catch  where error.code == .notFound {
+                    continue
+                }
             }
         }
         return packs

@@ -18,13 +18,18 @@ struct PackScanner: Sendable {
     private let length: UInt64
     private var offset: UInt64
 
-    /// - Parameter length: the bytes of the pack to scan.
-    init(_ pack: PackID, length: UInt64, vault: UniqueID, packs: any PackStore) {
+    /// - Parameters:
+    ///   - offset: where a record starts, or the pack ends.
+    ///   - length: the bytes of the pack to scan.
+    init(
+        _ pack: PackID, from offset: UInt64 = UInt64(PackHeader.byteCount), length: UInt64, vault: UniqueID,
+        packs: any PackStore
+    ) {
         self.pack = pack
         self.length = length
         self.vault = vault
         self.packs = packs
-        offset = UInt64(PackHeader.byteCount)
+        self.offset = offset
     }
 
     /// The next record or gap; nil at the end.

@@ -87,5 +87,8 @@ package struct PackLocation: Hashable, Sendable {
     }
 
     /// The offset behind the record.
-    package var end: UInt64 { offset + UInt64(RecordHeader.byteCount) + UInt64(length) }
+    package var end: UInt64 { offset + storedBytes }
+
+    /// Bytes that the record takes up, its header included.
+    package var storedBytes: UInt64 { UInt64(RecordHeader.byteCount) + UInt64(length) }
 }

@@ -1,0 +1,178 @@
+import Glibc
+import VaultModel
+
+/// A program that a script starts and waits for, with its standard streams in memory.
+struct ChildProcess {
+    /// What has become of it.
+    struct Ending: Sendable {
+        /// The exit status; 128 and the signal's number after a signal, as shells have it.
+        var code: Int32
+        var output: [UInt8]
+        var errors: [UInt8]
+    }
+
+    /// The most that is kept of each of its output streams, in bytes.
+    static let outputBytesMax = 256 << 20
+
+    private static let pollMilliseconds: Int32 = 50
+
+    let arguments: [[UInt8]]
+    let input: [UInt8]
+    /// Nil for no limit.
+    let timeout: Duration?
+
+    /// Runs the program to its end; kills it when time is up or the task is cancelled.
+    ///
+    /// - Throws: `notFound` or `denied` where it cannot be started, `timeout`, `cancelled`, and `quota` for
+    ///   more output than is kept.
+    func run() throws(VaultError) -> Ending {
+        let name = LocalPath(arguments.first ?? [])
+        let (inputEnds, outputEnds, errorEnds) = (try Pipe(), try Pipe(), try Pipe())
+        let process = try spawn(name, inputEnds.reading, outputEnds.writing, errorEnds.writing)
+        for pipe in [outputEnds, errorEnds] { pipe.writing.close() }
+        inputEnds.reading.close()
+        var exchange = Exchange(
+            input: input, inputEnd: inputEnds.writing, ends: [outputEnds.reading, errorEnds.reading])
+        let clock = ContinuousClock()
+        let deadline = timeout.map { clock.now + $0 }
+        do throws(VaultError) {
+            while try exchange.step(milliseconds: ChildProcess.pollMilliseconds) {
+                if Task.isCancelled { throw .cancelled }
+                if let deadline, clock.now > deadline {
+                    throw VaultError(.timeout, "'\(name)' did not end in time.", path: name)
+                }
+            }
+        } catch {
+            kill(process, SIGKILL)
+            _ = wait(for: process)
+            throw error
+        }
+        return Ending(code: wait(for: process), output: exchange.received[0], errors: exchange.received[1])
+    }
+
+    private func spawn(
+        _ name: LocalPath, _ input: Pipe.End, _ output: Pipe.End, _ errors: Pipe.End
+    ) throws(VaultError) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        for (end, descriptor) in zip([input, output, errors], Int32(0)...) {
+            posix_spawn_file_actions_adddup2(&actions, end.descriptor, descriptor)
+        }
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { word in
+            LocalPath(word).withCString { strdup($0) }
+        }
+        defer { for word in words { free(word) } }
+        words.append(nil)
+        var process = pid_t()
+        guard let program = words[0] else { throw VaultError(system: ENOMEM, "run", name) }
+        let status = posix_spawnp(&process, program, &actions, nil, words, environ)
+        guard status == 0 else { throw VaultError(system: status, "run", name) }
+        return process
+    }
+
+    private func wait(for process: pid_t) -> Int32 {
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let signal = status & 0x7F
+        return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
+    }
+}
+
+/// Two ends of a pipe, closed with the last reference and never inherited.
+private struct Pipe {
+    final class End {
+        private(set) var descriptor: Int32
+
+        init(_ descriptor: Int32) {
+            self.descriptor = descriptor
+            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        }
+
+        deinit {
+            close()
+        }
+
+        func close() {
+            if descriptor >= 0 { _ = Glibc.close(descriptor) }
+            descriptor = -1
+        }
+    }
+
+    let reading: End
+    let writing: End
+
+    init() throws(VaultError) {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw VaultError(system: errno, "open", LocalPath("a pipe")) }
+        (reading, writing) = (End(ends[0]), End(ends[1]))
+    }
+}
+
+/// Feeds a program and takes what it writes, whichever is possible.
+private struct Exchange {
+    private let input: [UInt8]
+    private var fed = 0
+    private let inputEnd: Pipe.End
+    private let ends: [Pipe.End]
+    private(set) var received: [[UInt8]] = [[], []]
+    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+
+    init(input: [UInt8], inputEnd: Pipe.End, ends: [Pipe.End]) {
+        self.input = input
+        self.inputEnd = inputEnd
+        self.ends = ends
+        _ = fcntl(inputEnd.descriptor, F_SETFL, O_NONBLOCK)
+        if input.isEmpty { inputEnd.close() }
+    }
+
+    /// Waits for something to do, and does it.
+    ///
+    /// - Returns: false once the program has closed its output.
+    mutating func step(milliseconds: Int32) throws(VaultError) -> Bool {
+        var polled = ends.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
+        polled.append(pollfd(fd: inputEnd.descriptor, events: Int16(POLLOUT), revents: 0))
+        guard poll(&polled, nfds_t(polled.count), milliseconds) > 0 else { return true }
+        if polled[2].revents != 0 { feed() }
+        for index in 0..<2 where polled[index].revents != 0 { try receive(index) }
+        return ends.contains { $0.descriptor >= 0 }
+    }
+
+    private mutating func feed() {
+        let rest = input[fed...]
+        let count = withoutPipeSignal { rest.withUnsafeBytes { write(inputEnd.descriptor, $0.baseAddress, $0.count) } }
+        if count > 0 { fed += count }
+        // A program that does not want its input is no error: what it does with it is its own affair.
+        let isOver = fed == input.count || (count < 0 && errno != EAGAIN && errno != EINTR)
+        if isOver { inputEnd.close() }
+    }
+
+    private mutating func receive(_ index: Int) throws(VaultError) {
+        let count = buffer.withUnsafeMutableBytes { read(ends[index].descriptor, $0.baseAddress, $0.count) }
+        if count < 0, errno == EINTR || errno == EAGAIN { return }
+        guard count > 0 else { return ends[index].close() }
+        received[index] += buffer[..<count]
+        if received[index].count > ChildProcess.outputBytesMax {
+            throw VaultError(.quota, "A program wrote more than \(ChildProcess.outputBytesMax) bytes.")
+        }
+    }
+}
+
+/// Runs `body` so that writing to a pipe that nobody reads fails, and does not end the process.
+///
+/// Only this thread is affected: an ignored signal would be inherited by child processes. `errno` is as
+/// `body` left it.
+private func withoutPipeSignal<Value>(_ body: () -> Value) -> Value {
+    var pipeSignal = sigset_t()
+    sigemptyset(&pipeSignal)
+    sigaddset(&pipeSignal, SIGPIPE)
+    var before = sigset_t()
+    pthread_sigmask(SIG_BLOCK, &pipeSignal, &before)
+    let value = body()
+    let number = errno
+    var now = timespec()
+    while sigtimedwait(&pipeSignal, nil, &now) < 0, errno == EINTR {}
+    pthread_sigmask(SIG_SETMASK, &before, nil)
+    errno = number
+    return value
+}

@@ -1,0 +1,40 @@
+import Synchronization
+package import VaultModel
+
+/// How much a vault stores, and how much it may.
+package struct VaultUsage: Sendable, Equatable {
+    /// Bytes of chunks and list nodes of versions and of uploads, headers included.
+    package var storedBytes: UInt64
+    /// Nil for no limit.
+    package var quota: UInt64?
+}
+
+extension LocalVault {
+    package func usage() async throws(VaultError) -> VaultUsage {
+        try await catalog.usage()
+    }
+
+    /// Sets how many bytes the vault may store; nil for no limit.
+    ///
+    /// A quota below what is stored removes nothing: it refuses what is new with `quota`. Dropped
+    /// versions count until the next collection.
+    package func setQuota(_ bytes: UInt64?) async throws(VaultError) {
+        guard access != .readOnly else { throw readOnly }
+        try await catalog.setQuota(bytes)
+    }
+
+    /// Refuses bytes for which the quota has no room, counting what uploads of this process have
+    /// stored and not recorded yet.
+    func checkQuota(_ bytes: UInt64) async throws(VaultError) {
+        let usage = try await catalog.usage()
+        guard let quota = usage.quota else { return }
+        let unrecorded = uploads.withLock { $0.values.reduce(0) { $0 + $1.receivedBytes } }
+        if usage.storedBytes + unrecorded + bytes > quota { throw .usedUp(quota) }
+    }
+}
+
+extension VaultError {
+    static func usedUp(_ quota: UInt64) -> VaultError {
+        VaultError(.quota, "The vault's quota of \(quota) bytes is used up.")
+    }
+}

@@ -1,0 +1,39 @@
+import TestSupport
+import Testing
+
+@testable import VaultModel
+
+@Suite struct EntryStreamTests {
+    private func list(_ pages: [[String]], _ prefix: String = "p", versions: Bool = false) async throws -> [String] {
+        let query = ListQuery(prefix: try NamePrefix(prefix), includesVersions: versions)
+        var stream = EntryStream(try ListingVault(pages), query)
+        var names: [String] = []
+        while let entry = try await stream.next() { names.append(entry.name.text) }
+        return names
+    }
+
+    @Test func givesAllPages() async throws {
+        #expect(try await list([["p/a", "p/b"], [], ["p/c"], []]) == ["p/a", "p/b", "p/c"])
+        #expect(try await list([[]]) == [])
+        #expect(try await list([["a", "b"]], "") == ["a", "b"])
+        #expect(try await list([["p/a", "p/a"], ["p/a"]], versions: true).count == 3)
+    }
+
+    @Test(arguments: [
+        [["q/a"]], [["p2"]], [["xy../z"]], [["p/b", "p/a"]], [["p/a", "p/a"]], [["p/b"], ["p/a"]], [["p/a"], ["p/a"]],
+    ])
+    func refusesWhatDoesNotBelongThere(pages: [[String]]) async {
+        #expect(await eventualCode { try await list(pages) } == .integrity)
+    }
+
+    @Test func keepsAPullInsideItsTarget() async throws {
+        let directory = try TemporaryDirectory()
+        let vault = try ListingVault([["p/a"], ["xy../outside"]])
+        var options = TreeOptions()
+        options.isDryRun = true
+        let pull = Pull(from: vault, options: options)
+        #expect(await eventualCode { try await pull.run(NamePrefix("p"), directory("target")) } == .integrity)
+        let tree = try LocalTree(directory.path)
+        #expect(try tree.paths() == [])
+    }
+}

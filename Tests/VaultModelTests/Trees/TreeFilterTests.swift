@@ -1,0 +1,61 @@
+import TestSupport
+import Testing
+
+@testable import VaultModel
+
+@Suite struct TreeFilterTests {
+    private func takes(_ filter: TreeFilter, _ path: String, isDirectory: Bool = false) -> Bool {
+        filter.takesAlone(Array(path.utf8), isDirectory: isDirectory)
+    }
+
+    @Test func takesEverythingWithoutPatterns() throws {
+        for filter in [TreeFilter.everything, try TreeFilter()] {
+            for path in ["a", ".a", "a/b/c"] { #expect(takes(filter, path)) }
+        }
+    }
+
+    @Test func excludesWhatIsBelowAnExcludedDirectory() throws {
+        let filter = try TreeFilter(exclude: ["build/", "*.o", "/top"])
+        for path in ["build/a", "x/build/a/b", "a.o", "x/a.o", "top", "top/a"] { #expect(!takes(filter, path)) }
+        for path in ["build", "x/top", "a.c"] { #expect(takes(filter, path)) }
+        #expect(!takes(filter, "build", isDirectory: true))
+    }
+
+    @Test func includesWhatIsBelowAnIncludedDirectory() throws {
+        let filter = try TreeFilter(include: ["src/", "*.txt"])
+        for path in ["src/a", "x/src/a/b", "a.txt", "x/a.txt"] { #expect(takes(filter, path)) }
+        for path in ["src", "a", "x/a.c", "srcs/a"] { #expect(!takes(filter, path)) }
+        #expect(takes(filter, "src", isDirectory: true))
+    }
+
+    @Test func letsTheLastPatternDecide() throws {
+        let filter = try TreeFilter(exclude: ["*.log", "!keep.log", "x/keep.log"])
+        #expect(!takes(filter, "a.log"))
+        #expect(takes(filter, "keep.log"))
+        #expect(!takes(filter, "x/keep.log"))
+        let includes = try TreeFilter(include: ["src/", "!*.tmp"])
+        #expect(takes(includes, "src/a"))
+        #expect(!takes(includes, "src/a.tmp"))
+    }
+
+    /// As in gitignore(5): "It is not possible to re-include a file if a parent directory of that file is excluded."
+    @Test func cannotTakeBackWhatIsBelowAnExcludedDirectory() throws {
+        let filter = try TreeFilter(exclude: ["a/", "!a/b"])
+        #expect(!takes(filter, "a/b"))
+        let inside = try TreeFilter(exclude: ["a/*", "!a/b"])
+        #expect(takes(inside, "a/b"))
+        #expect(!takes(inside, "a/c"))
+    }
+
+    @Test func excludesWhatIsIncludedToo() throws {
+        let filter = try TreeFilter(include: ["*.c"], exclude: ["x.c"])
+        #expect(takes(filter, "a.c"))
+        #expect(!takes(filter, "x.c"))
+    }
+
+    @Test(arguments: ["", "!", "/", "!/"])
+    func refusesAPatternWithoutContent(pattern: String) {
+        #expect(code { try TreeFilter(include: [pattern]) } == .invalid)
+        #expect(code { try TreeFilter(exclude: [pattern]) } == .invalid)
+    }
+}

@@ -1,0 +1,47 @@
+import Testing
+import VaultModel
+
+@testable import VaultStore
+
+/// A kind of vault that must keep the contract, made anew for each claim.
+struct VaultImplementation: Sendable, CustomTestStringConvertible {
+    /// What a claim works with.
+    struct Subject: Sendable {
+        let vault: any Vault
+        /// Where its packs are, so that a claim can damage them.
+        let directory: LocalPath
+        let clock: ManualClock
+    }
+
+    let testDescription: String
+    private let run: @Sendable (@Sendable (Subject) async throws -> Void) async throws -> Void
+
+    static let all = [local]
+
+    static let local = VaultImplementation(testDescription: "local") { body in
+        try await withTemporaryDirectory { directory in
+            let clock = ManualClock()
+            let vault = try await LocalVault.open(
+                directory, access: .create, savedBy: "anna", clock: { clock.now })
+            do {
+                try await body(Subject(vault: vault, directory: directory, clock: clock))
+            } catch {
+                await vault.close()
+                throw error
+            }
+            await vault.close()
+        }
+    }
+
+    init(
+        testDescription: String,
+        run: @escaping @Sendable (@Sendable (Subject) async throws -> Void) async throws -> Void
+    ) {
+        self.testDescription = testDescription
+        self.run = run
+    }
+
+    func callAsFunction(_ body: @Sendable (Subject) async throws -> Void) async throws {
+        try await run(body)
+    }
+}
