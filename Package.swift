@@ -65,7 +65,11 @@ let package = Package(
             dependencies: ["LuaEngine", "VaultLua", "VaultModel", "VaultStore"],
             swiftSettings: strict
         ),
-        .testTarget(name: "MinivaultTests", dependencies: ["minivault"], swiftSettings: strict),
+        .testTarget(
+            name: "MinivaultTests",
+            dependencies: ["minivault", .product(name: "GRDBSQLite", package: "GRDB.swift")],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "LuaEngineBenchmark",
             dependencies: ["LuaEngine"],

@@ -132,9 +132,9 @@ final class Comparison {
 
     private func next() throws -> Difference? {
         let box = ComparisonBox(compare)
-        let difference = try session.wait { () async throws(VaultError) in try await box.next() }
-        compare = box.compare
-        return difference
+        // Also behind a file that could not be read.
+        defer { compare = box.compare }
+        return try session.wait { () async throws(VaultError) in try await box.next() }
     }
 
     static let type = LuaObjectType<Comparison>(

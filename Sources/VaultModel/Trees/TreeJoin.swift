@@ -15,6 +15,7 @@ struct TreeJoin {
     private var nextLocal: (TreeEntry, Name)?
     private var nextEntry: Entry?
     private var isStarted = false
+    private var isBroken = false
 
     init(_ vault: any Vault, _ root: LocalPath, _ prefix: NamePrefix, _ options: TreeOptions) throws(VaultError) {
         self.prefix = prefix
@@ -23,7 +24,11 @@ struct TreeJoin {
         entries = EntryStream(vault, ListQuery(prefix: prefix, selector: options.selector))
     }
 
+    /// The next pair; nil behind the last.
+    ///
+    /// - Throws: what listing the vault throws, once: without the vault's side there is nothing to go on with.
     mutating func next() async throws(VaultError) -> Pair? {
+        if isBroken { return nil }
         if !isStarted {
             isStarted = true
             nextEntry = try await takenEntry()
@@ -64,10 +69,15 @@ struct TreeJoin {
     }
 
     private mutating func takenEntry() async throws(VaultError) -> Entry? {
-        while let entry = try await entries.next() {
-            let relative = prefix.relativePath(of: entry.name)
-            if !relative.isEmpty, filter.takesAlone(relative, isDirectory: entry.kind == .directory) { return entry }
+        do throws(VaultError) {
+            while let entry = try await entries.next() {
+                let relative = prefix.relativePath(of: entry.name)
+                if !relative.isEmpty, filter.takesAlone(relative, isDirectory: entry.kind == .directory) { return entry }
+            }
+            return nil
+        } catch {
+            isBroken = true
+            throw error
         }
-        return nil
     }
 }

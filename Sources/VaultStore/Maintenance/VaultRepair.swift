@@ -22,7 +22,8 @@ package struct VaultRepair: Sendable {
 
     /// Whether the catalog is there and whole.
     ///
-    /// - Throws: `notFound` where there is no vault at all.
+    /// - Throws: `notFound` where there is no vault at all, and where it cannot be told: `invalid` for a newer format,
+    ///   whose catalog is not to be replaced by an older one, `denied` and `unavailable`.
     package func catalogIsSound() async throws(VaultError) -> Bool {
         switch try layout.state {
         case .vault: break
@@ -31,10 +32,15 @@ package struct VaultRepair: Sendable {
             throw VaultError(
                 .notFound, "There is no vault in '\(layout.directory)'.", path: layout.directory)
         }
-        guard let catalog = try? await SQLiteCatalog(layout.catalog, files: files) else { return false }
-        let isSound = (try? catalog.isSound()) ?? false
-        await catalog.close()
-        return isSound
+        do throws(VaultError) {
+            let catalog = try await SQLiteCatalog(layout.catalog, files: files)
+            let isSound = Result { () throws(VaultError) in try catalog.isSound() }
+            await catalog.close()
+            return try isSound.get()
+        } catch {
+            if error.code == .integrity { return false }
+            throw error
+        }
     }
 
     /// Replaces the catalog by one made from the packs. The old file is kept beside it.

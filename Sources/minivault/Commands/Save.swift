@@ -71,9 +71,9 @@ struct Save: VaultCommand {
 
     private func tell(_ outcome: SaveOutcome) {
         if json {
-            Output.line(Format.json(outcome).text)
+            Output.event(Format.json(outcome).text)
         } else if !common.quiet {
-            Output.line(Summary.saved(outcome))
+            Output.event(Summary.saved(outcome))
         }
     }
 }

@@ -40,9 +40,9 @@ struct TreeArguments: ParsableArguments {
     func tell(_ event: TreeEvent, isQuiet: Bool) {
         switch event {
         case .saved(_, let outcome):
-            if json { Output.line(Format.json(outcome).text) }
+            if json { Output.event(Format.json(outcome).text) }
         case .wrote(_, let entry):
-            if json { Output.line(Format.json(entry).text) }
+            if json { Output.event(Format.json(entry).text) }
         case .wouldSave(let path, let name):
             if !json { Output.line("would save \(path) as \(name)") }
         case .removed(let name):
@@ -146,6 +146,7 @@ struct CompareCommand: VaultCommand {
         var compare = try Compare(vault, root, prefix, options)
         var failures = Failures()
         while true {
+            if Task.isCancelled { throw VaultError.cancelled }
             do throws(VaultError) {
                 guard let difference = try await compare.next() else { break }
                 Output.line("\(Format.padded(difference.change.rawValue, 7))  \(difference.name)")

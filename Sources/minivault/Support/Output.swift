@@ -18,11 +18,20 @@ enum Output {
 
     /// Writes a result. The first line goes out at once, so that who waits for it sees it.
     static func line(_ text: String) {
+        line(text, isUrgent: false)
+    }
+
+    /// Writes at once what has just been done: who reads it may act on it, or count on it after a crash.
+    static func event(_ text: String) {
+        line(text, isUrgent: true)
+    }
+
+    private static func line(_ text: String, isUrgent: Bool) {
         state.withLock { state in
             clearProgress(&state)
             state.pending.append(contentsOf: text.utf8)
             state.pending.append(UInt8(ascii: "\n"))
-            if state.isFirst || isTerminal || state.pending.count >= gatherBytes { flush(&state) }
+            if isUrgent || state.isFirst || isTerminal || state.pending.count >= gatherBytes { flush(&state) }
             state.isFirst = false
         }
     }
