@@ -72,7 +72,9 @@ struct TreeJoin {
         do throws(VaultError) {
             while let entry = try await entries.next() {
                 let relative = prefix.relativePath(of: entry.name)
-                if !relative.isEmpty, filter.takesAlone(relative, isDirectory: entry.kind == .directory) { return entry }
+                if !relative.isEmpty, filter.takesAlone(relative, isDirectory: entry.kind == .directory) {
+                    return entry
+                }
             }
             return nil
         } catch {
