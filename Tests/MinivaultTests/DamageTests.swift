@@ -42,9 +42,11 @@ import Testing
         #expect(try await sandbox.succeed("verify", "--repair").errors.contains("rebuilt") == false)
     }
 
-    @Test(arguments: ["printf garbage > vault/catalog.sqlite", "head -c 4096 /dev/urandom > vault/catalog.sqlite",
+    @Test(arguments: [
+        "printf garbage > vault/catalog.sqlite", "head -c 4096 /dev/urandom > vault/catalog.sqlite",
         ": > vault/catalog.sqlite", "dd if=/dev/urandom of=vault/catalog.sqlite bs=512 seek=9 count=20 conv=notrunc",
-        "truncate -s 6000 vault/catalog.sqlite"])
+        "truncate -s 6000 vault/catalog.sqlite",
+    ])
     func rebuildsADamagedCatalog(damage: String) async throws {
         let sandbox = try await filled()
         // Everything into the main file first, so that the damage is to it.
@@ -64,7 +66,8 @@ import Testing
         for words: [Word] in [["list"], ["save", "t/small"], ["verify"], ["verify", "--repair"], ["gc"]] {
             let outcome = try await sandbox.start(words).end()
             #expect(outcome.status == 1, "\(outcome.errors)")
-            #expect(outcome.errors.contains("has format 99, this program knows 1: use a newer one."), "\(outcome.errors)")
+            #expect(
+                outcome.errors.contains("has format 99, this program knows 1: use a newer one."), "\(outcome.errors)")
         }
         try execute("UPDATE vault SET format = 1", sandbox)
         try await expectWhole(sandbox)

@@ -16,35 +16,37 @@ import Testing
 
         """
 
-    private static let writer = library + """
-        for n = 1, 150 do
-          local name = arg[1] .. "/" .. n % 40
-          vault.put(name, content(name, n))
-          local shared = "shared/" .. n % 10
-          vault.put(shared, content(shared, n))
-          if n % 30 == 0 then
-            local f = vault.open(arg[1] .. "/large", "w")
-            for part = 1, 60 do f:write(content(arg[1] .. "/large", n * 1000 + part)) end
-            f:close()
-          end
-          if n % 50 == 0 then vault.keep(arg[1], {last = 2}) end
-        end
-        """
-
-    private static let reader = library + """
-        local seen = 0
-        while seen < 1500 do
-          for e in vault.list() do
-            if e.kind == "file" and not e.name:find "large" and not e.name:find "^t/" then
-              local ok, bytes = pcall(vault.get, e.name, {version = e.version})
-              -- keep may have forgotten an earlier version meanwhile
-              if ok then check(e.name, bytes) else assert(bytes.code == "not_found", bytes) end
+    private static let writer =
+        library + """
+            for n = 1, 150 do
+              local name = arg[1] .. "/" .. n % 40
+              vault.put(name, content(name, n))
+              local shared = "shared/" .. n % 10
+              vault.put(shared, content(shared, n))
+              if n % 30 == 0 then
+                local f = vault.open(arg[1] .. "/large", "w")
+                for part = 1, 60 do f:write(content(arg[1] .. "/large", n * 1000 + part)) end
+                f:close()
+              end
+              if n % 50 == 0 then vault.keep(arg[1], {last = 2}) end
             end
-            seen = seen + 1
-          end
-          seen = seen + 1
-        end
-        """
+            """
+
+    private static let reader =
+        library + """
+            local seen = 0
+            while seen < 1500 do
+              for e in vault.list() do
+                if e.kind == "file" and not e.name:find "large" and not e.name:find "^t/" then
+                  local ok, bytes = pcall(vault.get, e.name, {version = e.version})
+                  -- keep may have forgotten an earlier version meanwhile
+                  if ok then check(e.name, bytes) else assert(bytes.code == "not_found", bytes) end
+                end
+                seen = seen + 1
+              end
+              seen = seen + 1
+            end
+            """
 
     @Test func writeReadAndCollectAtOnce() async throws {
         let sandbox = try Sandbox()
@@ -53,7 +55,8 @@ import Testing
         try sandbox.write("gc.lua", "for n = 1, 25 do vault.gc() end")
         for index in 0..<100 { try sandbox.write("t/\(index)", noise(index * 100, seed: UInt64(index))) }
         let running = try [
-            ["run", "writer.lua", "a"], ["run", "writer.lua", "b"], ["run", "reader.lua"], ["run", "gc.lua"], ["push", "t"],
+            ["run", "writer.lua", "a"], ["run", "writer.lua", "b"], ["run", "reader.lua"], ["run", "gc.lua"],
+            ["push", "t"],
         ].map { try sandbox.start($0) }
         for program in running {
             let outcome = try await program.end()
