@@ -74,6 +74,7 @@ final class Sandbox: Sendable {
     }
 
     /// Runs a script, given as text, with `minivault run`.
+    @discardableResult
     func script(
         _ text: String, _ arguments: Word..., environment: [String: String?] = [:]
     ) async throws -> Outcome {

@@ -105,6 +105,7 @@ extension VaultLibrary {
         while true {
             let count = try file.read(into: buffer.memory)
             if count == 0 { break }
+            if Task.isCancelled { throw .cancelled }
             hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: buffer.memory[..<count]))
         }
         guard let digest = Digest(Array(hash.finalize())) else {

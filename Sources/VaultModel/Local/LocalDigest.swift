@@ -18,10 +18,13 @@ package enum LocalDigest {
     }
 
     /// The content of an open file, from where it is read next.
+    ///
+    /// - Throws: `cancelled` between two segments of a file, where the task that runs it is cancelled.
     package static func content(_ file: OpenFile) throws(VaultError) -> Content {
         var list = ListBuilder()
         var reader = SegmentReader(file)
         while let segment = try reader.next() {
+            if Task.isCancelled { throw .cancelled }
             for chunk in segment.hashed() { list.append(chunk.reference) { _ in } }
         }
         return list.finish { _ in }
