@@ -10,6 +10,14 @@ package struct LocalWriter: Sendable {
         self.overwrites = overwrites
     }
 
+    private static let temporaryPrefix = ".minivault-"
+
+    /// Whether a file's name is one that this type gives to what is not complete yet.
+    static func isTemporary(_ component: [UInt8]) -> Bool {
+        component.starts(with: temporaryPrefix.utf8)
+            && UniqueID(String(decoding: component.dropFirst(temporaryPrefix.utf8.count), as: UTF8.self)) != nil
+    }
+
     /// Writes what `read` holds as the component `component` of the directory.
     ///
     /// - Parameter path: what messages call the file.
@@ -19,7 +27,7 @@ package struct LocalWriter: Sendable {
     ) async throws(VaultError) {
         if read.entry.kind == .directory { return try makeDirectory(component, path: path, read.entry.attributes) }
         try checkRoom(for: component, path: path)
-        let temporary = Array(".minivault-\(UniqueID())".utf8)
+        let temporary = Array((LocalWriter.temporaryPrefix + UniqueID().description).utf8)
         do throws(VaultError) {
             switch read.entry.kind {
             case .file:

@@ -3,7 +3,8 @@ import Glibc
 /// Walks a local tree in the order of names, following no links.
 ///
 /// Directories that have something in them that takes part are walked; others that take part are given
-/// as entries themselves. Holds one open directory and its sorted names for each level.
+/// as entries themselves. What a killed pull left unfinished is passed over. Holds one open directory and
+/// its sorted names for each level.
 package struct TreeWalk {
     /// What the walk comes to.
     package enum Item: Sendable {
@@ -104,7 +105,7 @@ package struct TreeWalk {
 
     private mutating func enter(_ directory: OpenFile, relative: [UInt8]) throws(VaultError) {
         var children: [Child] = []
-        for child in try DirectoryListing(directory).children {
+        for child in try DirectoryListing(directory).children where !LocalWriter.isTemporary(child.name) {
             let path = relative.isEmpty ? child.name : relative + [slash] + child.name
             guard try kind(of: child, in: directory) == .directory else {
                 if filter.takes(path) { children.append(Child(child.name, isWalked: false)) }
@@ -140,7 +141,7 @@ package struct TreeWalk {
             let children = try? DirectoryListing(directory).children
         else { return .content }
         var skipped: [[UInt8]] = []
-        for child in children {
+        for child in children where !LocalWriter.isTemporary(child.name) {
             let path = relative + [slash] + child.name
             switch child.kind {
             case .directory: if filter.descends(into: path) { return .content }

@@ -49,6 +49,13 @@ import Testing
         #expect(walked.count == paths.count + odd.count)
     }
 
+    @Test func passesOverWhatAKilledPullLeft() throws {
+        try tree.write("sub/.minivault-00112233445566778899aabbccddeeff")
+        try tree.write(".minivault-00112233445566778899aabbccddeeff")
+        try tree.write(".minivault-notes")
+        #expect(try paths() == [".minivault-notes", "sub"])
+    }
+
     @Test func givesEmptyDirectoriesAsEntries() throws {
         try tree.makeDirectory("empty")
         try tree.makeDirectory("full/empty")
