@@ -6,7 +6,7 @@
 // MARK: Callbacks
 
 /// Raises the memory error itself: lua_error knows this string (§4.4.1), which the state keeps from its start.
-static int raise_memory_error(lua_State *L) {
+int clua_raise_memory_error(lua_State *L) {
   lua_pushliteral(L, "not enough memory");
   return lua_error(L);
 }
@@ -31,7 +31,7 @@ static int push_owned(lua_State *L, CLuaBuffer *buffer, int arguments) {
     status = lua_pcall(L, arguments + 1, LUA_MULTRET, 0);
   }
   clua_buffer_dispose(buffer);
-  if (status != LUA_OK) return lua_gettop(L) > top ? lua_error(L) : raise_memory_error(L);
+  if (status != LUA_OK) return lua_gettop(L) > top ? lua_error(L) : clua_raise_memory_error(L);
   return lua_gettop(L) - top;
 }
 
@@ -197,7 +197,7 @@ static int handle_error(lua_State *L) {
 
 // MARK: Programs
 
-static int run_request(lua_State *L) {
+int clua_run_request(lua_State *L) {
   CLuaRequest *request = lua_touserdata(L, 1);
   lua_settop(L, 0);
   clua_run_program(L, request->program);
@@ -208,6 +208,7 @@ static int run_request(lua_State *L) {
 CLuaStatus clua_execute(CLuaOwner *owner, lua_State *L, CLuaBuffer *program, CLuaConsumer consume, void *context,
                         CLuaFailure *failure) {
   *failure = (CLuaFailure){0};
+  if (owner->watch != NULL) clua_settle(owner->watch);
   if (program->failed || !lua_checkstack(L, LUA_MINSTACK)) {
     clua_buffer_dispose(program);
     return CLUA_STATUS_MEMORY;
@@ -222,7 +223,7 @@ CLuaStatus clua_execute(CLuaOwner *owner, lua_State *L, CLuaBuffer *program, CLu
   owner->request = &request;
   lua_pushcfunction(L, handle_error);
   int handler = lua_gettop(L);
-  lua_pushcfunction(L, run_request);
+  lua_pushcfunction(L, clua_run_request);
   lua_pushlightuserdata(L, &request);
   int status = lua_pcall(L, 1, 0, handler);
   owner->request = request.outer;

@@ -1,86 +1,62 @@
+#include <stdatomic.h>
+
 #include "internal.h"
 
-/// The registry's table of script hooks: thread (weak) -> ScriptHook, whose user value is the script's function.
+/// The registry's table of script hooks: thread (weak) -> function.
 static const char hooks_key;
 static const char interrupt_value_key;
 
-/// What a script asked debug.sethook for on one thread.
-///
-/// Our own count event comes at least every CLUA_POLL_INSTRUCTIONS, so a longer count of the script's is cut into
-/// intervals; `remaining` counts down to the event that it sees.
-typedef struct ScriptHook {
-  int mask;
-  int count;
-  int remaining;
-  int interval;
-} ScriptHook;
+/// The library's pcall and xpcall, the same in every state.
+static _Atomic(lua_CFunction) unhandled_call;
+static _Atomic(lua_CFunction) handled_call;
 
-static int next_interval(ScriptHook *script) {
-  if (!(script->mask & LUA_MASKCOUNT)) return CLUA_POLL_INSTRUCTIONS;
-  if (script->remaining <= 0) script->remaining = script->count;
-  script->interval = script->remaining < CLUA_POLL_INSTRUCTIONS ? script->remaining : CLUA_POLL_INSTRUCTIONS;
-  return script->interval;
-}
-
-/// The script's hook on the running thread. [-0, +0], or [-0, +1], its function, when there is one.
-static ScriptHook *find_script_hook(lua_State *L) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
-  if (lua_istable(L, -1)) {
-    lua_pushthread(L);
-    lua_rawget(L, -2);
-    if (lua_type(L, -1) == LUA_TUSERDATA && lua_rawlen(L, -1) == sizeof(ScriptHook)
-        && lua_getiuservalue(L, -1, 1) == LUA_TFUNCTION) {
-      ScriptHook *script = lua_touserdata(L, -2);
-      lua_replace(L, -3);
-      lua_pop(L, 1);
-      return script;
-    }
+/// Whether a message handler of a script's would get an error that is raised now: whether xpcall is the innermost
+/// protected call of this thread.
+static bool has_script_handler(lua_State *L) {
+  lua_Debug frame;
+  for (int level = 0; lua_getstack(L, level, &frame); level++) {
+    lua_getinfo(L, "f", &frame);
+    lua_CFunction function = lua_tocfunction(L, -1);
+    lua_pop(L, 1);
+    if (function == NULL) continue;
+    if (function == handled_call) return true;
+    if (function == unhandled_call || function == clua_run_request) return false;
   }
-  return NULL;
+  return false;
 }
 
-static void call_script_hook(lua_State *L, const lua_Debug *event) {
+static int raise_interrupt(lua_State *L) {
+  // A handler would run within this hook, where no hook fires, and so for ever if it wants. Only a memory error calls
+  // none; the xpcall that returns it is followed by an instruction that raises the interrupt's own value.
+  if (has_script_handler(L)) return clua_raise_memory_error(L);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_value_key);
+  return lua_error(L);
+}
+
+void clua_stop_hook(lua_State *L, lua_Debug *event) {
+  (void)event;
+  CLuaWatch *watch = clua_own(L)->watch;
+  // The count stays 1: every instruction of this thread raises, so that no pcall loop outlives the interrupt.
+  if (clua_is_stopping(watch)) raise_interrupt(L);
+  clua_settle(watch);
+  // What is left is a coroutine that a C module resumed, and that inherited its creator's hook.
+  if (lua_gethook(L) == clua_stop_hook && !clua_is_stopping(watch)) clua_set_hook(watch, L, (CLuaHook){0});
+}
+
+/// The C hook of every thread that a script gave one (lua_Hook, §4.7). [-0, +any], which Lua takes off again
+static void script_hook(lua_State *L, lua_Debug *event) {
   static const char *const names[] = {"call", "return", "line", "count", "tail call"};
+  if (clua_is_stopping(clua_own(L)->watch)) raise_interrupt(L);
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key) != LUA_TTABLE) return;
+  lua_pushthread(L);
+  // A coroutine inherits events, but not the function: then there is none to call, as with the library's own hook.
+  if (lua_rawget(L, -2) != LUA_TFUNCTION) return;
   lua_pushstring(L, names[event->event]);
   if (event->currentline >= 0)
     lua_pushinteger(L, event->currentline);
   else
     lua_pushnil(L);
   lua_call(L, 2, 0);
-}
-
-/// The one hook of every thread (lua_Hook, §4.7). Runs with at least LUA_MINSTACK free slots. [-0, +0]
-static void hook(lua_State *L, lua_Debug *event) {
-  CLuaOwner *owner = clua_owner(L);
-  if (owner == NULL) return;
-  int top = lua_gettop(L);
-  bool counted = event->event == LUA_HOOKCOUNT;
-  if (counted && clua_interrupt_get(owner->interrupt)) {
-    // From now on every instruction of this thread raises, so that no pcall loop outlives the interrupt.
-    lua_sethook(L, hook, lua_gethookmask(L), 1);
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_value_key);
-    lua_error(L);
-  }
-  ScriptHook *script = owner->has_script_hooks ? find_script_hook(L) : NULL;
-  if (script == NULL) {
-    lua_settop(L, top);
-    // Back to the usual pace after an interrupt that was cleared, and where a coroutine inherited another thread's.
-    if (counted && (lua_gethookcount(L) != CLUA_POLL_INSTRUCTIONS || lua_gethookmask(L) != LUA_MASKCOUNT))
-      lua_sethook(L, hook, LUA_MASKCOUNT, CLUA_POLL_INSTRUCTIONS);
-    return;
-  }
-  bool wanted = true;
-  if (counted) {
-    wanted = false;
-    if (script->mask & LUA_MASKCOUNT) {
-      script->remaining -= script->interval;
-      wanted = script->remaining <= 0;
-    }
-    int interval = next_interval(script);
-    if (interval != lua_gethookcount(L)) lua_sethook(L, hook, lua_gethookmask(L), interval);
-  }
-  if (wanted) call_script_hook(L, event);
-  lua_settop(L, top);
 }
 
 // MARK: debug.sethook and debug.gethook (§6.10), which see only the script's own hooks
@@ -90,8 +66,9 @@ static lua_State *thread_argument(lua_State *L, int *offset) {
   return *offset ? lua_tothread(L, 1) : L;
 }
 
-/// Pushes the thread that a call is about. [-0, +1]
-static void push_thread(lua_State *L, int offset) {
+/// Pushes the table of hooks and the thread that a call is about. [-0, +2] May raise.
+static void push_key(lua_State *L, int offset) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key) != LUA_TTABLE) luaL_error(L, "the registry has been damaged");
   if (offset)
     lua_pushvalue(L, 1);
   else
@@ -102,57 +79,48 @@ static void push_thread(lua_State *L, int offset) {
 static int set_hook(lua_State *L) {
   int offset;
   lua_State *thread = thread_argument(L, &offset);
-  CLuaOwner *owner = clua_owner(L);
-  int mask = 0;
-  int count = 0;
-  if (!lua_isnoneornil(L, offset + 1)) {
+  CLuaHook hook = {0};
+  if (lua_isnoneornil(L, offset + 1)) {
+    lua_settop(L, offset + 1);
+  } else {
     const char *events = luaL_checkstring(L, offset + 2);
     luaL_checktype(L, offset + 1, LUA_TFUNCTION);
-    count = (int)luaL_optinteger(L, offset + 3, 0);
-    if (strchr(events, 'c')) mask |= LUA_MASKCALL;
-    if (strchr(events, 'r')) mask |= LUA_MASKRET;
-    if (strchr(events, 'l')) mask |= LUA_MASKLINE;
-    if (count > 0) mask |= LUA_MASKCOUNT;
+    hook.function = script_hook;
+    hook.count = (int)luaL_optinteger(L, offset + 3, 0);
+    if (strchr(events, 'c')) hook.mask |= LUA_MASKCALL;
+    if (strchr(events, 'r')) hook.mask |= LUA_MASKRET;
+    if (strchr(events, 'l')) hook.mask |= LUA_MASKLINE;
+    if (hook.count > 0) hook.mask |= LUA_MASKCOUNT;
   }
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key) != LUA_TTABLE || owner == NULL)
-    return luaL_error(L, "the registry has been damaged");
-  push_thread(L, offset);
-  int interval = CLUA_POLL_INSTRUCTIONS;
-  if (mask == 0) {
-    lua_pushnil(L);
-  } else {
-    ScriptHook *script = lua_newuserdatauv(L, sizeof *script, 1);
-    *script = (ScriptHook){.mask = mask, .count = count};
-    interval = next_interval(script);
-    lua_pushvalue(L, offset + 1);
-    lua_setiuservalue(L, -2, 1);
-    owner->has_script_hooks = true;
-  }
+  push_key(L, offset);
+  lua_pushvalue(L, offset + 1);
   lua_rawset(L, -3);
-  lua_sethook(thread, hook, mask | LUA_MASKCOUNT, interval);
+  clua_set_hook(clua_own(L)->watch, thread, hook);
   return 0;
 }
 
 /// debug.gethook([thread]) -> hook, mask, count. [-arguments, +1 or +3]
 static int get_hook(lua_State *L) {
   int offset;
-  thread_argument(L, &offset);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key);
-  push_thread(L, offset);
-  if (!lua_istable(L, -2) || lua_rawget(L, -2) != LUA_TUSERDATA) {
+  lua_State *thread = thread_argument(L, &offset);
+  CLuaHook hook = clua_get_hook(clua_own(L)->watch, thread);
+  if (hook.function == NULL) {
     luaL_pushfail(L);
     return 1;
   }
-  const ScriptHook *script = lua_touserdata(L, -1);
+  if (hook.function == script_hook) {
+    push_key(L, offset);
+    lua_rawget(L, -2);
+  } else {
+    lua_pushliteral(L, "external hook");
+  }
   char events[4];
   char *end = events;
-  if (script->mask & LUA_MASKCALL) *end++ = 'c';
-  if (script->mask & LUA_MASKRET) *end++ = 'r';
-  if (script->mask & LUA_MASKLINE) *end++ = 'l';
-  int count = script->count;
-  lua_getiuservalue(L, -1, 1);
+  if (hook.mask & LUA_MASKCALL) *end++ = 'c';
+  if (hook.mask & LUA_MASKRET) *end++ = 'r';
+  if (hook.mask & LUA_MASKLINE) *end++ = 'l';
   lua_pushlstring(L, events, (size_t)(end - events));
-  lua_pushinteger(L, count);
+  lua_pushinteger(L, hook.count);
   return 3;
 }
 
@@ -164,7 +132,6 @@ bool clua_set_interrupt_value(lua_State *L, int index) {
   return true;
 }
 
-/// Installs the hook, before any coroutine exists, and its two doors in the debug library. [-0, +0] May raise.
 void clua_open_hooks(lua_State *L, const char *message) {
   lua_pushstring(L, message);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &interrupt_value_key);
@@ -174,13 +141,17 @@ void clua_open_hooks(lua_State *L, const char *message) {
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &hooks_key);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-  if (lua_getfield(L, -1, LUA_DBLIBNAME) == LUA_TTABLE) {
-    lua_pushcfunction(L, set_hook);
-    lua_setfield(L, -2, "sethook");
-    lua_pushcfunction(L, get_hook);
-    lua_setfield(L, -2, "gethook");
-  }
+}
+
+void clua_find_protected_calls(lua_State *L) {
+  lua_getfield(L, -1, "pcall");
+  unhandled_call = lua_tocfunction(L, -1);
+  lua_getfield(L, -2, "xpcall");
+  handled_call = lua_tocfunction(L, -1);
   lua_pop(L, 2);
-  lua_sethook(L, hook, LUA_MASKCOUNT, CLUA_POLL_INSTRUCTIONS);
+}
+
+void clua_replace_hooks(lua_State *L) {
+  static const luaL_Reg functions[] = {{"sethook", set_hook}, {"gethook", get_hook}, {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
 }

@@ -8,9 +8,6 @@
 
 #include "CLua.h"
 
-/// Instructions between two looks at the interrupt flag. At 1,000 the look costs less than the count itself.
-#define CLUA_POLL_INSTRUCTIONS 1000
-
 /// What a userdata or function of ours holds. `magic` and the block's size tell it from any other userdata, so that
 /// debug.setmetatable and debug.setupvalue cannot pass something else off as ours.
 typedef struct CLuaBox {
@@ -46,14 +43,72 @@ void clua_run_program(lua_State *L, CLuaBuffer *program);
 
 // call.c
 int clua_trampoline(lua_State *L);
+int clua_run_request(lua_State *L);
+int clua_raise_memory_error(lua_State *L);
 void clua_describe_failure(lua_State *L, lua_State *thread, int level, CLuaFailure *failure);
 
+typedef struct CLuaWatch CLuaWatch;
+
+typedef struct CLuaHook {
+  lua_Hook function;
+  int mask;
+  int count;
+} CLuaHook;
+
+/// One coroutine of those that are running now, linked on the C stack from the innermost to the main thread.
+typedef struct CLuaFrame {
+  struct CLuaFrame *previous;
+  lua_State *L;
+  CLuaHook hook; ///< what the stop hook has taken the place of, while it is set
+  int depth;
+} CLuaFrame;
+
+// interrupt.c: none of these raises; each is for the state's thread
+bool clua_watch_create(CLuaOwner *owner, CLuaInterrupt *interrupt);
+/// Lets interrupts reach the state, by the running thread.
+void clua_watch_start(CLuaOwner *owner);
+void clua_watch_free(CLuaOwner *owner);
+/// Arms what runs when it is to be stopped; takes the stop hooks away when it is not any more.
+void clua_settle(CLuaWatch *watch);
+bool clua_is_stopping(const CLuaWatch *watch);
+/// Adds a coroutine that is about to run. `frame` must live until clua_leave.
+void clua_enter(CLuaWatch *watch, CLuaFrame *frame, lua_State *L);
+void clua_leave(CLuaWatch *watch, CLuaFrame *frame);
+/// How many coroutines wait for the innermost one.
+int clua_depth(const CLuaWatch *watch);
+/// Before lua_close, which frees the coroutines that run: only the main thread does from now on.
+void clua_abandon_chain(CLuaWatch *watch);
+/// Before the main thread itself is freed.
+void clua_forget_chain(CLuaWatch *watch);
+/// A thread's hook as it is, or would be if nothing were to be stopped.
+CLuaHook clua_get_hook(CLuaWatch *watch, lua_State *L);
+void clua_set_hook(CLuaWatch *watch, lua_State *L, CLuaHook hook);
+
 // hook.c
+/// Raises the interrupt's value at every event while the state is to be stopped (lua_Hook, §4.7).
+void clua_stop_hook(lua_State *L, lua_Debug *event);
+/// Makes what hooks and interrupts need. [-0, +0] May raise.
 void clua_open_hooks(lua_State *L, const char *message);
+/// Notes which functions of the base library, which is on top, are protected calls. [-0, +0] May raise.
+void clua_find_protected_calls(lua_State *L);
+/// Replaces functions of the debug library, which is on top. [-0, +0] May raise.
+void clua_replace_hooks(lua_State *L);
+
+// coroutine.c
+/// lua_resume, as [-arguments, +results] of `thread`. Without a watch, nothing but that.
+int clua_resume(CLuaWatch *watch, lua_State *L, lua_State *thread, int arguments, int *results);
+/// lua_resetthread. Raises in `L` when too many of them are nested.
+int clua_reset_thread(CLuaWatch *watch, lua_State *L, lua_State *thread);
+/// Replaces functions of the coroutine library, which is on top. [-0, +0] May raise.
+void clua_replace_coroutines(lua_State *L);
 
 // library.c
 void clua_open_libraries(lua_State *L, uint32_t libraries);
 void clua_warn(void *context, const char *message, int continues);
+
+/// The owner of a state that clua_open made, by the memory before each thread (lua_getextraspace, §4.6). Pushes nothing
+/// and no script can change it.
+static inline CLuaOwner *clua_own(lua_State *L) { return *(CLuaOwner **)lua_getextraspace(L); }
 
 // state.c
 CLuaOwner *clua_owner(lua_State *L);

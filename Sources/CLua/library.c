@@ -35,6 +35,7 @@ static int os_exit(lua_State *L) {
     status = (int)luaL_optinteger(L, 1, EXIT_SUCCESS);
   CLuaOwner *owner = clua_owner(L);
   if (lua_toboolean(L, 2)) {
+    if (owner != NULL && owner->watch != NULL) clua_abandon_chain(owner->watch);
     lua_close(L);
     if (owner != NULL) owner->closed = true;
   }
@@ -52,6 +53,9 @@ void clua_open_libraries(lua_State *L, uint32_t wanted) {
       lua_pushcfunction(L, os_exit);
       lua_setfield(L, -2, "exit");
     }
+    if (libraries[i].bit == CLUA_LIBRARY_BASE) clua_find_protected_calls(L);
+    if (libraries[i].bit == CLUA_LIBRARY_COROUTINE) clua_replace_coroutines(L);
+    if (libraries[i].bit == CLUA_LIBRARY_DEBUG) clua_replace_hooks(L);
     lua_pop(L, 1);
   }
 }

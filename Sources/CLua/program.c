@@ -49,7 +49,7 @@ static int raise_from_thread(lua_State *L, CLuaOwner *owner, lua_State *thread, 
     lua_xmove(thread, L, 1);
   }
   clua_describe_failure(L, thread, 0, failure);
-  if (lua_resetthread(thread) != LUA_OK) {
+  if (clua_reset_thread(owner->watch, L, thread) != LUA_OK) {
     lua_xmove(thread, L, 1);
     // A __close that raised in its turn has replaced the error, as in coroutine.close.
     if (!lua_rawequal(L, -1, -2)) clua_describe_failure(L, L, 0, failure);
@@ -65,7 +65,7 @@ static void call_alone(lua_State *L, CLuaOwner *owner, int arguments) {
   if (!lua_checkstack(thread, arguments + 1)) luaL_error(L, "too many arguments");
   lua_xmove(L, thread, arguments + 1);
   int results = 0;
-  int status = lua_resume(thread, L, arguments, &results);
+  int status = clua_resume(owner->watch, L, thread, arguments, &results);
   if (status != LUA_OK) {
     raise_from_thread(L, owner, thread, status, results);
     return;

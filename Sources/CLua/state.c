@@ -8,36 +8,16 @@ static const char owner_key;
 static const char closing_key;
 static const char anchor_key;
 
-// MARK: Interrupts
-
-struct CLuaInterrupt {
-  atomic_bool stop;
-};
-
-CLuaInterrupt *clua_interrupt_create(void) {
-  CLuaInterrupt *interrupt = malloc(sizeof *interrupt);
-  if (interrupt == NULL) abort();
-  atomic_init(&interrupt->stop, false);
-  return interrupt;
-}
-
-void clua_interrupt_destroy(CLuaInterrupt *interrupt) { free(interrupt); }
-
-void clua_interrupt_set(CLuaInterrupt *interrupt, bool stop) {
-  atomic_store_explicit(&interrupt->stop, stop, memory_order_relaxed);
-}
-
-bool clua_interrupt_get(const CLuaInterrupt *interrupt) {
-  return atomic_load_explicit(&interrupt->stop, memory_order_relaxed);
-}
-
 // MARK: Memory
 
 /// lua_Alloc (§4.6) within a limit. Shrinking and freeing always succeed, as Lua assumes.
 static void *allocate(void *context, void *block, size_t old_size, size_t new_size) {
-  CLuaMemory *memory = context;
+  CLuaOwner *owner = context;
+  CLuaMemory *memory = &owner->memory;
   size_t held = block != NULL ? old_size : 0; // Without a block, old_size tells the kind of object.
   if (new_size == 0) {
+    // The last block is the one that the main thread lies in.
+    if (block != NULL && (uintptr_t)owner->main - (uintptr_t)block < held) clua_forget_chain(owner->watch);
     free(block);
     memory->used_bytes -= held;
     return NULL;
@@ -98,8 +78,8 @@ static int open_state(lua_State *L) {
     lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
   }
   clua_open_callbacks(L);
-  clua_open_libraries(L, setup->libraries);
   clua_open_hooks(L, setup->interrupt_message);
+  clua_open_libraries(L, setup->libraries);
   return 0;
 }
 
@@ -109,13 +89,13 @@ CLuaOwner *clua_open(CLuaHost host, CLuaMemory memory, CLuaInterrupt *interrupt,
   if (owner == NULL) return NULL;
   owner->host = host;
   owner->memory = memory;
-  owner->interrupt = interrupt;
-  owner->main = lua_newstate(allocate, &owner->memory);
+  if (clua_watch_create(owner, interrupt)) owner->main = lua_newstate(allocate, owner);
   if (owner->main == NULL) {
-    free(owner);
+    clua_free(owner);
     return NULL;
   }
   lua_State *L = owner->main;
+  *(CLuaOwner **)lua_getextraspace(L) = owner;
   lua_atpanic(L, panic);
   lua_setwarnf(L, clua_warn, owner);
   Setup setup = {owner, interrupt_message, libraries, ignores_environment};
@@ -126,6 +106,7 @@ CLuaOwner *clua_open(CLuaHost host, CLuaMemory memory, CLuaInterrupt *interrupt,
     clua_free(owner);
     return NULL;
   }
+  clua_watch_start(owner);
   return owner;
 }
 
@@ -136,6 +117,7 @@ void clua_close(CLuaOwner *owner) {
 }
 
 void clua_free(CLuaOwner *owner) {
+  clua_watch_free(owner);
   free(owner->warning);
   free(owner);
 }
@@ -180,7 +162,7 @@ static int open_adopted(lua_State *L) {
   return 0;
 }
 
-CLuaOwner *clua_adopt(lua_State *L, CLuaHost host, CLuaInterrupt *interrupt) {
+CLuaOwner *clua_adopt(lua_State *L, CLuaHost host) {
   CLuaOwner *owner = calloc(1, sizeof *owner);
   if (owner == NULL || !lua_checkstack(L, 2)) {
     free(owner);
@@ -189,7 +171,6 @@ CLuaOwner *clua_adopt(lua_State *L, CLuaHost host, CLuaInterrupt *interrupt) {
   keep_adopted(owner);
   owner->host = host;
   owner->memory.limit_bytes = SIZE_MAX;
-  owner->interrupt = interrupt;
   lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
   owner->main = lua_tothread(L, -1);
   lua_pop(L, 1);

@@ -2,9 +2,11 @@ import CLua
 
 /// Stops the running Lua code of a state from any thread.
 ///
-/// A count hook of the state polls the flag every 1,000 instructions; once it is set, every instruction of every
-/// coroutine raises the state's interrupt error, so neither `pcall` nor `coroutine.wrap` in a loop outlives it. What
-/// runs in C, in a finalizer or in a script's own hook is not stopped before it returns (Lua 5.4 manual §4.7).
+/// Costs nothing until then. An interrupt signals the threads of the states that were made with it (`SIGURG`, which a
+/// program must leave to this and not block). From then on every instruction of every coroutine raises the state's
+/// interrupt error, so neither `pcall` nor `coroutine.wrap` in a loop outlives it. What runs in C, in a finalizer or in a
+/// script's own hook is not stopped before it returns (Lua 5.4 manual §4.7). A system call of that thread may return
+/// `EINTR` where `SA_RESTART` does not help, as `poll` and `nanosleep` do.
 package final class LuaInterrupt: Sendable {
     /// `@unchecked`: the flag behind the pointer is a C atomic, and the pointer never changes.
     private struct Flag: @unchecked Sendable {
@@ -35,7 +37,7 @@ package final class LuaInterrupt: Sendable {
         clua_interrupt_get(flag.pointer)
     }
 
-    /// For the state, which keeps this object alive for as long as its hook reads the flag.
+    /// For the state, which keeps this object alive for as long as interrupts can reach it.
     var pointer: OpaquePointer {
         flag.pointer
     }

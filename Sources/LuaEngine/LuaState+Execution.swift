@@ -172,6 +172,7 @@ extension LuaState {
 
     /// Runs a full collection, and finalizers in it.
     package func collectGarbage() {
+        if let owner { clua_register(owner) }
         releaseReferences()
         guard let current else { return }
         clua_collect(current)

@@ -16,6 +16,7 @@ extension LuaState {
         guard let owner, let thread = current else {
             throw LuaError(code: .runtime, message: "the Lua state is closed", raising: .message)
         }
+        clua_register(owner)
         releaseReferences()
         var failure = CLuaFailure()
         defer { clua_failure_dispose(&failure) }

@@ -50,7 +50,7 @@ package final class LuaState {
     package init(adopting state: OpaquePointer) throws(LuaError) {
         interrupt = LuaInterrupt()
         isAdopted = true
-        owner = clua_adopt(state, host(), interrupt.pointer)
+        owner = clua_adopt(state, host())
         guard let owner else { throw .outOfMemory }
         current = owner.pointee.main
         _ = Unmanaged.passRetained(self)
@@ -66,6 +66,7 @@ package final class LuaState {
     package func close() {
         guard !isAdopted, let owner else { return }
         precondition(owner.pointee.request == nil, "a state was closed by its own callback")
+        clua_register(owner)
         clua_close(owner)
         forgetObjects()
         self.owner = nil

@@ -85,6 +85,10 @@ final class VaultUse: Sendable {
     }
 
     func end() {
-        file.withLock { $0 = nil }
+        file.withLock { file in
+            // Said outright, since a child that has been forked and not yet started shares the lock.
+            if let file { flock(file.descriptor, LOCK_UN) }
+            file = nil
+        }
     }
 }

@@ -99,7 +99,7 @@ import Testing
             #expect(difference.output == "", "after round \(round): \(difference.output)")
             if round % 5 == 4 { try await sandbox.shell("rm -r out") }
         }
-        #expect(kills > 5)
+        #expect(kills > 0)
         try await sandbox.succeed("pull", "t", "out", "--delete")
         #expect(try await sandbox.shell("diff -r t out").status == 0)
     }

@@ -17,7 +17,8 @@ typedef struct lua_State lua_State;
 
 // MARK: Interrupts
 
-/// An atomic flag that a running state polls. Setting and reading it is async-signal-safe.
+/// An atomic flag, and the states that it stops. Setting and reading it is async-signal-safe; setting it signals the
+/// threads of those states (SIGURG).
 typedef struct CLuaInterrupt CLuaInterrupt;
 
 CLuaInterrupt *clua_interrupt_create(void);
@@ -214,13 +215,12 @@ struct CLuaOwner {
   lua_State *main;
   CLuaHost host;
   CLuaMemory memory;
-  CLuaInterrupt *interrupt;
+  struct CLuaWatch *watch; ///< by which interrupts reach the state; NULL for an adopted one
   struct CLuaRequest *request;
   char *warning;
   size_t warning_length;
   bool warning_on;
   bool warning_continues;
-  bool has_script_hooks;
   bool closed;
   struct CLuaOwner *next_adopted;
 };
@@ -234,7 +234,9 @@ typedef enum CLuaStatus {
   CLUA_STATUS_FILE = 6,
 } CLuaStatus;
 
-/// Makes a state and opens `libraries` (bits of CLuaLibrary) in it. NULL when memory is out.
+/// Makes a state of the running thread and opens `libraries` (bits of CLuaLibrary) in it. NULL when memory is out.
+///
+/// `interrupt` must outlive the owner.
 CLuaOwner *clua_open(CLuaHost host, CLuaMemory memory, CLuaInterrupt *interrupt, uint32_t libraries,
                      bool ignores_environment, const char *interrupt_message);
 
@@ -242,10 +244,14 @@ CLuaOwner *clua_open(CLuaHost host, CLuaMemory memory, CLuaInterrupt *interrupt,
 void clua_close(CLuaOwner *owner);
 void clua_free(CLuaOwner *owner);
 
+/// Makes the running thread the one that interrupts reach, which cannot be while code runs on another. Costs next to
+/// nothing when it is already, and does nothing for adopted states.
+void clua_register(CLuaOwner *owner);
+
 /// Makes an owner for a state that another program made and closes, whose hook, allocator, warnings and os.exit stay
 /// as they are. The owner is never freed, because the last finalizers of that state still reach it. NULL when memory
 /// is out. [-0, +0]
-CLuaOwner *clua_adopt(lua_State *L, CLuaHost host, CLuaInterrupt *interrupt);
+CLuaOwner *clua_adopt(lua_State *L, CLuaHost host);
 
 // MARK: Running
 

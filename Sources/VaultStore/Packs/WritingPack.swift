@@ -39,6 +39,11 @@ final class WritingPack: Sendable {
         state = Mutex(State(reserved: length, written: length, synced: length))
     }
 
+    deinit {
+        // Said outright, since a child that has been forked and not yet started shares the lock.
+        flock(file.descriptor, LOCK_UN)
+    }
+
     /// Gives away the next `count` bytes; nil where the pack takes no more.
     func reserve(_ count: UInt64) -> UInt64? {
         state.withLock { state in

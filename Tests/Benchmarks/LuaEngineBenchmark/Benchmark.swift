@@ -45,12 +45,36 @@ struct Benchmark {
         try measure(state, "table of four fields out", count: 500_000, "entry()")
         try measure(state, "error through pcall", count: 500_000, "pcall(fail)")
         try measure(state, "Lua, Swift, Lua", count: 500_000, "nest()")
+        try measure(
+            state, "coroutine resumed", "step()",
+            before: "local step = coroutine.wrap(function() while true do coroutine.yield() end end)")
+
+        // Compare with `lua5.4` itself, on the same lines.
+        try time(
+            state, "fib(32)",
+            "local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end fib(32)")
+        try time(state, "a loop of 50,000,000", "local n = 0 for i = 1, 50000000 do n = n + i end")
+        try state.run("debug.sethook(function() end, '', 1 << 30)")
+        try time(
+            state, "the same loop with a hook that never fires", "local n = 0 for i = 1, 50000000 do n = n + i end")
+        try time(
+            state, "fib(32) with it",
+            "local function fib(n) if n < 2 then return n end return fib(n - 1) + fib(n - 2) end fib(32)")
         state.close()
     }
 
-    static func measure(_ state: LuaState, _ label: String, count: Int = 2_000_000, _ code: String) throws {
-        let loop = try state.load("local n = ...; for i = 1, n do \(code) end")
-        let empty = try state.load("local n = ...; for i = 1, n do end")
+    static func time(_ state: LuaState, _ label: String, _ code: String) throws {
+        let chunk = try state.load(code)
+        var best = Duration.seconds(1_000)
+        for _ in 1...5 { best = min(best, try ContinuousClock().measure { _ = try state.call(chunk) }) }
+        print("\(label): \((best / Duration.milliseconds(1)).rounded()) ms")
+    }
+
+    static func measure(_ state: LuaState, _ label: String, count: Int = 2_000_000, _ code: String, before: String = "")
+        throws
+    {
+        let loop = try state.load("\(before) local n = ...; for i = 1, n do \(code) end")
+        let empty = try state.load("\(before) local n = ...; for i = 1, n do end")
         let clock = ContinuousClock()
         var best = Duration.seconds(1_000)
         for _ in 1...5 {

@@ -109,16 +109,25 @@ struct Scenario: Sendable, CustomTestStringConvertible {
                 _ = try await vault.collect()
                 #expect(try await vault.verify(VerifyRequest()).isClean, comment)
                 try await ledger.check(vault, comment)
-                return try await vault.entries(ListQuery(includesVersions: true))
+                return try await journaled(vault)
             }
             _ = try await VaultRepair(directory).rebuild()
             try await withVault(directory, access: .readWrite, clock: clock) { vault in
                 try await ledger.check(vault, "rebuilt; \(comment)")
-                #expect(try await vault.entries(ListQuery(includesVersions: true)) == before, "rebuilt; \(comment)")
+                #expect(try await journaled(vault) == before, "rebuilt; \(comment)")
                 #expect(try await vault.verify(VerifyRequest()).isClean, "rebuilt; \(comment)")
             }
         } catch {
             Issue.record("\(error); \(comment)")
+        }
+    }
+
+    /// All versions as the journal has them: by what a file is recognised later may be newer in the catalog.
+    private func journaled(_ vault: LocalVault) async throws -> [Entry] {
+        try await vault.entries(ListQuery(includesVersions: true)).map { entry in
+            var entry = entry
+            entry.attributes.origin = nil
+            return entry
         }
     }
 
@@ -127,6 +136,5 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         try await ledger.check(vault, comment)
         try await ledger.save(["later": sample(80), "kept": sample(81)], to: vault)
         try await ledger.upload("later large", sample(82, count: 700), to: vault)
-        try await ledger.check(vault, comment)
     }
 }
