@@ -24,8 +24,8 @@ import Testing
         }
 
         mutating func changeSome() throws {
-            for _ in 0...(random.next() % 60) { try change(Int(random.next() % UInt64(KillTests.files))) }
-            if random.next() % 3 == 0 { try change(100 * Int(random.next() % 3)) }
+            for _ in 0...(random.next() % 30) { try change(Int(random.next() % UInt64(KillTests.files))) }
+            if random.next() % 5 == 0 { try change(100 * Int(random.next() % 3)) }
         }
     }
 

@@ -36,18 +36,26 @@ struct ChildProcess {
         let clock = ContinuousClock()
         let deadline = timeout.map { clock.now + $0 }
         do throws(VaultError) {
-            while try exchange.step(milliseconds: ChildProcess.pollMilliseconds) {
+            func checkTime() throws(VaultError) {
                 if Task.isCancelled { throw .cancelled }
                 if let deadline, clock.now > deadline {
                     throw VaultError(.timeout, "'\(name)' did not end in time.", path: name)
                 }
             }
+            while try exchange.step(milliseconds: ChildProcess.pollMilliseconds) { try checkTime() }
+            // A program may close its output and go on.
+            while true {
+                if let code = ending(of: process) {
+                    return Ending(code: code, output: exchange.received[0], errors: exchange.received[1])
+                }
+                try checkTime()
+                poll(nil, 0, 1)
+            }
         } catch {
             kill(process, SIGKILL)
-            _ = wait(for: process)
+            while waitpid(process, nil, 0) < 0, errno == EINTR {}
             throw error
         }
-        return Ending(code: wait(for: process), output: exchange.received[0], errors: exchange.received[1])
     }
 
     private func spawn(
@@ -71,9 +79,11 @@ struct ChildProcess {
         return process
     }
 
-    private func wait(for process: pid_t) -> Int32 {
+    /// How the program has ended; nil while it runs.
+    private func ending(of process: pid_t) -> Int32? {
         var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        let ended = waitpid(process, &status, WNOHANG)
+        if ended == 0 || (ended < 0 && errno == EINTR) { return nil }
         let signal = status & 0x7F
         return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
     }

@@ -43,6 +43,24 @@ import Testing
             """#)
     }
 
+    @Test func runsPrograms() async {
+        await script(
+            #"""
+            local r = vault.exec({"sh", "-c", "cat; echo err >&2; exit 3"}, {stdin = "in\0\xff"})
+            equal(r.code, 3) equal(r.stdout, "in\0\xff") equal(r.stderr, "err\n")
+            equal(vault.exec({"sh", "-c", "kill -9 $$"}).code, 137) equal(vault.exec {"true"}.code, 0)
+            equal(#vault.exec({"cat"}, {stdin = noise(1000000)}).stdout, 1000000)
+            equal(vault.exec({"true"}, {stdin = noise(1000000)}).code, 0)
+            equal(vault.exec({"printf", "%s|", "a b", "", "$HOME", "*"}).stdout, "a b||$HOME|*|")
+            fails("timeout", function() vault.exec({"sleep", "100"}, {timeout = 0.05}) end)
+            fails("timeout", function() vault.exec({"sh", "-c", "exec >&- 2>&-; exec sleep 100"}, {timeout = 0.05}) end)
+            fails("not_found", function() vault.exec {"/nowhere/program"} end)
+            misuse("bad argument #1 to 'exec' (a program and its arguments expected)", function() vault.exec {} end)
+            misuse("bad argument #1 to 'exec' (table expected, got string)", function() vault.exec "ls" end)
+            misuse("bad argument #2 to 'exec' (unknown option 'shell')", function() vault.exec({"ls"}, {shell = true}) end)
+            """#)
+    }
+
     @Test func sleeps() async {
         await script(
             #"""
