@@ -110,7 +110,7 @@ import Testing
         "local x <close> = setmetatable({}, {__close = function() while true do end end}) while true do end",
         "while true do vault.put('f', tostring(os.clock())) end",
         "for n = 1, 1e9 do vault.open('f' .. n, 'w'):write(('x'):rep(100000)):close() end",
-        "table.sort(setmetatable({}, {__len = function() return 1000000 end, __index = function(_, k) return k end}), function(a, b) return a < b end)",
+        "table.sort(setmetatable({}, {__len = function() return 1000000000 end, __index = function(_, k) return k end}), function(a, b) return a < b end)",
     ])
     func stopsAtAnInterrupt(script: String) async throws {
         let sandbox = try Sandbox()

@@ -3,6 +3,7 @@ package struct SaveIntent: Sendable {
     package var name: Name
     package var kind: Entry.Kind
     package var attributes: Attributes
+    /// Tags to set; the others of the current version stay.
     package var tags: [String: String]
     /// The version that must be the current one; 0 for a name that must hold nothing.
     package var ifVersion: UInt64?

@@ -96,7 +96,8 @@ struct CommitTransaction {
         let current = try SQLiteCatalog.entryByName(database, intent.name)
         try CommitTransaction.check(intent.ifVersion, current, intent.name)
         let live = current?.entry.kind == .removed ? nil : current?.entry
-        if let live, live.isSaved(by: intent, save.content) {
+        let tags = (live?.tags ?? [:]).merging(intent.tags) { $1 }
+        if let live, live.tags == tags, live.isSaved(by: intent, save.content) {
             // A chunk that was found damaged is stored again, which heals all that uses it.
             let newBytes = try store(save, database)
             try refresh(live, intent.attributes, database)
@@ -110,7 +111,7 @@ struct CommitTransaction {
             SavedVersion(
                 name: intent.name, kind: intent.kind,
                 version: try nextVersion(of: intent.name, after: current?.entry, database), content: save.content,
-                attributes: intent.attributes, savedBy: save.by, tags: intent.tags), database)
+                attributes: intent.attributes, savedBy: save.by, tags: tags), database)
         try end(save, database)
         return .saved(SaveOutcome(entry: entry, isCreated: true, newBytes: newBytes))
     }
@@ -380,9 +381,9 @@ struct CommitTransaction {
 }
 
 extension Entry {
-    /// Whether a save would make a version that equals this one.
+    /// Whether a save would make a version that equals this one, but for its tags.
     fileprivate func isSaved(by intent: SaveIntent, _ content: Content) -> Bool {
-        kind == intent.kind && self.content == content && tags == intent.tags
+        kind == intent.kind && self.content == content
             && attributes.mode == intent.attributes.mode && attributes.modified == intent.attributes.modified
     }
 

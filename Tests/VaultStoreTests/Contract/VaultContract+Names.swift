@@ -153,6 +153,16 @@ extension VaultContract {
         }
 
         @Test(arguments: VaultImplementation.all)
+        func aSaveKeepsTheTagsThatItDoesNotSet(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                let vault = subject.vault
+                try await vault.save("a", sample(1), tags: ["x": "1", "y": "2"])
+                try await vault.save("a", sample(2), tags: ["y": "3"])
+                #expect(try await vault.stat(try name("a"), .current)?.tags == ["x": "1", "y": "3"])
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
         func tagsChangeByAVersion(_ implementation: VaultImplementation) async throws {
             try await implementation { subject in
                 let vault = subject.vault
