@@ -13,8 +13,11 @@ package enum Limits {
     package static let batchBytesMax = 4 << 20
     /// Directories that the files of one batch are in, since each is kept open.
     package static let batchDirectoriesMax = 64
+    /// Files up to this size are worked on beside each other; larger ones, which fill several buffers at
+    /// once, one after the other.
+    package static let pipelineBytesMin: UInt64 = 4 << 20
     /// Batches and larger files that a push or pull works on at once.
-    package static let jobsInFlight = 3
+    package static let jobsInFlight = 5
     /// Bytes fetched at once from an open read.
     package static let fetchBytesMax = 8 << 20
     /// Entries on one page of a listing.

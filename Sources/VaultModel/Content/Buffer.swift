@@ -1,3 +1,4 @@
+import Glibc
 import Synchronization
 
 /// Memory for file content, owned by whoever holds a slice of it and given back to its pool after.
@@ -14,7 +15,7 @@ package final class Buffer: @unchecked Sendable {
 
     /// A buffer outside any pool.
     package convenience init(byteCount: Int) {
-        self.init(memory: .allocate(byteCount: byteCount, alignment: 16), pool: nil)
+        self.init(memory: BufferMemory.allocate(byteCount), pool: nil)
     }
 
     /// A buffer outside any pool, with a copy of `bytes`.
@@ -24,7 +25,7 @@ package final class Buffer: @unchecked Sendable {
     }
 
     deinit {
-        guard let pool else { return memory.deallocate() }
+        guard let pool else { return BufferMemory.free(memory) }
         pool.recycle(memory)
     }
 
@@ -82,7 +83,7 @@ package final class BufferPool: Sendable {
     package func take() -> Buffer {
         let memory = spare.withLock { $0.popLast() }
         return Buffer(
-            memory: memory?.bytes ?? .allocate(byteCount: size, alignment: 4096),
+            memory: memory?.bytes ?? BufferMemory.allocate(size),
             pool: self
         )
     }
@@ -94,6 +95,29 @@ package final class BufferPool: Sendable {
             spare.append(memory)
             return true
         }
-        if !isKept { memory.bytes.deallocate() }
+        if !isKept { BufferMemory.free(memory.bytes) }
+    }
+}
+
+/// Memory from the allocator, or straight from the system where it is much: what an allocator keeps of
+/// large blocks that were freed would count against a transfer's bound.
+private enum BufferMemory {
+    private static let mappedBytesMin = 1 << 20
+
+    static func allocate(_ byteCount: Int) -> UnsafeMutableRawBufferPointer {
+        if byteCount >= mappedBytesMin {
+            let mapped = mmap(nil, byteCount, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+            precondition(mapped != MAP_FAILED, "the system has no memory left")
+            return UnsafeMutableRawBufferPointer(start: mapped, count: byteCount)
+        }
+        return .allocate(byteCount: byteCount, alignment: 16)
+    }
+
+    static func free(_ memory: UnsafeMutableRawBufferPointer) {
+        if memory.count >= mappedBytesMin {
+            munmap(memory.baseAddress, memory.count)
+        } else {
+            memory.deallocate()
+        }
     }
 }

@@ -105,11 +105,14 @@ package struct FileSave: Sendable {
 /// Reads a file's content as segments.
 struct SegmentReader {
     private let file: OpenFile
-    private var segmenter = Segmenter()
+    private var segmenter: Segmenter
     private var isAtEnd = false
 
     init(_ file: OpenFile) {
         self.file = file
+        // A stream has no size to go by.
+        let status = try? file.status
+        segmenter = Segmenter(expecting: status?.kind == .file ? status?.size : nil)
         posix_fadvise(file.descriptor, 0, 0, POSIX_FADV_SEQUENTIAL)
     }
 

@@ -7,8 +7,12 @@ package struct Segmenter {
     /// Bytes at the start of the buffer that belong to no segment yet.
     private var filled = 0
 
-    package init() {
-        buffer = BufferPool.transfers.take()
+    /// - Parameter expected: the size of the stream in bytes, if it is known: a short one then takes no
+    ///   more memory than it needs.
+    package init(expecting expected: UInt64? = nil) {
+        // One byte more tells a stream that has grown.
+        let isShort = expected.map { $0 <= Limits.pipelineBytesMin } ?? false
+        buffer = isShort ? Buffer(byteCount: Int(expected ?? 0) + 1) : BufferPool.transfers.take()
     }
 
     /// The rest of the buffer, for the next bytes of the stream; never empty.
@@ -43,7 +47,7 @@ package struct Segmenter {
         }
         let segment = Segment(buffer: buffer, chunks: chunks)
         let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
-        buffer = BufferPool.transfers.take()
+        buffer = isEnd ? Buffer(byteCount: 0) : BufferPool.transfers.take()
         buffer.memory.copyMemory(from: rest)
         filled = rest.count
         return segment

@@ -14,6 +14,8 @@ final class PullJobs: Sendable {
         var isLastTry = false
     }
 
+    /// Held for an entry that is fetched in several stretches at once, for the same reason as in a push.
+    private let pipeline = AsyncLock()
     private let state = Mutex(State())
 
     init(
@@ -115,9 +117,13 @@ final class PullJobs: Sendable {
         let result: Result<Void, VaultError>
         do throws(VaultError) {
             result = .success(
-                try await LocalWriter(directory: directory, overwrites: options.overwrites)
-                    .write(
-                        read, as: place.component, path: place.path, download: Download(from: vault, meter: meter)))
+                try await pipeline.withLock(if: entry.size > Limits.pipelineBytesMin) {
+                    () async throws(VaultError) in
+                    try await LocalWriter(directory: directory, overwrites: options.overwrites)
+                        .write(
+                            read, as: place.component, path: place.path,
+                            download: Download(from: vault, meter: meter))
+                })
         } catch {
             result = .failure(error)
         }

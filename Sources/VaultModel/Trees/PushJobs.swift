@@ -13,6 +13,8 @@ final class PushJobs: Sendable {
     private let options: TreeOptions
     private let meter: TransferMeter?
     private let onEvent: @Sendable (TreeEvent) -> Void
+    /// Held for a file that has a pipeline of its own, so that a push has no more in memory than a save.
+    private let pipeline = AsyncLock()
     private let state = Mutex(State())
 
     init(
@@ -105,7 +107,10 @@ final class PushJobs: Sendable {
         do throws(VaultError) {
             let open = try LocalReader.open(file.path, at: file.directory, component: file.component)
             result = .success(
-                try await FileSave(to: vault, meter: meter).saveLarge(open, as: name, tags: options.tags))
+                try await pipeline.withLock(if: file.status.size > Limits.pipelineBytesMin) {
+                    () async throws(VaultError) in
+                    try await FileSave(to: vault, meter: meter).saveLarge(open, as: name, tags: options.tags)
+                })
         } catch {
             // These are the vault's or the user's, not this file's.
             if [.cancelled, .unavailable, .internal].contains(error.code), error.path == nil { throw error }

@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A lock that tasks hold across suspensions, granted in the order in which they asked.
-final class AsyncLock: Sendable {
+package final class AsyncLock: Sendable {
     private struct State {
         var isHeld = false
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -9,12 +9,21 @@ final class AsyncLock: Sendable {
 
     private let state = Mutex(State())
 
-    func withLock<Value: Sendable, Failure: Error>(
+    package init() {}
+
+    package func withLock<Value: Sendable, Failure: Error>(
         _ body: () async throws(Failure) -> Value
     ) async throws(Failure) -> Value {
         await acquire()
         defer { release() }
         return try await body()
+    }
+
+    /// The same, but without the lock where it is not needed.
+    package func withLock<Value: Sendable, Failure: Error>(
+        if isNeeded: Bool, _ body: () async throws(Failure) -> Value
+    ) async throws(Failure) -> Value {
+        isNeeded ? try await withLock(body) : try await body()
     }
 
     private func acquire() async {
