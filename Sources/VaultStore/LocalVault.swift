@@ -43,6 +43,9 @@ package final class LocalVault: Vault {
         _ directory: LocalPath, access: Access = .readWrite, savedBy: String = "",
         files: any StoreFiles = SystemFiles(), clock: @escaping @Sendable () -> Int64 = currentSeconds
     ) async throws(VaultError) -> LocalVault {
+        guard !directory.bytes.isEmpty, !directory.bytes.contains(0) else {
+            throw VaultError(.invalid, "'\(directory)' is not the path of a directory.", path: directory)
+        }
         let layout = VaultLayout(directory)
         var state = try layout.state
         if state == .packsOnly {

@@ -65,8 +65,9 @@ import Testing
             misuse("bad argument #1 to 'connect' (string expected, got no value)", function() vault.connect() end)
             fails("not_found", function() vault.connect(write("file", "x") .. "/below") end)
             fails("invalid", function() mkdir "full" write("full/x", "") vault.connect(tmp .. "/full") end)
-            raises(function() vault.connect "" end)
-            raises(function() vault.connect "a\0b" end)
+            fails("invalid", function() vault.connect "" end)
+            fails("invalid", function() vault.connect(tmp .. "/a\0b") end)
+            equal(vault.exec({"ls", tmp .. "/a"}).code, 2)
             """#)
     }
 
