@@ -4,7 +4,7 @@ import Testing
 /// Several processes on one vault at once.
 @Suite struct ProcessesTests {
     /// Content that tells by itself whether it is whole.
-    private static let library = """
+    private static let prelude = """
         local function content(name, n)
           local line = name .. " " .. n .. "\\n"
           return line .. line:rep(n * 37 % 3000)
@@ -17,7 +17,7 @@ import Testing
         """
 
     private static let writer =
-        library + """
+        prelude + """
             for n = 1, 150 do
               local name = arg[1] .. "/" .. n % 40
               vault.put(name, content(name, n))
@@ -33,7 +33,7 @@ import Testing
             """
 
     private static let reader =
-        library + """
+        prelude + """
             local seen = 0
             while seen < 1500 do
               for e in vault.list() do
@@ -64,7 +64,7 @@ import Testing
         }
         #expect(try await sandbox.succeed("verify").errors.contains("0 damaged, 0 versions affected"))
         let checked = try await sandbox.script(
-            Self.library + """
+            Self.prelude + """
                 for _, writer in ipairs {"a", "b"} do
                   for n = 111, 150 do
                     local name = writer .. "/" .. n % 40
