@@ -1,0 +1,23 @@
+/// Every bound of the protocol; both sides keep them, and end a connection whose peer does not.
+package enum WireLimits {
+    /// The payload of one frame, in bytes.
+    package static let frameBytesMax = 256 << 10
+    /// A client's message, put together from its frames, in bytes.
+    package static let clientMessageBytesMax = 1 << 20
+    /// A server's message, put together from its frames, in bytes.
+    package static let serverMessageBytesMax = 32 << 20
+    /// Messages within messages.
+    package static let messageDepthMax = 8
+    /// A message before the login, in bytes.
+    package static let loginMessageBytesMax = 16 << 10
+    /// Chunks of one offer, put or layout.
+    package static let chunksMax = 256
+    /// Bytes of content of one put or fetch.
+    package static let contentBytesMax = 16 << 20
+    /// Files of one batch of small ones, or changes of one request.
+    package static let batchMax = 512
+    /// Requests of one connection that are not answered yet.
+    package static let requestsMax = 64
+    /// Bytes of content of one connection's requests that are not answered yet.
+    package static let requestBytesMax = 48 << 20
+}
