@@ -52,10 +52,21 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "VaultTransport",
+            dependencies: [
+                "VaultModel",
+                "VaultWire",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOTLS", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "VaultServer",
             dependencies: [
                 "VaultModel",
                 "VaultStore",
+                "VaultTransport",
                 "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
@@ -72,6 +83,7 @@ let package = Package(
             name: "VaultClient",
             dependencies: [
                 "VaultModel",
+                "VaultTransport",
                 "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -29,7 +29,7 @@ enum ErrorValue {
                 "message": error.message + (error.cause.map { " (\($0))" } ?? ""),
                 "operation": operation,
                 "retryable": error.isRetryable,
-                "uncertain": false,
+                "uncertain": error.isUncertain,
             ], metatable: metatable)
         if let name = error.name { fields.fields.append(("name", name.bytes)) }
         if let path = error.path { fields.fields.append(("path", path.bytes)) }

@@ -6,14 +6,14 @@ import Synchronization
 /// Swift's shared executor has one thread a core and none to spare for waiting on a disk. A task that
 /// prefers this executor takes its children along.
 package final class BlockingExecutor: TaskExecutor {
-    /// The one executor of the process; its threads live as long as the process.
-    package static let shared = BlockingExecutor()
+    /// The executor of transfers and of a vault in a directory.
+    package static let shared = BlockingExecutor(threads: 4)
 
-    private static let threads = 4
     private let queue = JobQueue()
 
-    private init() {
-        for _ in 0..<BlockingExecutor.threads { queue.startThread() }
+    /// Makes an executor whose threads live as long as the process, so it is for a static property.
+    package init(threads: Int) {
+        for _ in 0..<threads { queue.startThread(of: self) }
     }
 
     package func enqueue(_ job: consuming ExecutorJob) {
@@ -29,8 +29,8 @@ package final class BlockingExecutor: TaskExecutor {
         }
     }
 
-    fileprivate func run(_ job: UnownedJob) {
-        job.runSynchronously(on: asUnownedTaskExecutor())
+    fileprivate func runNext() {
+        queue.next().runSynchronously(on: asUnownedTaskExecutor())
     }
 }
 
@@ -73,15 +73,15 @@ private final class JobQueue: @unchecked Sendable {
         return job
     }
 
-    func startThread() {
+    func startThread(of executor: BlockingExecutor) {
         var thread = pthread_t()
-        let argument = Unmanaged.passRetained(self).toOpaque()
+        let argument = Unmanaged.passRetained(executor).toOpaque()
         let status = pthread_create(
             &thread, nil,
             { argument in
                 guard let argument else { return nil }
-                let queue = Unmanaged<JobQueue>.fromOpaque(argument).takeRetainedValue()
-                while true { BlockingExecutor.shared.run(queue.next()) }
+                let executor = Unmanaged<BlockingExecutor>.fromOpaque(argument).takeRetainedValue()
+                while true { executor.runNext() }
             }, argument)
         precondition(status == 0, "the system has no thread left")
         pthread_detach(thread)

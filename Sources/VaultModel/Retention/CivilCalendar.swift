@@ -30,6 +30,9 @@ package struct CivilCalendar: Sendable {
         self.init(zone: zone)
     }
 
+    /// The zone's name in the time zone database.
+    package var identifier: String { zone.identifier }
+
     /// A number that is the same for all times within one day, week (from Monday) or month.
     ///
     /// - Parameter time: seconds since 1970 UTC.

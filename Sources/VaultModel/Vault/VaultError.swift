@@ -29,6 +29,8 @@ package struct VaultError: Error, Sendable {
     package var cause: String?
     /// Whether the same call may succeed later without anything being changed first.
     package var isRetryable: Bool
+    /// Whether the change may have taken effect all the same: its answer was lost.
+    package var isUncertain = false
 
     package init(
         _ code: Code,

@@ -773,7 +773,7 @@ package nonisolated struct WireFailure: Sendable {
   package var cause: String = String()
 
   /// The name in the vault that the failure is about; empty for none.
-  package var name: String = String()
+  package var name: Data = Data()
 
   /// Whether the same request may succeed later.
   package var retryable: Bool = false
@@ -3309,7 +3309,7 @@ nonisolated extension WireFailure: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 1: try { try decoder.decodeSingularStringField(value: &self.code) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.message) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.cause) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.name) }()
       case 5: try { try decoder.decodeSingularBoolField(value: &self.retryable) }()
       default: break
       }
@@ -3327,7 +3327,7 @@ nonisolated extension WireFailure: SwiftProtobuf.Message, SwiftProtobuf._Message
       try visitor.visitSingularStringField(value: self.cause, fieldNumber: 3)
     }
     if !self.name.isEmpty {
-      try visitor.visitSingularStringField(value: self.name, fieldNumber: 4)
+      try visitor.visitSingularBytesField(value: self.name, fieldNumber: 4)
     }
     if self.retryable != false {
       try visitor.visitSingularBoolField(value: self.retryable, fieldNumber: 5)

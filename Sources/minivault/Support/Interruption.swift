@@ -7,6 +7,12 @@ import Synchronization
 /// handled, never blocked or ignored, since child processes would inherit that.
 enum Interruption {
     private static let action = Mutex<(@Sendable () -> Void)?>(nil)
+    private static let reloading = Mutex<(@Sendable () -> Void)?>(nil)
+
+    /// Calls `body` from now on at SIGHUP, which is a request to stop otherwise.
+    static func whenAskedToReload(_ body: @escaping @Sendable () -> Void) {
+        reloading.withLock { $0 = body }
+    }
 
     /// Calls `body` from now on when the process is asked to stop.
     static func whenAsked(_ body: @escaping @Sendable () -> Void) {
@@ -56,6 +62,10 @@ enum Interruption {
             let got = read(descriptor, &byte, 1)
             if got < 0, errno == EINTR { continue }
             if got <= 0 { return }
+            if byte == UInt8(SIGHUP), let reload = reloading.withLock({ $0 }) {
+                reload()
+                continue
+            }
             count += 1
             if count > 1 { _exit(ExitStatus.interrupted.rawValue) }
             action.withLock { $0 }?()

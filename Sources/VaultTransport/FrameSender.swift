@@ -1,0 +1,112 @@
+package import NIOCore
+package import VaultModel
+import VaultWire
+
+/// Sends frames on a connection, from any task.
+package struct FrameSender: Sendable {
+    /// Bytes of content that are handed to the connection at once, and how many such pieces it has at
+    /// most that it has not sent: enough to keep it busy, and no more.
+    private static let pieceBytes = 512 << 10
+    private static let piecesMax = 3
+
+    private let channel: any Channel
+
+    package init(_ channel: any Channel) {
+        self.channel = channel
+    }
+
+    /// Sends a message's frames behind all that was sent before.
+    package func send(_ frames: [UInt8]) {
+        channel.writeAndFlush(channel.allocator.buffer(bytes: frames), promise: nil)
+    }
+
+    /// Sends content in data frames, as fast as the peer takes it.
+    ///
+    /// - Parameters:
+    ///   - first: frames to send before, such as the message that announces the content.
+    ///   - pace: waits until as many bytes may be sent.
+    /// - Throws: where the connection is gone; `cancelled`, in the middle of the content.
+    package func send(
+        _ first: [UInt8] = [], content: [BufferSlice], request: UInt32,
+        pace: (Int) async throws(VaultError) -> Void = { (_) throws(VaultError) in }
+    ) async throws(VaultError) {
+        var sending: [EventLoopFuture<Void>] = []
+        var pieces = ContentPieces(content, first: first, request: request, pieceBytes: FrameSender.pieceBytes)
+        while let piece = pieces.next(channel.allocator) {
+            if Task.isCancelled { throw .cancelled }
+            try await pace(piece.readableBytes)
+            if sending.count == FrameSender.piecesMax { try await FrameSender.wait(for: sending.removeFirst()) }
+            let promise = channel.eventLoop.makePromise(of: Void.self)
+            channel.writeAndFlush(piece, promise: promise)
+            sending.append(promise.futureResult)
+        }
+        for future in sending { try await FrameSender.wait(for: future) }
+    }
+
+    private static func wait(for future: EventLoopFuture<Void>) async throws(VaultError) {
+        do {
+            try await future.get()
+        } catch {
+            throw .connectionLost(cause: "\(error)")
+        }
+    }
+}
+
+extension VaultError {
+    /// For what a lost connection ended; a session that is taken up again repeats it.
+    package static func connectionLost(cause: String? = nil) -> VaultError {
+        VaultError(.unavailable, "The connection to the server was lost.", cause: cause, isRetryable: true)
+    }
+}
+
+/// Puts content into data frames, several to a buffer.
+private struct ContentPieces {
+    private let content: [BufferSlice]
+    private let request: UInt32
+    private let pieceBytes: Int
+    private var first: [UInt8]
+    private var index = 0
+    private var offset = 0
+
+    init(_ content: [BufferSlice], first: [UInt8], request: UInt32, pieceBytes: Int) {
+        self.content = content
+        self.request = request
+        self.pieceBytes = pieceBytes
+        self.first = first
+    }
+
+    /// The next frames; nil behind the last.
+    mutating func next(_ allocator: ByteBufferAllocator) -> ByteBuffer? {
+        var left = 0
+        for slice in index..<content.count where left < pieceBytes {
+            left += content[slice].count - (slice == index ? offset : 0)
+        }
+        if left == 0, first.isEmpty { return nil }
+        var bytes = min(left, pieceBytes)
+        let frames = (bytes + WireLimits.frameBytesMax - 1) / WireLimits.frameBytesMax
+        var piece = allocator.buffer(capacity: first.count + bytes + frames * FrameHeader.byteCount)
+        piece.writeBytes(first)
+        first = []
+        while bytes > 0 {
+            let length = min(bytes, WireLimits.frameBytesMax)
+            piece.writeBytes(FrameHeader(length: length, request: request, kind: .data).encoded)
+            write(length, to: &piece)
+            bytes -= length
+        }
+        return piece
+    }
+
+    private mutating func write(_ length: Int, to piece: inout ByteBuffer) {
+        var missing = length
+        while missing > 0 {
+            let slice = content[index]
+            let count = min(missing, slice.count - offset)
+            slice.withUnsafeBytes { bytes in
+                _ = piece.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + count]))
+            }
+            offset += count
+            missing -= count
+            if offset == slice.count { (index, offset) = (index + 1, 0) }
+        }
+    }
+}

@@ -1,0 +1,73 @@
+package import FoundationEssentials
+package import VaultModel
+
+extension WireSelector {
+    package init(_ selector: Selector) {
+        self.init()
+        switch selector {
+        case .current: break
+        case .version(let number): version = number
+        case .time(let seconds): time = seconds
+        case .sequence(let number): sequence = number
+        }
+    }
+
+    package var model: Selector {
+        switch state {
+        case nil: .current
+        case .version(let number): .version(number)
+        case .time(let seconds): .time(seconds)
+        case .sequence(let number): .sequence(number)
+        }
+    }
+}
+
+extension WireList {
+    package init(_ query: ListQuery) {
+        self.init()
+        prefix = Data(query.prefix.top?.bytes ?? [])
+        selector = WireSelector(query.selector)
+        versions = query.includesVersions
+        tags = query.tags
+        after = Data(query.after?.bytes ?? [])
+        limit = UInt32(clamping: query.limit)
+    }
+
+    /// - Throws: `invalid` for names that are none.
+    package var model: ListQuery {
+        get throws(VaultError) {
+            ListQuery(
+                prefix: try NamePrefix(wire: prefix), selector: selector.model, includesVersions: versions,
+                tags: tags, after: after.isEmpty ? nil : try Name(after),
+                limit: max(1, min(Int(limit), Limits.pageEntries)))
+        }
+    }
+}
+
+extension NamePrefix {
+    /// The prefix in a client's message; no bytes mean everything.
+    package init(wire bytes: Data) throws(VaultError) {
+        self.init(bytes.isEmpty ? nil : try Name(bytes))
+    }
+
+    package var wire: Data { Data(top?.bytes ?? []) }
+}
+
+extension WirePage {
+    package init(_ page: ListPage) {
+        self.init()
+        entries = page.entries.map { WireEntry($0) }
+        if let next = page.next { self.next = WireList(next) }
+    }
+
+    package var model: ListPage {
+        get throws(WireViolation) {
+            var entries: [Entry] = []
+            entries.reserveCapacity(self.entries.count)
+            for entry in self.entries { entries.append(try entry.model) }
+            guard hasNext else { return ListPage(entries: entries, next: nil) }
+            guard let next = try? next.model else { throw WireViolation("a next page under a name that is none") }
+            return ListPage(entries: entries, next: next)
+        }
+    }
+}

@@ -1,0 +1,177 @@
+package import VaultModel
+
+/// What a server makes of what one connection's client sends: who may say what when.
+///
+/// A connection begins with `Hello`, then a login, then requests, which are answered in any order, each
+/// exactly once. A violation is: a message that is not of the state, a request number that is not greater
+/// than all before it, more requests or content in flight than agreed, content that no request announced.
+/// Ignored is the `Cancel` of a request that has been answered, and content that was on its way when its
+/// request was refused. Calling ``challenged()``, ``opened()`` or ``answered(_:)`` in another state than
+/// the one that asks for it is our bug.
+package struct ServerConnectionMachine: Sendable {
+    /// The versions of the protocol that a server speaks.
+    package static let version: UInt32 = 1
+
+    package enum Action: Sendable {
+        case welcome(WireHello)
+        /// The client speaks no version of ours: it is told, and the connection ends.
+        case refuse(VaultError)
+        case login(WireLoginBegin)
+        case prove(WireLoginProof)
+        /// Content of as many bytes follows in data frames.
+        case begin(UInt32, WireClientMessage, contentBytes: Int)
+        case cancel(UInt32)
+        case pong(UInt32)
+        case ignore
+    }
+
+    package enum DataAction: Sendable, Equatable {
+        case deliver(isLast: Bool)
+        case discard
+    }
+
+    private enum State {
+        case hello
+        case begin
+        /// The server is looking for its answer to a step of the login.
+        case checking
+        case proof
+        case open
+        case refused
+    }
+
+    private var state = State.hello
+    private var lastRequest: UInt32 = 0
+    /// Requests without an answer, with the bytes of their content that have not come.
+    private var pending: [UInt32: Int] = [:]
+    private var pendingBytes: [UInt32: Int] = [:]
+    private var bytesInFlight = 0
+    /// Refused requests whose content is still on its way.
+    private var discarding: [UInt32: Int] = [:]
+
+    package init() {}
+
+    /// Whether the login is done.
+    package var isOpen: Bool { if case .open = state { true } else { false } }
+
+    /// Requests that have no answer yet.
+    package var requestsInFlight: Int { pending.count }
+
+    package mutating func receive(
+        _ message: WireClientMessage, request: UInt32
+    ) throws(WireViolation) -> Action {
+        switch (state, message.body) {
+        case (.hello, .hello(let hello)):
+            guard request == 0 else { throw WireViolation("a greeting under a number") }
+            return greet(hello)
+        case (.begin, .loginBegin(let begin)):
+            guard request == 0, begin.method != nil else { throw WireViolation("a login of no kind") }
+            state = .checking
+            return .login(begin)
+        case (.proof, .loginProof(let proof)):
+            guard request == 0, proof.method != nil else { throw WireViolation("a proof of no kind") }
+            state = .checking
+            return .prove(proof)
+        case (.open, .hello), (.open, .loginBegin), (.open, .loginProof):
+            throw WireViolation("a login where there is one")
+        case (.open, .cancel(let cancel)):
+            guard pending[cancel.request] != nil else { return .ignore }
+            pending[cancel.request] = 0
+            return .cancel(cancel.request)
+        case (.open, .ping):
+            return .pong(request)
+        case (.open, _):
+            return try begin(message, request)
+        case (.refused, _):
+            return .ignore
+        case (.hello, _), (.begin, _), (.checking, _), (.proof, _):
+            throw WireViolation("a request before the login")
+        }
+    }
+
+    /// A login's challenge goes to the client, whose proof is awaited.
+    package mutating func challenged() {
+        guard case .checking = state else { preconditionFailure("A challenge that no login asks for.") }
+        state = .proof
+    }
+
+    /// The login is done.
+    package mutating func opened() {
+        guard case .checking = state else { preconditionFailure("A login that nobody asked for.") }
+        state = .open
+    }
+
+    /// Counts the answer to a request; content that has not come is discarded when it does.
+    package mutating func answered(_ request: UInt32) {
+        guard let missing = pending.removeValue(forKey: request) else {
+            preconditionFailure("A second answer to request \(request).")
+        }
+        bytesInFlight -= pendingBytes.removeValue(forKey: request) ?? 0
+        if missing > 0 { discarding[request] = missing }
+    }
+
+    package mutating func receiveData(_ count: Int, request: UInt32) throws(WireViolation) -> DataAction {
+        if let missing = pending[request], missing >= count {
+            pending[request] = missing - count
+            return .deliver(isLast: missing == count)
+        }
+        if let missing = discarding[request], missing >= count {
+            discarding[request] = missing == count ? nil : missing - count
+            return .discard
+        }
+        if case .refused = state { return .discard }
+        throw WireViolation("content that no request announced")
+    }
+
+    private mutating func greet(_ hello: WireHello) -> Action {
+        let version = ServerConnectionMachine.version
+        guard hello.versionMin <= version, version <= hello.versionMax else {
+            state = .refused
+            return .refuse(
+                VaultError(
+                    .invalid,
+                    "This server speaks version \(version) of the protocol and the client \(hello.versionMin) to "
+                        + "\(hello.versionMax): use programs of about the same age."))
+        }
+        state = .begin
+        return .welcome(hello)
+    }
+
+    private mutating func begin(_ message: WireClientMessage, _ request: UInt32) throws(WireViolation) -> Action {
+        guard request > lastRequest else { throw WireViolation("a request under a number that was used before") }
+        lastRequest = request
+        guard pending.count < WireLimits.requestsMax else { throw WireViolation("too many requests at once") }
+        let bytes = try message.contentBytes
+        guard bytes <= WireLimits.contentBytesMax, bytesInFlight + bytes <= WireLimits.requestBytesMax else {
+            throw WireViolation("too much content at once")
+        }
+        pending[request] = bytes
+        pendingBytes[request] = bytes
+        bytesInFlight += bytes
+        return .begin(request, message, contentBytes: bytes)
+    }
+}
+
+extension WireClientMessage {
+    /// Bytes of content that follow the message in data frames.
+    package var contentBytes: Int {
+        get throws(WireViolation) {
+            switch body {
+            case .put(let put):
+                return try put.chunks.model.reduce(0) { $0 + Int($1.span) }
+            case .saveSmall(let save):
+                guard save.files.count <= WireLimits.batchMax else { throw WireViolation("too many files at once") }
+                var bytes = 0
+                for file in save.files {
+                    guard file.length <= UInt32(Limits.smallFileBytesMax) else {
+                        throw WireViolation("a small file that is not small")
+                    }
+                    bytes += Int(file.length)
+                }
+                return bytes
+            default:
+                return 0
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import Glibc
+
+/// What systemd passes to a service and hears from it (sd_listen_fds(3), sd_notify(3)).
+enum ServiceManager {
+    private static let firstSocket: Int32 = 3
+
+    /// The listening socket that the process was started with, if it was.
+    static var passedSocket: Int32? {
+        guard number("LISTEN_PID") == getpid(), let count = number("LISTEN_FDS"), count >= 1 else { return nil }
+        _ = fcntl(firstSocket, F_SETFD, FD_CLOEXEC)
+        return firstSocket
+    }
+
+    /// Tells the service manager of a change of state; without one, nothing.
+    static func notify(_ state: String) {
+        guard let path = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }), !path.isEmpty else { return }
+        let socket = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        guard socket >= 0 else { return }
+        defer { close(socket) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        var bytes = Array(path.utf8)
+        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
+        // An abstract name begins with a NUL, which the variable spells '@'.
+        if bytes[0] == UInt8(ascii: "@") { bytes[0] = 0 }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
+        let text = Array(state.utf8)
+        _ = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
+                sendto(socket, text, text.count, Int32(MSG_NOSIGNAL), address, length)
+            }
+        }
+    }
+
+    private static func number(_ name: String) -> pid_t? {
+        getenv(name).flatMap { pid_t(String(cString: $0)) }
+    }
+}
