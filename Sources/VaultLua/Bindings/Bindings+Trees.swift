@@ -45,6 +45,28 @@ extension VaultLibrary {
             try finish(report, onError, invocation, call)
         },
         Binding(
+            "replicate", "replicate(from, to, prefix [, options]) -> report",
+            "Makes a prefix of one vault hold what it holds in another, moving only the chunks that are missing there. "
+                + "'from' and 'to' are connections, or the module itself for the default vault.",
+            options: [
+                "include", "exclude", "delete", "dry_run", "max_delete", "progress", "at", "on_error",
+            ], actsOnVault: false
+        ) { invocation, call in
+            let (source, target) = (
+                try side(call, invocation.first, invocation), try side(call, invocation.first + 1, invocation)
+            )
+            let prefix = try NamePrefix(try call.string(invocation.first + 2))
+            let options = try invocation.options(call, 3)
+            var tree = try treeOptions(options)
+            if let time = try options.integer("at") { tree.selector = .time(Int64(time)) }
+            let (replica, onError, progress) = (tree, try options.function("on_error"), try options.progress())
+            let meter = progress?.meter
+            let report = try invocation.session.wait(progress) { () async throws(VaultError) in
+                try await Replicate(from: source, to: target, options: replica, meter: meter).run(prefix)
+            }
+            try finish(report, onError, invocation, call)
+        },
+        Binding(
             "compare", "compare(dir, prefix [, options]) -> iterator of {name, change}",
             "The differences between a local tree and a prefix: 'added' and 'changed' locally, 'removed' from there.",
             options: ["at", "include", "exclude", "checksum"]
@@ -70,6 +92,12 @@ extension VaultLibrary {
             call.returns(LocalFiles.type.userdata(LocalFiles(try TreeWalk(root, filter: filter), invocation.session)))
         },
     ]
+
+    /// The vault of an argument that is a connection, or the module.
+    private static func side(_ call: borrowing LuaCall, _ number: Int, _ invocation: Invocation) throws -> any Vault {
+        if call[number].type == .table { return try invocation.session.vault }
+        return try call.object(number, Connection.type).vault
+    }
 
     private static func pushPrefix(_ call: borrowing LuaCall, _ number: Int, _ root: LocalPath) throws -> NamePrefix {
         if call[number].ifPresent != nil { return try call.prefix(number) }

@@ -96,17 +96,7 @@ package struct Download: Sendable {
             throw Download.integrity(of: read, "has chunks that do not fit it")
         }
         position = end
-        var batches: [[PlacedChunk]] = []
-        var bytes = 0
-        for chunk in chunks {
-            if batches.isEmpty || bytes + chunk.length > Limits.fetchBytesMax - (1 << 20) {
-                batches.append([])
-                bytes = 0
-            }
-            batches[batches.count - 1].append(chunk)
-            bytes += chunk.length
-        }
-        return batches
+        return chunks.fetches
     }
 
     private func fetch(_ batch: [PlacedChunk], of read: OpenRead) async throws(VaultError) -> [Chunk] {
@@ -119,5 +109,22 @@ package struct Download: Sendable {
 
     private static func integrity(of read: OpenRead, _ problem: String) -> VaultError {
         VaultError(.integrity, "The content of '\(read.entry.name)' \(problem).", name: read.entry.name)
+    }
+}
+
+extension [PlacedChunk] {
+    /// The chunks in parts that fit a transfer buffer, for one fetch each.
+    var fetches: [[PlacedChunk]] {
+        var parts: [[PlacedChunk]] = []
+        var bytes = 0
+        for chunk in self {
+            if parts.isEmpty || bytes + chunk.length > Limits.fetchBytesMax - (1 << 20) {
+                parts.append([])
+                bytes = 0
+            }
+            parts[parts.count - 1].append(chunk)
+            bytes += chunk.length
+        }
+        return parts
     }
 }

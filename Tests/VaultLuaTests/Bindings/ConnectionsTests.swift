@@ -23,6 +23,21 @@ import Testing
             """#)
     }
 
+    @Test func replicatesBetweenVaults() async {
+        await script(
+            #"""
+            local other = vault.connect(tmp .. "/other")
+            vault.put("p/f", noise(3 << 20), {tags = {k = "v"}}) vault.put("p/g", "x") vault.put("q", "y")
+            local report = vault.replicate(vault, other, "p")
+            equal(report.saved, 2) equal(other:get "p/f" == vault.get "p/f", true) equal(other:stat("p/f").tags.k, "v")
+            equal(other:exists "q", false) equal(vault.replicate(vault, other, "p").saved, 0)
+            other:put("r/s", "back") equal(vault.replicate(other, vault, "r").saved, 1) equal(vault.get "r/s", "back")
+            fails("not_found", function() vault.replicate(vault, other, "none") end)
+            misuse("bad argument #1 to 'replicate' (vault connection expected, got string)",
+              function() vault.replicate("a", other, "p") end)
+            """#)
+    }
+
     @Test func canBeClosed() async {
         await script(
             #"""

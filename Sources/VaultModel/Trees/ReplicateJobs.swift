@@ -1,0 +1,178 @@
+/// The work of a replication, entry by entry, and its report.
+final class ReplicateJobs {
+    private let source: any Vault
+    private let target: any Vault
+    private let options: TreeOptions
+    private let meter: TransferMeter?
+    private(set) var report = TreeReport()
+    /// Small entries that wait for others to be saved together.
+    private var batch: [(entry: Entry, save: SmallSave)] = []
+    private var batchBytes = 0
+
+    init(_ source: any Vault, _ target: any Vault, _ options: TreeOptions, _ meter: TransferMeter?) {
+        self.source = source
+        self.target = target
+        self.options = options
+        self.meter = meter
+    }
+
+    /// Makes the target's name hold what the source's holds.
+    ///
+    /// - Parameter other: what the target has under the name now.
+    func copy(_ entry: Entry, over other: Entry?) async throws(VaultError) {
+        meter?.expect(entry.size)
+        meter?.begin(entry.name)
+        if let other, other.equals(entry) {
+            report.skipped += 1
+            meter?.advance(entry.size, reused: entry.size)
+            return
+        }
+        if options.isDryRun {
+            count(entry, newBytes: 0)
+            return
+        }
+        do throws(VaultError) {
+            // What a tag is to be gone is said before, so that the save's version has the right ones.
+            let superfluous = (other?.tags ?? [:]).filter { entry.tags[$0.key] == nil }
+            if other != nil, !superfluous.isEmpty {
+                let tags = superfluous.mapValues { _ in String?.none }
+                _ = try await target.changing(.tag(entry.name, tags))
+            }
+            if entry.size <= UInt64(Limits.smallFileBytesMax), entry.content.depth == 0 {
+                try await add(entry)
+            } else {
+                let outcome = try await upload(entry)
+                finish(entry, .success(outcome))
+            }
+        } catch {
+            try fail(entry, error)
+        }
+    }
+
+    /// Saves what still waits.
+    func finish() async throws(VaultError) {
+        guard !batch.isEmpty else { return }
+        let saves = batch
+        (batch, batchBytes) = ([], 0)
+        let results = try await target.save(saves.map(\.save))
+        guard results.count == saves.count else {
+            throw VaultError(.internal, "The vault did not answer for everything that it was asked for.")
+        }
+        for (saved, result) in zip(saves, results) { finish(saved.entry, result) }
+    }
+
+    func remove(_ gone: [Entry]) async throws(VaultError) {
+        for start in stride(from: 0, to: gone.count, by: Limits.pageEntries) {
+            let page = gone[start..<min(start + Limits.pageEntries, gone.count)]
+            if options.isDryRun {
+                report.removed += page.count
+                continue
+            }
+            let changes = page.map { Change.remove(NamePrefix($0.name), ifVersion: $0.version) }
+            for (entry, result) in zip(page, try await target.change(changes)) {
+                switch result {
+                case .success: report.removed += 1
+                // Gone already is as good as removed, and what has come since is somebody else's.
+                case .failure(let error) where [.notFound, .conflict].contains(error.code): break
+                case .failure(let error): try fail(entry, error)
+                }
+            }
+        }
+    }
+
+    private func add(_ entry: Entry) async throws(VaultError) {
+        var chunk: Chunk?
+        if entry.size > 0 {
+            let read = try await source.openRead(entry.name, .version(entry.version))
+            let result: Result<Chunk?, VaultError>
+            do throws(VaultError) {
+                let place = PlacedChunk(
+                    position: 0, reference: ChunkReference(digest: entry.content.root, span: entry.size))
+                result = .success(try await source.fetch([place], of: read.id).first)
+            } catch {
+                result = .failure(error)
+            }
+            await source.closeRead(read.id)
+            chunk = try result.get()
+        }
+        batch.append((entry, SmallSave(intent: entry.intent, chunk: chunk)))
+        batchBytes += Int(entry.size)
+        if batch.count >= Limits.batchFilesMax || batchBytes >= Limits.batchBytesMax { try await finish() }
+    }
+
+    /// Offers the source's chunks to the target, and moves those that it lacks.
+    private func upload(_ entry: Entry) async throws(VaultError) -> SaveOutcome {
+        for _ in 0..<Limits.saveAttemptsMax {
+            let read = try await source.openRead(entry.name, .version(entry.version))
+            let result: Result<SaveOutcome?, VaultError>
+            do throws(VaultError) {
+                result = .success(try await move(read))
+            } catch {
+                result = .failure(error)
+            }
+            await source.closeRead(read.id)
+            if let outcome = try result.get() { return outcome }
+        }
+        throw .keptBeingCollected(entry.name)
+    }
+
+    private func move(_ read: OpenRead) async throws(VaultError) -> SaveOutcome? {
+        let upload = try await target.beginUpload(read.entry.intent)
+        do throws(VaultError) {
+            var position: UInt64 = 0
+            while position < read.entry.size {
+                if Task.isCancelled { throw .cancelled }
+                // A layout's answer may be shorter than the content; it is never empty before the end.
+                let chunks = try await source.layout(read.id, from: position, count: 8)
+                guard let last = chunks.last, last.end > position else {
+                    throw VaultError(.integrity, "The content of '\(read.entry.name)' ends early.")
+                }
+                let needed = try await target.offer(chunks.map(\.reference), to: upload)
+                let missing = zip(chunks, needed).filter(\.1).map(\.0)
+                for part in missing.fetches {
+                    try await target.put(try await source.fetch(part, of: read.id), to: upload)
+                }
+                let moved = missing.reduce(0) { $0 + $1.reference.span }
+                meter?.advance(last.end - position, reused: last.end - position - moved)
+                position = last.end
+            }
+            return try await target.commit(upload, content: read.entry.content)
+        } catch {
+            await target.abort(upload)
+            throw error
+        }
+    }
+
+    private func finish(_ entry: Entry, _ result: Result<SaveOutcome, VaultError>) {
+        switch result {
+        case .success(let outcome): count(entry, newBytes: outcome.newBytes)
+        case .failure(let error):
+            report.failed.append(TreeReport.Failure(path: LocalPath(entry.name.bytes), error: error.about(entry.name)))
+        }
+    }
+
+    private func count(_ entry: Entry, newBytes: UInt64) {
+        report.saved += 1
+        report.bytes &+= entry.size
+        report.newBytes &+= newBytes
+        meter?.finishFile()
+    }
+
+    /// - Throws: what is not this one entry's failure.
+    private func fail(_ entry: Entry, _ error: VaultError) throws(VaultError) {
+        if [.cancelled, .unavailable, .timeout, .internal].contains(error.code) { throw error }
+        report.failed.append(TreeReport.Failure(path: LocalPath(entry.name.bytes), error: error.about(entry.name)))
+    }
+}
+
+extension Entry {
+    /// The save that makes an equal version elsewhere.
+    fileprivate var intent: SaveIntent {
+        SaveIntent(name: name, kind: kind, attributes: attributes, tags: tags)
+    }
+
+    fileprivate func equals(_ other: Entry) -> Bool {
+        kind == other.kind && content == other.content && tags == other.tags
+            && attributes.mode == other.attributes.mode && attributes.modified == other.attributes.modified
+    }
+}
