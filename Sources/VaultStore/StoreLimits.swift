@@ -16,6 +16,21 @@ package enum StoreLimits {
     static let commitBytesMax = 16 << 20
     /// Received bytes after which an upload's chunks are recorded, so that a save can resume.
     static let uploadRecordBytes: UInt64 = 64 << 20
+    /// The same as a number of chunks, since they may be small.
+    static let uploadRecordChunks = 1 << 14
+    /// Chunks of one upload that were asked for and have not been put.
+    static let expectedChunksMax = 1 << 16
+    /// Digests of current versions that all uploads of a process remember together.
+    static let currentChunksMax = 1 << 20
+    /// Chunks and bytes fetched at once by their positions.
+    package static let fetchPositionsMax = 256
+    package static let fetchBytesMax = 16 << 20
+    /// Seconds that the answer to a named change is kept.
+    static let answerSeconds: Int64 = 7 * 86_400
+    /// Outdated answers that one commit removes.
+    static let answersRemovedMax = 64
+    /// Seconds that the audit is kept.
+    static let auditSeconds: Int64 = 400 * 86_400
     /// Open files of packs that are read.
     static let openPacksMax = 64
     /// Seconds that the chunks of an unfinished upload are kept.
