@@ -7,7 +7,7 @@ import VaultModel
 /// meanwhile; so a commit waits for at most one other transaction before its own.
 final class Committer: Sendable {
     private struct Pending: Sendable {
-        var requests: [CommitRequest]
+        var call: CommitCall
         var continuation: CheckedContinuation<Result<[Result<CommitResult, VaultError>], VaultError>, Never>
     }
 
@@ -29,12 +29,12 @@ final class Committer: Sendable {
         self.clock = clock
     }
 
-    /// Carries out `requests` in their order, durably; see ``Catalog/commit(_:vault:at:append:)``.
-    func commit(_ requests: [CommitRequest]) async throws(VaultError) -> [Result<CommitResult, VaultError>] {
-        if requests.isEmpty { return [] }
+    /// Carries out the requests of a call in their order, durably; see ``Catalog/commit(_:vault:at:append:)``.
+    func commit(_ call: CommitCall) async throws(VaultError) -> [Result<CommitResult, VaultError>] {
+        if call.requests.isEmpty { return [] }
         let result = await withCheckedContinuation { continuation in
             let mustWork = state.withLock { state in
-                state.pending.append(Pending(requests: requests, continuation: continuation))
+                state.pending.append(Pending(call: call, continuation: continuation))
                 defer { state.isWorking = true }
                 return !state.isWorking
             }
@@ -60,14 +60,12 @@ final class Committer: Sendable {
         do throws(VaultError) {
             let packs = packs
             let results = try await catalog.commit(
-                batch.flatMap(\.requests), vault: vault, at: clock()
+                batch.map(\.call), vault: vault, at: clock()
             ) { (records) throws(VaultError) in
                 try await packs.append(records)
             }
-            var rest = results[...]
-            for pending in batch {
-                pending.continuation.resume(returning: .success(Array(rest.prefix(pending.requests.count))))
-                rest = rest.dropFirst(pending.requests.count)
+            for (pending, results) in zip(batch, results) {
+                pending.continuation.resume(returning: .success(results))
             }
         } catch {
             for pending in batch { pending.continuation.resume(returning: .failure(error)) }
@@ -80,8 +78,8 @@ final class Committer: Sendable {
         var bytes = 0
         let count = pending.prefix { commit in
             defer {
-                requests += commit.requests.count
-                bytes += commit.requests.reduce(0) { $0 + $1.contentBytes }
+                requests += commit.call.requests.count
+                bytes += commit.call.requests.reduce(0) { $0 + $1.contentBytes }
             }
             return requests == 0
                 || (requests < StoreLimits.commitRequestsMax && bytes < StoreLimits.commitBytesMax)

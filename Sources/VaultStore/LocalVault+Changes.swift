@@ -4,12 +4,29 @@ extension LocalVault {
     package func change(
         _ changes: [Change]
     ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {
+        try await change(changes, by: caller, change: nil)
+    }
+
+    /// See ``Vault/change(_:)``.
+    ///
+    /// - Parameter change: names the changes together, so that a repetition of them is answered like they
+    ///   were, for seven days, and changes nothing.
+    package func change(
+        _ changes: [Change], by caller: Caller, change: UniqueID?
+    ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {
         try await prepareToWrite()
-        return try await committing(changes.map { .change($0, by: savedBy) })
+        return try await committing(CommitCall(requests: changes.map { .change($0) }, by: caller, change: change))
     }
 
     package func keep(
         _ prefix: NamePrefix, _ policy: KeepPolicy, calendar: CivilCalendar, isDryRun: Bool
+    ) async throws(VaultError) -> KeepReport {
+        try await keep(prefix, policy, calendar: calendar, isDryRun: isDryRun, by: caller)
+    }
+
+    /// See ``Vault/keep(_:_:calendar:isDryRun:)``.
+    package func keep(
+        _ prefix: NamePrefix, _ policy: KeepPolicy, calendar: CivilCalendar, isDryRun: Bool, by caller: Caller
     ) async throws(VaultError) -> KeepReport {
         if policy.isEmpty {
             throw VaultError(
@@ -28,17 +45,19 @@ extension LocalVault {
                 report.keptVersions += history.versions.count - dropped.count
                 report.droppedVersions += dropped.count
                 if dropped.count == history.versions.count { report.forgottenNames += 1 }
-                if !dropped.isEmpty { drops.append(.drop(object: history.object, versions: dropped)) }
+                if dropped.isEmpty { continue }
+                drops.append(.drop(object: history.object, name: history.name, versions: dropped))
             }
-            if !isDryRun { for result in try await committing(drops) { _ = try result.get() } }
+            if isDryRun { continue }
+            for result in try await committing(CommitCall(requests: drops, by: caller)) { _ = try result.get() }
         }
     }
 
     private func committing(
-        _ requests: [CommitRequest]
+        _ call: CommitCall
     ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {
         try await reserve.duringChange { () throws(VaultError) in
-            try await committer.commit(requests)
+            try await committer.commit(call)
         }.map { result in
             result.flatMap { result in
                 guard case .changed(let outcome) = result else {

@@ -1,4 +1,3 @@
-import Synchronization
 package import VaultModel
 
 /// How much a vault stores, and how much it may.
@@ -21,15 +20,6 @@ extension LocalVault {
     package func setQuota(_ bytes: UInt64?) async throws(VaultError) {
         guard access != .readOnly else { throw readOnly }
         try await catalog.setQuota(bytes)
-    }
-
-    /// Refuses bytes for which the quota has no room, counting what uploads of this process have
-    /// stored and not recorded yet.
-    func checkQuota(_ bytes: UInt64) async throws(VaultError) {
-        let usage = try await catalog.usage()
-        guard let quota = usage.quota else { return }
-        let unrecorded = uploads.withLock { $0.values.reduce(0) { $0 + $1.receivedBytes } }
-        if usage.storedBytes + unrecorded + bytes > quota { throw .usedUp(quota) }
     }
 }
 

@@ -20,7 +20,8 @@ package final class LocalVault: Vault {
     let packs: any PackStore
     let files: any StoreFiles
     let committer: Committer
-    let savedBy: String
+    /// Who changes the vault, where an operation does not say.
+    let caller: Caller
     let access: Access
     let clock: @Sendable () -> Int64
     let uploads = Mutex<[UploadID: UploadState]>([:])
@@ -85,7 +86,7 @@ package final class LocalVault: Vault {
         packs = DirectoryPackStore(layout.packs, vault: catalog.vault, files: files)
         self.access = access
         self.files = files
-        self.savedBy = savedBy
+        caller = Caller(user: savedBy)
         self.clock = clock
         self.use = use
         reserve = DiskReserve(layout.reserve)

@@ -45,7 +45,8 @@ import VaultModel
         try await withTemporaryDirectory { directory in
             try await withVault(directory) { try await $0.save("a", sample(1)) }
             let catalog = try await SQLiteCatalog(directory.appending("catalog.sqlite"), files: SystemFiles())
-            try await catalog.write { database in _ = try Query(database, "UPDATE vault SET format = 2").step() }
+            let newer = SQLiteCatalog.format + 1
+            try await catalog.write { database in _ = try Query(database, "UPDATE vault SET format = \(newer)").step() }
             await catalog.close()
             for access in [LocalVault.Access.create, .readWrite, .readOnly] {
                 #expect(await code { try await withVault(directory, access: access) { _ in } } == .invalid)

@@ -8,6 +8,10 @@ package protocol Catalog: Sendable {
     /// Which of these chunks and list nodes the vault has, undamaged.
     func known(_ digests: [Digest]) async throws(VaultError) -> [Bool]
 
+    /// Which of these chunks unfinished uploads of a user have stored or put, and the vault has
+    /// undamaged.
+    func received(_ digests: [Digest], by user: String) async throws(VaultError) -> [Bool]
+
     /// Where chunks or list nodes are; nil for those that the vault does not have.
     func locations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?]
 
@@ -19,19 +23,41 @@ package protocol Catalog: Sendable {
     /// - Returns: the epoch: a number that grows whenever chunks are removed or withdrawn.
     func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64
 
-    /// Records chunks that an unfinished upload stored, so that they outlive it for a day.
-    func record(_ received: [ReceivedChunk], of upload: UploadID, at time: Int64) async throws(VaultError)
+    /// Reserves room for bytes that uploads of this process are about to store.
+    ///
+    /// - Throws: `quota` where there is none.
+    func reserve(_ bytes: UInt64) async throws(VaultError)
 
-    /// Carries out requests in one transaction, in their order.
+    /// Gives a reservation back of bytes that are not recorded in the end.
+    func giveBack(_ bytes: UInt64) async
+
+    /// Records chunks that an unfinished upload of a user stored, so that they outlive it for a day.
+    /// Their reservation ends.
+    func record(
+        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64
+    ) async throws(VaultError)
+
+    /// Carries out calls in one transaction, and the requests of each, in their order.
+    ///
+    /// A call that repeats another one, by the user and the id of its change, is answered like that one
+    /// was and changes nothing. Answers are kept for seven days.
     ///
     /// - Parameter append: stores the records of the commit, its journal group last; called at most
     ///   once, with everything decided and nothing visible.
-    /// - Returns: a result for each request; one that is refused changes nothing.
+    /// - Returns: a result for each request of each call; one that is refused changes nothing.
     /// - Throws: where none of the requests took effect.
     func commit(
-        _ requests: [CommitRequest], vault: UniqueID, at time: Int64,
+        _ calls: [CommitCall], vault: UniqueID, at time: Int64,
         append: ([PackRecord]) async throws(VaultError) -> Appended
-    ) async throws(VaultError) -> [Result<CommitResult, VaultError>]
+    ) async throws(VaultError) -> [[Result<CommitResult, VaultError>]]
+
+    /// What the commit of an upload was answered; nil where it is not known, or no longer.
+    func answer(
+        toCommit change: UniqueID, of user: String
+    ) async throws(VaultError) -> Result<CommitResult, VaultError>?
+
+    /// The audit behind a sequence, from a time on (seconds since 1970 UTC), oldest first.
+    func audit(since time: Int64, after sequence: UInt64, limit: Int) async throws(VaultError) -> [AuditRecord]
 
     func stat(_ name: Name, _ selector: Selector) async throws(VaultError) -> Entry?
     func history(_ name: Name) async throws(VaultError) -> [Entry]
@@ -108,6 +134,17 @@ package struct ReceivedChunk: Sendable {
     package var hold: (any Sendable)?
 }
 
+/// What an upload stored and has not recorded yet.
+package struct UnrecordedChunks: Sendable {
+    package var received: [ReceivedChunk] = []
+    /// Put by a caller who must not learn that the vault has them.
+    package var shared: [Digest] = []
+    /// Bytes that were reserved for those received.
+    package var reservedBytes: UInt64 = 0
+
+    var isEmpty: Bool { received.isEmpty && shared.isEmpty }
+}
+
 /// A record that was copied to another pack.
 package struct Relocation: Sendable {
     package var kind: RecordHeader.Kind
@@ -129,36 +166,4 @@ package struct JournalHead: Sendable, Equatable {
     package var sequence: UInt64
     package var digest: Digest?
     package var time: Int64
-}
-
-/// One request of a commit.
-package enum CommitRequest: Sendable {
-    case save(CommitSave)
-    case change(Change, by: String)
-    case drop(object: UInt64, versions: [UInt64])
-}
-
-/// A save whose content is stored, or comes with it.
-package struct CommitSave: Sendable {
-    package var intent: SaveIntent
-    package var content: Content
-    package var by: String
-    /// The one chunk of a small save, which is stored with the commit if the vault lacks it.
-    package var chunk: Chunk?
-    /// The upload that ends with this save.
-    package var upload: UploadID?
-    /// What the upload stored and has not recorded yet.
-    package var received: [ReceivedChunk]
-    /// The epoch when the upload began: if chunks were removed or withdrawn since, it may lack some.
-    package var epoch: UInt64?
-    /// Bytes of content that the upload had to store.
-    package var newBytes: UInt64
-}
-
-/// What became of a request.
-package enum CommitResult: Sendable {
-    case saved(SaveOutcome)
-    case changed(ChangeOutcome)
-    /// Chunks were removed or withdrawn since the upload began: it must be tried again.
-    case collected
 }

@@ -13,6 +13,24 @@ extension SQLiteCatalog {
         return try query.step()
     }
 
+    package func received(_ digests: [Digest], by user: String) async throws(VaultError) -> [Bool] {
+        try read { database in
+            try digests.map { digest in
+                var query = try Query(
+                    database,
+                    """
+                    SELECT 1 FROM upload_chunk JOIN upload ON upload.id = upload_chunk.upload
+                    JOIN chunk ON chunk.digest = upload_chunk.digest
+                    WHERE upload_chunk.digest = ? AND upload.user = ? AND chunk.damaged = 0 LIMIT 1
+                    """)
+                query.bind(digest)
+                query.bind(text: user)
+                defer { query.finish() }
+                return try query.step()
+            }
+        }
+    }
+
     package func locations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?] {
         try locations(of: digests, in: "chunk", where: "chunk.damaged = 0")
     }
@@ -49,7 +67,7 @@ extension SQLiteCatalog {
 
     package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64 {
         try read { database in
-            let transaction = try CommitTransaction(database, at: 0)
+            let transaction = try CommitTransaction(database, at: 0, reservedBytes: 0)
             try transaction.check(intent, database)
             return transaction.epoch
         }
@@ -90,25 +108,26 @@ extension SQLiteCatalog {
     }
 
     package func record(
-        _ received: [ReceivedChunk], of upload: UploadID, at time: Int64
+        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64
     ) async throws(VaultError) {
-        try await write { database in
+        try await write(endingReservation: chunks.reservedBytes) { database in
             var touch = try Query(
                 database,
                 """
-                INSERT INTO upload (id, touched_at) VALUES (?, ?)
+                INSERT INTO upload (id, touched_at, user) VALUES (?, ?, ?)
                 ON CONFLICT (id) DO UPDATE SET touched_at = excluded.touched_at
                 """)
             touch.bind(blob: upload.value.bytes)
             touch.bind(time)
+            touch.bind(text: user)
             try touch.first()
-            for chunk in received {
+            for digest in chunks.received.map(\.digest) + chunks.shared {
                 var own = try Query(database, "INSERT OR IGNORE INTO upload_chunk (upload, digest) VALUES (?, ?)")
                 own.bind(blob: upload.value.bytes)
-                own.bind(chunk.digest)
+                own.bind(digest)
                 try own.first()
             }
-            let bytes = try self.insert(stored: received, database)
+            let bytes = try self.insert(stored: chunks.received, database)
             var update = try Query(database, "UPDATE vault SET stored_bytes = stored_bytes + ?")
             update.bind(bytes)
             try update.first()

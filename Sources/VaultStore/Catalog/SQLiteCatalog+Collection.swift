@@ -60,6 +60,7 @@ extension SQLiteCatalog {
             sql:
                 "DELETE FROM dropped WHERE sequence <= (SELECT coalesce(min(sequence), 9223372036854775807) FROM lease)"
         )
+        try pruneAudit(at: time, database)
         for table in ["entry", "version", "dropped"] {
             try database.execute(sql: "INSERT OR IGNORE INTO live SELECT root FROM \(table)")
             try database.execute(sql: "INSERT OR IGNORE INTO node SELECT root FROM \(table) WHERE depth > 0")

@@ -34,6 +34,13 @@ extension SQLiteCatalog {
         }
     }
 
+    /// Takes over records of the audit.
+    func restore(_ records: [AuditRecord]) async throws(VaultError) {
+        try await write { database in
+            for record in records { try SQLiteCatalog.insert(record, database) }
+        }
+    }
+
     /// Applies a group of the journal again.
     func replay(_ group: JournalGroup, digest: Digest, at location: PackLocation) async throws(VaultError) {
         try await write { database in

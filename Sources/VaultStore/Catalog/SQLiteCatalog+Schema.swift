@@ -3,16 +3,36 @@ import Glibc
 import VaultModel
 
 extension SQLiteCatalog {
-    /// The newest format of the catalog and packs that this program reads and writes.
-    static let format = 1
+    /// The newest format of the catalog that this program reads and writes.
+    ///
+    /// 2 added users of uploads, answers and the audit.
+    static let format = 2
 
     static func makeSchema(_ pool: any DatabaseWriter, vault: UniqueID) throws {
         try pool.write { database in
             guard try !database.tableExists("vault") else { return }
-            try database.execute(sql: schema)
+            try database.execute(sql: schema + additions)
             try database.execute(
                 sql: "INSERT INTO vault (id, format, chunker, sequence, stored_bytes, epoch) VALUES (?, ?, ?, 0, 0, 0)",
                 arguments: [vault.description, format, Int64(Chunker.number)])
+        }
+    }
+
+    /// Brings a catalog of an older format up to date; a vault that is only read needs none of it.
+    static func migrate(_ pool: any DatabaseWriter) throws {
+        let isOld = { (database: Database) in
+            try Int.fetchOne(database, sql: "SELECT format FROM vault") ?? format < format
+        }
+        guard try pool.read(isOld) else { return }
+        try pool.write { database in
+            // Another process may have been first.
+            guard try isOld(database) else { return }
+            try database.execute(
+                sql: """
+                    ALTER TABLE upload ADD COLUMN user TEXT NOT NULL DEFAULT '';
+                    \(additions)
+                    UPDATE vault SET format = \(format);
+                    """)
         }
     }
 
@@ -128,7 +148,8 @@ extension SQLiteCatalog {
         CREATE INDEX journal_group_time ON journal_group (time);
         CREATE TABLE upload (
           id BLOB PRIMARY KEY,
-          touched_at INTEGER NOT NULL
+          touched_at INTEGER NOT NULL,
+          user TEXT NOT NULL DEFAULT ''
         ) WITHOUT ROWID;
         CREATE TABLE upload_chunk (
           upload BLOB NOT NULL,
@@ -140,6 +161,29 @@ extension SQLiteCatalog {
           sequence INTEGER NOT NULL,
           renewed_at INTEGER NOT NULL
         ) WITHOUT ROWID;
+        """
+
+    /// What format 2 has besides the columns that it added.
+    private static let additions = """
+        CREATE INDEX upload_chunk_digest ON upload_chunk (digest);
+        CREATE TABLE answer (
+          user TEXT NOT NULL,
+          id BLOB NOT NULL,
+          at INTEGER NOT NULL,
+          answer BLOB NOT NULL,
+          PRIMARY KEY (user, id)
+        );
+        CREATE INDEX answer_at ON answer (at);
+        CREATE TABLE audit (
+          first_sequence INTEGER PRIMARY KEY,
+          last_sequence INTEGER NOT NULL,
+          at INTEGER NOT NULL,
+          user TEXT NOT NULL,
+          peer TEXT NOT NULL,
+          action TEXT NOT NULL,
+          name TEXT,
+          count INTEGER NOT NULL
+        );
         """
 }
 

@@ -1,4 +1,5 @@
 import GRDB
+import Synchronization
 package import VaultModel
 
 /// The catalog in the file `catalog.sqlite`, through GRDB, in WAL mode with full synchronization.
@@ -10,6 +11,8 @@ package final class SQLiteCatalog: Catalog {
     let files: any StoreFiles
     let path: LocalPath
     let writeLock = AsyncLock()
+    /// Bytes that uploads of this process have stored, or are about to, and that are not recorded.
+    let reservedBytes = Mutex<UInt64>(0)
     private let isReadOnly: Bool
 
     /// The identity of the vault that the catalog belongs to.
@@ -35,6 +38,7 @@ package final class SQLiteCatalog: Catalog {
             }
             if let creating { try SQLiteCatalog.makeSchema(pool, vault: creating) }
             vault = try SQLiteCatalog.checkFormat(pool, path)
+            if !isReadOnly { try SQLiteCatalog.migrate(pool) }
         } catch {
             throw catalogError(error, path)
         }
@@ -104,11 +108,16 @@ package final class SQLiteCatalog: Catalog {
         }
     }
 
-    /// Runs `body` in a write transaction of its own.
-    func write<Value: Sendable>(_ body: (Database) throws -> Value) async throws(VaultError) -> Value {
+    /// Runs `body` in a write transaction of its own. The reservation of what it records ends before the
+    /// next transaction begins.
+    func write<Value: Sendable>(
+        endingReservation bytes: UInt64 = 0, _ body: (Database) throws -> Value
+    ) async throws(VaultError) -> Value {
         try await writeLock.withLock { () throws(VaultError) in
             try begin()
-            return try finishing { () throws(VaultError) in try access(body) }
+            let value = try finishing { () throws(VaultError) in try access(body) }
+            endReservation(bytes)
+            return value
         }
     }
 

@@ -64,7 +64,7 @@ package struct VaultRepair: Sendable {
             report.problems.append("The journal before sequence \(sequence) has a gap: what was changed there is lost.")
         }
         try await replay(chain.groups, packs, into: catalog, &report)
-        if let quota = await oldQuota() { try await catalog.setQuota(quota) }
+        try await takeOver(into: catalog)
         try await catalog.closeForMove()
         try put(path)
         return report
@@ -90,12 +90,16 @@ package struct VaultRepair: Sendable {
         try files.syncDirectory(layout.directory)
     }
 
-    /// The one thing that the packs do not hold, from the old catalog if it still tells.
-    private func oldQuota() async -> UInt64? {
-        guard let old = try? await SQLiteCatalog(layout.catalog, files: files, isReadOnly: true) else { return nil }
-        let quota = (try? await old.usage())?.quota
+    /// Copies what the packs do not hold, the quota and the audit, as far as the old catalog still tells.
+    private func takeOver(into catalog: SQLiteCatalog) async throws(VaultError) {
+        guard let old = try? await SQLiteCatalog(layout.catalog, files: files, isReadOnly: true) else { return }
+        if let quota = (try? await old.usage())?.quota { try await catalog.setQuota(quota) }
+        var sequence: UInt64 = 0
+        while let page = try? await old.audit(since: .min, after: sequence, limit: 4096), let last = page.last {
+            try await catalog.restore(page)
+            sequence = last.sequences.upperBound
+        }
         await old.close()
-        return quota
     }
 
     private func removeDatabase(_ path: LocalPath) throws(VaultError) {

@@ -72,6 +72,9 @@ package struct PackRecord: Sendable {
         self.digest = digest
         self.bytes = bytes
     }
+
+    /// Bytes that the record takes up, its header included.
+    package var storedBytes: UInt64 { UInt64(RecordHeader.byteCount + bytes.count) }
 }
 
 /// Where a record is: the offset of its header, and the stored length of its payload, in bytes.

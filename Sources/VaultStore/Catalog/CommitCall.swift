@@ -1,0 +1,41 @@
+package import VaultModel
+
+/// The requests of one call, which are answered and audited together.
+package struct CommitCall: Sendable {
+    package var requests: [CommitRequest]
+    package var by: Caller
+    /// By what a repetition of the call is known; nil where it cannot be repeated.
+    package var change: UniqueID?
+}
+
+/// One request of a commit.
+package enum CommitRequest: Sendable {
+    case save(CommitSave)
+    case change(Change)
+    /// The name is that of the object, for the audit.
+    case drop(object: UInt64, name: Name?, versions: [UInt64])
+}
+
+/// A save whose content is stored, or comes with it.
+package struct CommitSave: Sendable {
+    package var intent: SaveIntent
+    package var content: Content
+    /// The one chunk of a small save, which is stored with the commit if the vault lacks it.
+    package var chunk: Chunk?
+    /// The upload that ends with this save.
+    package var upload: UploadID?
+    /// What the upload stored and has not recorded yet.
+    package var chunks = UnrecordedChunks()
+    /// The epoch when the upload began: if chunks were removed or withdrawn since, it may lack some.
+    package var epoch: UInt64?
+    /// Bytes of content that the upload had to store.
+    package var newBytes: UInt64 = 0
+}
+
+/// What became of a request.
+package enum CommitResult: Sendable {
+    case saved(SaveOutcome)
+    case changed(ChangeOutcome)
+    /// Chunks were removed or withdrawn since the upload began: it must be tried again.
+    case collected
+}

@@ -1,0 +1,116 @@
+import GRDB
+import VaultModel
+
+/// Changes that bring no content.
+extension CommitTransaction {
+    mutating func change(
+        _ change: Change, by: String, _ database: Database
+    ) throws -> ChangeOutcome {
+        switch change {
+        case .remove(let prefix, let ifVersion):
+            return try remove(prefix, ifVersion, by: by, database)
+        case .rename(let from, let to):
+            return try rename(from, to, by: by, database)
+        case .copy(let from, let to):
+            return try copy(from, to, by: by, database)
+        case .revert(let name, let version):
+            guard let current = try SQLiteCatalog.entryByName(database, name) else { throw nothing(under: name) }
+            guard let old = try SQLiteCatalog.version(version, of: current, database), old.kind != .removed else {
+                throw VaultError(.notFound, "'\(name)' has no version \(version) to go back to.", name: name)
+            }
+            if current.entry.kind != .removed, current.entry.version == version {
+                return ChangeOutcome(count: 0, entry: current.entry)
+            }
+            if current.entry.kind == .removed { try take(room(for: name, database), by: by, database) }
+            let version = try nextVersion(of: name, after: current.entry, database)
+            let entry = try record(old.again(as: name, version: version, by: by), database)
+            return ChangeOutcome(count: 1, entry: entry)
+        case .tag(let name, let tags):
+            guard let current = try SQLiteCatalog.entryByName(database, name)?.entry, current.kind != .removed else {
+                throw nothing(under: name)
+            }
+            var changed = current
+            for (key, value) in tags { changed.tags[key] = value }
+            if let problem = changed.tags.problem(of: name) { throw problem }
+            if changed.tags == current.tags { return ChangeOutcome(count: 0, entry: current) }
+            let version = try nextVersion(of: name, after: current, database)
+            let entry = try record(changed.again(as: name, version: version, by: by), database)
+            return ChangeOutcome(count: 1, entry: entry)
+        }
+    }
+
+    private func nothing(under name: Name) -> VaultError {
+        VaultError(.notFound, "The vault holds nothing under '\(name)'.", name: name)
+    }
+
+    private mutating func remove(
+        _ prefix: NamePrefix, _ ifVersion: UInt64?, by: String, _ database: Database
+    ) throws -> ChangeOutcome {
+        if let top = prefix.top, let ifVersion {
+            try CommitTransaction.check(ifVersion, SQLiteCatalog.entryByName(database, top), top)
+        }
+        let removed = try SQLiteCatalog.live(database, prefix)
+        guard !removed.isEmpty else {
+            guard let top = prefix.top else { return ChangeOutcome(count: 0, entry: nil) }
+            throw nothing(under: top)
+        }
+        var last: Entry?
+        for entry in removed { last = try record(removal(of: entry, by: by, database), database) }
+        directories = []
+        return ChangeOutcome(count: removed.count, entry: removed.count == 1 ? last : nil)
+    }
+
+    private mutating func rename(
+        _ from: Name, _ to: Name, by: String, _ database: Database
+    ) throws -> ChangeOutcome {
+        let moved = try SQLiteCatalog.live(database, NamePrefix(from))
+        guard !moved.isEmpty else { throw nothing(under: from) }
+        let room = try room(forTarget: to, from: from, database)
+        for entry in moved { _ = try target(of: entry.name, from: from, to: to) }
+        try take(room, by: by, database)
+        try record(.rename(from: from, to: to, isPrefix: moved[0].name != from), database)
+        directories = []
+        return ChangeOutcome(
+            count: moved.count, entry: try SQLiteCatalog.entryByName(database, to)?.entry)
+    }
+
+    private mutating func copy(
+        _ from: Name, _ to: Name, by: String, _ database: Database
+    ) throws -> ChangeOutcome {
+        let copied = try SQLiteCatalog.live(database, NamePrefix(from))
+        guard !copied.isEmpty else { throw nothing(under: from) }
+        let room = try room(forTarget: to, from: from, database)
+        let targets = try copied.map { try target(of: $0.name, from: from, to: to) }
+        try take(room, by: by, database)
+        var last: Entry?
+        for (entry, target) in zip(copied, targets) {
+            let before = try SQLiteCatalog.entryByName(database, target)?.entry
+            let version = try nextVersion(of: target, after: before, database)
+            last = try record(entry.again(as: target, version: version, by: by), database)
+        }
+        return ChangeOutcome(count: copied.count, entry: copied.count == 1 ? last : nil)
+    }
+
+    private func room(forTarget to: Name, from: Name, _ database: Database) throws -> Room {
+        if NamePrefix(from).contains(to) || NamePrefix(to).contains(from) {
+            throw VaultError(.invalid, "'\(from)' and '\(to)' contain one another.", name: to)
+        }
+        if let there = try SQLiteCatalog.entryByName(database, to)?.entry, there.kind != .removed {
+            throw VaultError(.exists, "'\(to)' exists already.", name: to)
+        }
+        return try room(for: to, database)
+    }
+
+    private func target(of name: Name, from: Name, to: Name) throws -> Name {
+        try Name(to.bytes + name.bytes.dropFirst(from.bytes.count))
+    }
+}
+
+extension Entry {
+    /// This version again, as a new one.
+    fileprivate func again(as name: Name, version: UInt64, by: String) -> SavedVersion {
+        SavedVersion(
+            name: name, kind: kind, version: version, content: content, attributes: attributes, savedBy: by,
+            tags: tags)
+    }
+}

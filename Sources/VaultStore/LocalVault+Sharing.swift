@@ -1,0 +1,73 @@
+import Synchronization
+import VaultModel
+
+/// What a caller may learn of the chunks that the vault has already.
+extension LocalVault {
+    /// Which chunks the sender of an upload need not put, because the vault has them and he may know it.
+    func known(_ digests: [Digest], to upload: UploadID) async throws(VaultError) -> [Bool] {
+        let (caller, hasLooked) = try change(upload) { state in (state.caller, state.current != nil) }
+        switch caller.sharing {
+        case .everything:
+            return try await catalog.known(digests)
+        case .own(let readable):
+            if !hasLooked { try await lookUpCurrent(of: upload, readable: readable) }
+            let own = try await catalog.received(digests, by: caller.user)
+            let isCurrent = try change(upload) { state in digests.map { state.current?.contains($0) ?? false } }
+            let isThere = isCurrent.contains(true) ? try await catalog.known(digests) : isCurrent
+            return digests.indices.map { own[$0] || (isCurrent[$0] && isThere[$0]) }
+        }
+    }
+
+    /// Takes note of those chunks that the vault has although their sender was asked for them.
+    ///
+    /// - Returns: the others.
+    func sharing(_ records: [PackRecord], of upload: UploadID) async throws(VaultError) -> [PackRecord] {
+        let readsEverything = try change(upload) { $0.caller.readsEverything }
+        guard !readsEverything else { return records }
+        let known = try await catalog.known(records.map(\.digest))
+        return try change(upload) { state in
+            var missing: [PackRecord] = []
+            for (record, isKnown) in zip(records, known) {
+                if isKnown, record.kind == .chunk { state.share(record) } else { missing.append(record) }
+            }
+            return missing
+        }
+    }
+
+    /// Remembers the chunks of what the upload's name holds now, if its caller may read it.
+    private func lookUpCurrent(
+        of upload: UploadID, readable: @Sendable (Name) -> Bool
+    ) async throws(VaultError) {
+        let name = try change(upload) { state in
+            state.current = []
+            return state.intent.name
+        }
+        guard readable(name), let content = try await catalog.stat(name, .current)?.content, content.size > 0 else {
+            return
+        }
+        if content.depth == 0 {
+            _ = remember([content.root], as: upload)
+            return
+        }
+        var pending = [(digest: content.root, level: content.depth)]
+        while let (digest, level) = pending.popLast() {
+            // What cannot be read any more is asked for, which heals it.
+            guard let node = try? await recordReader.node(digest), node.level == level else { continue }
+            if level > 1 {
+                pending += node.references.reversed().map { ($0.digest, level - 1) }
+            } else if !remember(node.references.map(\.digest), as: upload) {
+                return
+            }
+        }
+    }
+
+    /// - Returns: false where uploads remember enough, or this one is over.
+    private func remember(_ digests: [Digest], as upload: UploadID) -> Bool {
+        uploads.withLock { uploads in
+            let count = uploads.values.reduce(0) { $0 + ($1.current?.count ?? 0) }
+            guard count + digests.count <= StoreLimits.currentChunksMax else { return false }
+            uploads[upload]?.current?.formUnion(digests)
+            return uploads[upload] != nil
+        }
+    }
+}

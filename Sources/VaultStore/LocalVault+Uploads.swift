@@ -1,0 +1,212 @@
+import Synchronization
+package import VaultModel
+
+extension LocalVault {
+    package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UploadID {
+        try await beginUpload(intent, by: caller)
+    }
+
+    /// See ``Vault/beginUpload(_:)``. The upload belongs to `caller`.
+    package func beginUpload(_ intent: SaveIntent, by caller: Caller) async throws(VaultError) -> UploadID {
+        try await prepareToWrite()
+        if let problem = intent.problem { throw problem }
+        if intent.kind == .directory {
+            throw VaultError(
+                .invalid, "The empty directory '\(intent.name)' has no content to upload.", name: intent.name)
+        }
+        let id = UploadID(UniqueID())
+        let state = UploadState(intent: intent, caller: caller, epoch: try await catalog.beginUpload(intent))
+        uploads.withLock { $0[id] = state }
+        return id
+    }
+
+    package func offer(
+        _ chunks: [ChunkReference], to upload: UploadID
+    ) async throws(VaultError) -> [Bool] {
+        guard chunks.allSatisfy({ $0.span > 0 && $0.span <= UInt64(Chunker.maximumSize) }) else {
+            throw VaultError(.invalid, "An offer has a chunk of no bytes or of too many.")
+        }
+        let known = try await known(chunks.map(\.digest), to: upload)
+        var nodes: [ListBuilder.Node] = []
+        let needed: [Bool] = try change(upload) { (state) throws(VaultError) in
+            guard state.expected.count + chunks.count <= StoreLimits.expectedChunksMax else {
+                throw VaultError(
+                    .invalid, "More than \(StoreLimits.expectedChunksMax) chunks were offered and not put.")
+            }
+            for chunk in chunks { state.list.append(chunk) { nodes.append($0) } }
+            return zip(chunks, known).map { chunk, isKnown in
+                let isNeeded =
+                    !isKnown && state.received[chunk.digest] == nil && !state.shared.contains(chunk.digest)
+                return isNeeded && state.expected.insert(chunk.digest).inserted
+            }
+        }
+        try await store(nodes, of: upload)
+        return needed
+    }
+
+    package func put(_ chunks: [Chunk], to upload: UploadID) async throws(VaultError) {
+        // What nobody waits for, a repetition for example, would only take up space.
+        let expected = try change(upload) { state in chunks.filter { state.expected.contains($0.digest) } }
+        let records = expected.map { PackRecord(kind: .chunk, digest: $0.digest, bytes: $0.bytes) }
+        try await store(records, of: upload)
+    }
+
+    package func commit(
+        _ upload: UploadID, content: Content
+    ) async throws(VaultError) -> SaveOutcome? {
+        try await commit(upload, content: content, change: nil)
+    }
+
+    /// See ``Vault/commit(_:content:)``.
+    ///
+    /// - Parameter change: names the commit, so that a repetition is answered like it; see
+    ///   ``answer(toCommit:of:content:)`` for one whose upload is over.
+    package func commit(
+        _ upload: UploadID, content: Content, change: UniqueID?
+    ) async throws(VaultError) -> SaveOutcome? {
+        let (ending, user) = try self.change(upload) { state in (state.ending, state.caller.user) }
+        return try await ending.withLock { () throws(VaultError) in
+            guard uploads.withLock({ $0[upload] != nil }) else {
+                if let change {
+                    let answer = try await answer(toCommit: change, of: user, content: content)
+                    if let answer { return answer.outcome }
+                }
+                throw unknownUpload
+            }
+            return try await end(upload, with: content, change: change)
+        }
+    }
+
+    /// Commits an upload whose end nobody else is at.
+    private func end(
+        _ upload: UploadID, with content: Content, change: UniqueID?
+    ) async throws(VaultError) -> SaveOutcome? {
+        var nodes: [ListBuilder.Node] = []
+        let built = try self.change(upload) { state in state.list.finish { nodes.append($0) } }
+        guard built == content else {
+            throw VaultError(.invalid, "What was offered is not the content that the save ends with.")
+        }
+        try await store(nodes, of: upload)
+        let missing = try self.change(upload) { $0.expected.count }
+        guard missing == 0 else {
+            throw VaultError(.invalid, "\(missing) chunks that were needed have not been put.")
+        }
+        let (state, chunks) = try self.change(upload) { state in (state, state.take()) }
+        let save = CommitSave(
+            intent: state.intent, content: content, upload: upload, chunks: chunks, epoch: state.epoch,
+            newBytes: state.newBytes)
+        let call = CommitCall(requests: [.save(save)], by: state.caller, change: change)
+        let result = await committing(call)
+        // Only now: a repetition finds the upload until its result is durable, and waits.
+        if var rest = uploads.withLock({ $0.removeValue(forKey: upload) }) {
+            // What came late, once more than it was asked for, is of no use.
+            await catalog.giveBack(rest.take().reservedBytes)
+        }
+        switch result {
+        case .success(.saved(let outcome)):
+            return outcome
+        case .success(.collected):
+            await keep(chunks, of: upload, by: state.caller)
+            return nil
+        case .success(.changed):
+            throw VaultError(.internal, "A save was answered as another change.")
+        case .failure(let error):
+            await keep(chunks, of: upload, by: state.caller)
+            throw error
+        }
+    }
+
+    private func committing(_ call: CommitCall) async -> Result<CommitResult, VaultError> {
+        do throws(VaultError) {
+            return try await committer.commit(call)[0]
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Ends an upload without a commit, when its sender gives it up or is lost; see ``Vault/abort(_:)``.
+    package func abort(_ upload: UploadID) async {
+        guard let ending = uploads.withLock({ $0[upload]?.ending }) else { return }
+        await ending.withLock {
+            guard var state = uploads.withLock({ $0.removeValue(forKey: upload) }) else { return }
+            await keep(state.take(), of: upload, by: state.caller)
+        }
+    }
+
+    /// Keeps what an upload that ended without a version had stored, so that the next try need not.
+    private func keep(_ chunks: UnrecordedChunks, of upload: UploadID, by caller: Caller) async {
+        if chunks.isEmpty { return }
+        do {
+            try await catalog.record(chunks, of: upload, by: caller.user, at: clock())
+        } catch {
+            // Losing them costs sending them again, no more.
+            await catalog.giveBack(chunks.reservedBytes)
+        }
+    }
+
+    // MARK: Parts
+
+    var unknownUpload: VaultError { VaultError(.notFound, "There is no such upload.") }
+
+    func change<Value>(
+        _ upload: UploadID, _ body: (inout UploadState) throws(VaultError) -> sending Value
+    ) throws(VaultError) -> Value {
+        try uploads.withLock { (uploads) throws(VaultError) in
+            guard var state = uploads.removeValue(forKey: upload) else { throw unknownUpload }
+            defer { uploads[upload] = state }
+            return try body(&state)
+        }
+    }
+
+    /// Stores the list nodes that the vault lacks.
+    private func store(_ nodes: [ListBuilder.Node], of upload: UploadID) async throws(VaultError) {
+        if nodes.isEmpty { return }
+        let known = try await catalog.known(nodes.map(\.reference.digest))
+        let missing = zip(nodes, known).filter { !$0.1 }.map { node, _ in
+            PackRecord(kind: .listNode, digest: node.reference.digest, bytes: BufferSlice(copying: node.bytes))
+        }
+        try await store(missing, of: upload)
+    }
+
+    private func store(_ records: [PackRecord], of upload: UploadID) async throws(VaultError) {
+        if records.isEmpty { return }
+        let bytes = records.reduce(0) { $0 + $1.storedBytes }
+        try await catalog.reserve(bytes)
+        var unused = bytes
+        do throws(VaultError) {
+            // After the reservation, so that a used-up quota does not tell what the vault has.
+            let missing = try await sharing(records, of: upload)
+            let appended = try await packs.append(missing)
+            let (full, user) = try change(upload) { state in
+                for (record, location) in zip(missing, appended.locations) {
+                    let chunk = ReceivedChunk(digest: record.digest, location: location, hold: appended.hold)
+                    if state.receive(record, chunk) { unused -= record.storedBytes }
+                }
+                return (state.takeFull(), state.caller.user)
+            }
+            if unused > 0 { await catalog.giveBack(unused) }
+            unused = 0
+            if let full { try await record(full, of: upload, by: user) }
+        } catch {
+            if unused > 0 { await catalog.giveBack(unused) }
+            throw error
+        }
+    }
+
+    private func record(
+        _ full: UnrecordedChunks, of upload: UploadID, by user: String
+    ) async throws(VaultError) {
+        do throws(VaultError) {
+            try await catalog.record(full, of: upload, by: user, at: clock())
+        } catch {
+            // A later recording, or the commit, takes them along. Without an upload they are lost.
+            do {
+                try change(upload) { $0.endRecording(of: full, isRecorded: false) }
+            } catch {
+                await catalog.giveBack(full.reservedBytes)
+            }
+            throw error
+        }
+        try change(upload) { $0.endRecording(of: full, isRecorded: true) }
+    }
+}

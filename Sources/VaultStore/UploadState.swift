@@ -1,0 +1,79 @@
+import VaultModel
+
+/// An upload as its process knows it.
+struct UploadState: Sendable {
+    let intent: SaveIntent
+    let caller: Caller
+    let epoch: UInt64
+    /// Held by what ends the upload, so that a repeated commit waits for the first one's result.
+    let ending = AsyncLock()
+    var list = ListBuilder()
+    /// Stored by this upload and not recorded in the catalog yet.
+    var received: [Digest: ReceivedChunk] = [:]
+    /// Put by a caller who must not learn that the vault has them, and not recorded as this upload's yet.
+    var shared: Set<Digest> = []
+    /// Bytes since the last recording: those received, which are reserved, and those shared.
+    var receivedBytes: UInt64 = 0
+    var sharedBytes: UInt64 = 0
+    var isRecording = false
+    /// Bytes of content that are new to the vault, as far as the caller may know.
+    var newBytes: UInt64 = 0
+    /// Offered, needed, and not put yet.
+    var expected: Set<Digest> = []
+    /// The chunks of the name's current version, which a caller who may read it need not put; nil until
+    /// they are looked up.
+    var current: Set<Digest>?
+
+    init(intent: SaveIntent, caller: Caller, epoch: UInt64) {
+        self.intent = intent
+        self.caller = caller
+        self.epoch = epoch
+    }
+
+    /// Takes note of a record that was stored, with its bytes reserved.
+    ///
+    /// - Returns: false where the same came twice at once, and the other counts.
+    mutating func receive(_ record: PackRecord, _ chunk: ReceivedChunk) -> Bool {
+        let isFirst = record.kind == .chunk ? expected.remove(record.digest) != nil : received[record.digest] == nil
+        guard isFirst else { return false }
+        received[record.digest] = chunk
+        receivedBytes += chunk.location.storedBytes
+        if record.kind == .chunk { newBytes += UInt64(record.bytes.count) }
+        return true
+    }
+
+    /// Takes note of a chunk that was put although the vault has it.
+    mutating func share(_ record: PackRecord) {
+        guard expected.remove(record.digest) != nil else { return }
+        shared.insert(record.digest)
+        sharedBytes += UInt64(RecordHeader.byteCount + record.bytes.count)
+        newBytes += UInt64(record.bytes.count)
+    }
+
+    /// What must be recorded, once it is enough to be worth a transaction.
+    mutating func takeFull() -> UnrecordedChunks? {
+        let isFull =
+            receivedBytes + sharedBytes >= StoreLimits.uploadRecordBytes
+            || received.count + shared.count >= StoreLimits.uploadRecordChunks
+        guard isFull, !isRecording else { return nil }
+        isRecording = true
+        return take()
+    }
+
+    /// What is not recorded yet. It stays listed until it is, but its reservation goes along.
+    mutating func take() -> UnrecordedChunks {
+        defer { (receivedBytes, sharedBytes) = (0, 0) }
+        return UnrecordedChunks(
+            received: Array(received.values), shared: Array(shared), reservedBytes: receivedBytes)
+    }
+
+    mutating func endRecording(of chunks: UnrecordedChunks, isRecorded: Bool) {
+        isRecording = false
+        guard isRecorded else {
+            receivedBytes += chunks.reservedBytes
+            return
+        }
+        for chunk in chunks.received { received[chunk.digest] = nil }
+        shared.subtract(chunks.shared)
+    }
+}
