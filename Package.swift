@@ -46,6 +46,7 @@ let package = Package(
                 "VaultModel",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             exclude: ["Messages/minivault.proto"],
@@ -105,10 +106,14 @@ let package = Package(
             name: "minivault",
             dependencies: [
                 "LuaEngine",
+                "VaultClient",
                 "VaultLua",
                 "VaultModel",
+                "VaultServer",
                 "VaultStore",
+                "VaultWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict
         ),

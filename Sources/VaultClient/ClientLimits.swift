@@ -1,12 +1,25 @@
 /// Every bound of the client.
 package enum ClientLimits {
-    /// Connections of one session besides its control connection, for content.
-    package static let bulkConnections = 1
+    /// Connections of one session for content, besides its control connection.
+    static let contentConnections = 1
     /// Seconds to wait for a connection, and for each step of its login.
     package static let connectSecondsMax = 20
+    /// Seconds between signs of life on a connection.
+    static let pingSeconds = 240
     /// Milliseconds before the first try to connect again; doubled each time, up to the greatest.
     package static let retryMillisecondsMin = 100
     package static let retryMillisecondsMax = 10_000
     /// Seconds after which a lost session is given up.
     package static let retrySecondsMax = 120
+    /// How often content is asked for again whose connection was cut.
+    static let fetchTriesMax = 8
+    /// The file of known servers, and that of certificate authorities, in bytes.
+    static let trustFileBytesMax = 1 << 20
+    static let authorityFileBytesMax = 16 << 20
+    /// The file of a device key, in bytes.
+    static let keyFileBytesMax = 1 << 10
+    /// Certificates that a server may show.
+    static let certificatesMax = 6
+    /// How often a password may be typed.
+    static let passwordTriesMax = 3
 }

@@ -4,8 +4,13 @@ package enum ServerLimits {
     package static let connectionsMax = 4096
     package static let connectionsPerAddressMax = 1024
     package static let connectionsPerUserMax = 2048
+    /// Random bytes of a user's salt, and rounds of hashing of a new password (OWASP Password Storage Cheat Sheet).
+    package static let saltBytes = 16
+    package static let passwordIterations = 600_000
     /// Seconds from the connection's start to the end of its login.
     package static let loginSecondsMax = 20
+    /// Seconds for which a login is held back at most; beyond, it is refused at once.
+    static let loginDelaySecondsMax = 8
     /// Seconds for which a connection may say nothing.
     package static let idleSecondsMax = 900
     /// Seconds within which more bytes of a request's content must come, or an answer's go.
@@ -14,9 +19,19 @@ package enum ServerLimits {
     package static let lingerSeconds = 120
     /// Bytes of content that all requests hold in memory together.
     package static let contentBytesMax = 256 << 20
+    /// Connections of one session.
+    package static let connectionsPerSessionMax = 16
     /// Open uploads and open reads of one session.
     package static let uploadsPerSessionMax = 256
     package static let readsPerSessionMax = 1024
+    /// Milliseconds between looks for changes of the accounts by other processes.
+    static let watchMilliseconds = 200
+    /// Threads that may wait for a disk at the same time.
+    static let threads = 24
     /// Seconds that a graceful stop waits for what runs.
     package static let stopSecondsMax = 20
+    /// A file of certificates, or of a key, in bytes.
+    static let certificateFileBytesMax = 1 << 20
+    /// Seconds before the end of its certificate at which the server warns of it.
+    static let certificateNoticeSeconds: Int64 = 14 * 86_400
 }

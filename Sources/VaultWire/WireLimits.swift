@@ -10,6 +10,14 @@ package enum WireLimits {
     package static let messageDepthMax = 8
     /// A message before the login, in bytes.
     package static let loginMessageBytesMax = 16 << 10
+    /// How often a client lets a server have a password hashed for a login; fewer make it cheap to guess.
+    package static let scramIterations = 4_096...1_000_000
+    /// The salt of a login by password, in bytes.
+    package static let scramSaltBytes = 8...64
+    /// The nonce of a login by password, both sides' halves together, in bytes.
+    package static let scramNonceBytesMax = 512
+    /// A certificate in DER, in bytes.
+    package static let certificateBytesMax = 64 << 10
     /// Chunks of one offer, put or layout.
     package static let chunksMax = 256
     /// Bytes of content of one put or fetch.

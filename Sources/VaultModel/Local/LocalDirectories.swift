@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// Where a file of a tree goes: a component of an open directory.
 struct LocalPlace: Sendable {
@@ -10,7 +10,7 @@ struct LocalPlace: Sendable {
 
 /// The directories of a tree that is changed, opened and made one below the other without following
 /// links. Keeps those open that lead to the last file.
-struct LocalDirectories {
+package struct LocalDirectories {
     let root: LocalPath
     private let makesMissing: Bool
     private var open: [(component: [UInt8], file: OpenFile)] = []
@@ -27,13 +27,15 @@ struct LocalDirectories {
     }
 
     /// Makes `path`, and the directories above it, where they are missing.
-    static func make(_ path: LocalPath) throws(VaultError) {
-        if path.withCString({ mkdir($0, 0o777) }) == 0 { return }
+    ///
+    /// - Parameter mode: of `path` itself.
+    package static func make(_ path: LocalPath, mode: mode_t = 0o777) throws(VaultError) {
+        if path.withCString({ mkdir($0, mode) }) == 0 { return }
         switch errno {
         case EEXIST: return
         case ENOENT where path.parent != path:
             try make(path.parent)
-            try retrying("make the directory", path) { path.withCString { mkdir($0, 0o777) } }
+            try retrying("make the directory", path) { path.withCString { mkdir($0, mode) } }
         default: throw VaultError(system: errno, "make the directory", path)
         }
     }

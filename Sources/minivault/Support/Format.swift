@@ -1,6 +1,7 @@
 import Glibc
 import VaultLua
 import VaultModel
+import VaultServer
 
 /// Numbers and entries as people read them.
 enum Format {
@@ -97,6 +98,32 @@ enum Format {
             ("size", .integer(Int(clamping: outcome.entry.size))),
             ("new_bytes", .integer(Int(clamping: outcome.newBytes))),
             ("created", .boolean(outcome.isCreated)),
+        ])
+    }
+
+    static func json(_ user: Accounts.User) -> JSON {
+        .object([
+            ("name", .string(user.name)), ("created_at", .integer(Int(user.createdAt))),
+            (
+                "grants",
+                .array(
+                    user.access.map { access in
+                        .object([
+                            ("vault", .string(access.vault)), ("prefix", .string(access.grant.prefix.top?.text ?? "")),
+                            ("rights", .string("\(access.grant.rights)")),
+                        ])
+                    })
+            ),
+            (
+                "keys",
+                .array(
+                    user.keys.map { key in
+                        .object([
+                            ("label", .string(key.label)), ("enrolled_at", .integer(Int(key.enrolledAt))),
+                            ("fingerprint", .string(key.fingerprint)),
+                        ])
+                    })
+            ),
         ])
     }
 }

@@ -15,7 +15,14 @@ enum VaultLocation {
     }
 
     /// Opens the vault named by `word`, the environment, or nobody: then the embedded one.
-    static func open(_ word: String?, for purpose: Purpose) async throws(VaultError) -> any Vault {
+    ///
+    /// - Parameter remote: what is chosen for a vault on a server.
+    static func open(
+        _ word: String?, for purpose: Purpose, remote: RemoteLocation.Choices = RemoteLocation.Choices()
+    ) async throws(VaultError) -> any Vault {
+        if let named = word ?? environment("MINIVAULT_VAULT"), RemoteLocation.isURL(named) {
+            return try await RemoteLocation.open(named, remote)
+        }
         let isNamed = word != nil || environment("MINIVAULT_VAULT") != nil
         let access = isNamed && purpose != .fill ? LocalVault.Access.readWrite : .create
         return try await open(try directory(word), access: access, for: purpose)
@@ -23,12 +30,12 @@ enum VaultLocation {
 
     /// The directory of the vault named by `word`, the environment, or nobody.
     ///
-    /// - Throws: `unavailable` for a vault that is on a server.
+    /// - Throws: `invalid` for a vault that is on a server.
     static func directory(_ word: String?) throws(VaultError) -> LocalPath {
         guard let named = word ?? environment("MINIVAULT_VAULT") else { return embedded }
         if named.contains("://") {
             throw VaultError(
-                .unavailable, "'\(printable(named))' is on a server: this version opens vaults in directories only.")
+                .invalid, "'\(printable(named))' is on a server: this is for the directory of a vault on this machine.")
         }
         return CommandText.path(named)
     }
@@ -43,11 +50,13 @@ enum VaultLocation {
         }
     }
 
-    /// `$XDG_DATA_HOME/minivault/default`, by the XDG Base Directory Specification.
-    private static var embedded: LocalPath {
+    private static var embedded: LocalPath { dataHome.appending("minivault/default") }
+
+    /// `$XDG_DATA_HOME`, by the XDG Base Directory Specification.
+    static var dataHome: LocalPath {
         let home = environment("HOME") ?? "/"
-        let data = environment("XDG_DATA_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? home + "/.local/share"
-        return LocalPath(data).appending("minivault/default")
+        return LocalPath(
+            environment("XDG_DATA_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? home + "/.local/share")
     }
 
     private static func environment(_ name: String) -> String? {
@@ -55,7 +64,7 @@ enum VaultLocation {
         return String(cString: value)
     }
 
-    private static var userName: String {
+    static var userName: String {
         guard let user = getpwuid(getuid()) else { return "uid \(getuid())" }
         return String(cString: user.pointee.pw_name)
     }

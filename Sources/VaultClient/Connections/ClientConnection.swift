@@ -1,0 +1,80 @@
+import NIOCore
+import VaultModel
+import VaultTransport
+import VaultWire
+
+/// An open connection to a server, after its login.
+final class ClientConnection: Sendable {
+    let channel: any Channel
+    private let events: ClientEvents
+    /// Requests and bytes of content that the server takes at once.
+    private let requests: ByteBudget
+    private let contentBytes: ByteBudget
+
+    init(_ channel: any Channel, _ events: ClientEvents, _ login: WireLoginDone) {
+        self.channel = channel
+        self.events = events
+        // A few numbers stay for signs of life and for taking requests back.
+        requests = ByteBudget(max(1, min(Int(login.requestsMax), WireLimits.requestsMax) - 8))
+        contentBytes = ByteBudget(max(WireLimits.contentBytesMax, min(Int(login.bytesMax), WireLimits.requestBytesMax)))
+    }
+
+    var isActive: Bool { channel.isActive }
+
+    /// Sends a request and waits for its answer; the content of an answer may still be on its way.
+    ///
+    /// Cancelling the task gives the request up, here and at the server.
+    ///
+    /// - Parameter pace: waits until as many bytes of content may be sent.
+    func request(
+        _ message: WireClientMessage, content: [BufferSlice] = [],
+        pace: (Int) async throws(VaultError) -> Void
+    ) async throws(RequestFailure) -> ClientAnswer {
+        if Task.isCancelled { throw .failed(.cancelled) }
+        let slot = await requests.share(waitingFor: 1)
+        let share = await contentBytes.share(waitingFor: content.reduce(0) { $0 + $1.count })
+        defer { withExtendedLifetime((slot, share)) {} }
+        let pending = PendingAnswer()
+        let events = events
+        events.loop.execute { events.begin(message, pending) }
+        if !content.isEmpty { await send(content, pending, pace) }
+        var answer = try await withTaskCancellationHandler {
+            () async -> Result<ClientAnswer, RequestFailure> in
+            do throws(RequestFailure) {
+                return .success(try await pending.value())
+            } catch {
+                return .failure(error)
+            }
+        } onCancel: {
+            events.loop.execute { if let id = pending.id { events.cancel(id) } }
+        }.get()
+        answer.giveUp = { events.loop.execute { if let id = pending.id { events.cancel(id) } } }
+        return answer
+    }
+
+    private func send(
+        _ content: [BufferSlice], _ pending: PendingAnswer, _ pace: (Int) async throws(VaultError) -> Void
+    ) async {
+        guard let id = await pending.number() else { return }
+        do {
+            try await FrameSender(channel).send(content: content, request: id) { (bytes) throws(VaultError) in
+                // A refusal that comes early makes the rest superfluous.
+                if pending.isFinished { throw .cancelled }
+                try await pace(bytes)
+            }
+        } catch {
+            if error.code == .cancelled, !pending.isFinished {
+                events.loop.execute { [events] in events.cancel(id) }
+            }
+        }
+    }
+
+    /// Sends a request whose answer nobody waits for.
+    func post(_ message: WireClientMessage) {
+        events.loop.execute { [events] in events.post(message) }
+    }
+
+    func close() {
+        events.loop.execute { [events] in events.finish(.connectionLost(cause: "it was closed here")) }
+    }
+}

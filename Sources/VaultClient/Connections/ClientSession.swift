@@ -1,0 +1,215 @@
+import Synchronization
+package import VaultModel
+import VaultTransport
+import VaultWire
+
+/// A login with the connections that it uses: one for control, others for content, made anew when they are
+/// cut. Requests that a cut left without an answer are sent again, which the protocol makes harmless.
+final class ClientSession: Sendable {
+    /// Which connection a request takes.
+    enum Route: Sendable {
+        case control
+        case content
+    }
+
+    private struct State {
+        var control: ClientConnection?
+        var content: [ClientConnection?] = Array(repeating: nil, count: ClientLimits.contentConnections)
+        var ticket: [UInt8]?
+        var nextContent = 0
+        var login: WireLoginDone?
+        var isClosed = false
+    }
+
+    private let connector: ClientConnector
+    private let identity: ClientIdentity
+    private let vault: String
+    private let state = Mutex(State())
+    /// Held while a connection is made, so that many requests do not make many.
+    private let connecting = AsyncLock()
+    private let pace: BandwidthLimit?
+    private let onEvent: @Sendable (SessionEvent) -> Void
+
+    /// Connects and logs in.
+    static func begin(
+        _ connector: ClientConnector, as identity: ClientIdentity, vault: String, pace: BandwidthLimit?,
+        onEvent: @escaping @Sendable (SessionEvent) -> Void
+    ) async throws(VaultError) -> ClientSession {
+        let session = ClientSession(connector, identity, vault, pace, onEvent)
+        try await session.logIn()
+        return session
+    }
+
+    private init(
+        _ connector: ClientConnector, _ identity: ClientIdentity, _ vault: String, _ pace: BandwidthLimit?,
+        _ onEvent: @escaping @Sendable (SessionEvent) -> Void
+    ) {
+        self.connector = connector
+        self.identity = identity
+        self.vault = vault
+        self.pace = pace
+        self.onEvent = onEvent
+    }
+
+    var login: WireLoginDone? { state.withLock { $0.login } }
+
+    /// Carries a request out, over as many connections as that takes.
+    ///
+    /// - Throws: what the server answers; `unavailable` once the session could not be taken up again in time.
+    func perform(
+        _ message: WireClientMessage, content: [BufferSlice] = [], on route: Route = .control
+    ) async throws(VaultError) -> ClientAnswer {
+        let deadline = ContinuousClock.now + .seconds(ClientLimits.retrySecondsMax)
+        while true {
+            let connection = try await connection(route, until: deadline)
+            do throws(RequestFailure) {
+                return try await connection.request(message, content: content) { (bytes) throws(VaultError) in
+                    try await self.pace?.take(bytes)
+                }
+            } catch {
+                guard case .lost(let reason) = error else { throw error.error }
+                if state.withLock({ $0.isClosed }) || ContinuousClock.now >= deadline { throw reason }
+                // The server has ended the session for a reason that trying again does not change.
+                if [.denied, .login, .invalid].contains(reason.code) { throw reason }
+                drop(connection)
+            }
+        }
+    }
+
+    /// Sends a request whose answer nobody waits for, if there is a connection.
+    func post(_ message: WireClientMessage) {
+        state.withLock { $0.control }?.post(message)
+    }
+
+    func close() {
+        let closed = state.withLock { state in
+            let closed = ([state.control] + state.content).compactMap { $0 }
+            state.isClosed = true
+            (state.control, state.content) = (nil, [])
+            return closed
+        }
+        for connection in closed { connection.close() }
+    }
+
+    // MARK: Connections
+
+    private func connection(
+        _ route: Route, until deadline: ContinuousClock.Instant
+    ) async throws(VaultError) -> ClientConnection {
+        let (slot, ready) = state.withLock { state in
+            switch route {
+            case .control: return (nil as Int?, state.control)
+            case .content:
+                guard !state.content.isEmpty else { return (nil, state.control) }
+                state.nextContent = (state.nextContent + 1) % state.content.count
+                return (state.nextContent, state.content[state.nextContent])
+            }
+        }
+        if let ready, ready.isActive { return ready }
+        return try await connecting.withLock { () async throws(VaultError) in
+            try await self.reconnect(slot, until: deadline)
+        }
+    }
+
+    private func reconnect(
+        _ slot: Int?, until deadline: ContinuousClock.Instant
+    ) async throws(VaultError) -> ClientConnection {
+        var backOff = BackOff()
+        var isTold = false
+        while true {
+            if Task.isCancelled { throw .cancelled }
+            let (known, isClosed) = state.withLock { state in
+                (slot.map { $0 < state.content.count ? state.content[$0] : nil } ?? state.control, state.isClosed)
+            }
+            if isClosed { throw .connectionLost(cause: "it was closed here") }
+            if let known, known.isActive { return known }
+            do throws(VaultError) {
+                // A connection for content needs a session, which the control connection keeps.
+                if slot != nil, state.withLock({ !($0.control?.isActive ?? false) }) { try await takeUp() }
+                let connection = try await attach(slot)
+                if isTold { onEvent(.reconnected) }
+                return connection
+            } catch {
+                guard error.isRetryable, [.unavailable, .timeout].contains(error.code),
+                    ContinuousClock.now < deadline
+                else { throw error }
+                if !isTold {
+                    isTold = true
+                    onEvent(.lost(error))
+                }
+                try await backOff.wait()
+            }
+        }
+    }
+
+    private func attach(_ slot: Int?) async throws(VaultError) -> ClientConnection {
+        guard let slot else {
+            try await takeUp()
+            guard let control = state.withLock({ $0.control }) else { throw .connectionLost() }
+            return control
+        }
+        guard let ticket = state.withLock({ $0.ticket }) else { throw .connectionLost() }
+        let (connection, _) = try await connector.connect(.ticket(ticket, isControl: false)) { _ in }
+        state.withLock { state in
+            if slot < state.content.count { state.content[slot] = connection }
+        }
+        return connection
+    }
+
+    /// Takes the session up again by its ticket, or begins another one.
+    private func takeUp() async throws(VaultError) {
+        guard let ticket = state.withLock({ $0.ticket }) else { return try await logIn() }
+        do throws(VaultError) {
+            let (connection, done) = try await connector.connect(.ticket(ticket, isControl: true)) { _ in }
+            keep(connection, done)
+        } catch {
+            guard error.code == .login else { throw error }
+            state.withLock { $0.ticket = nil }
+            try await logIn()
+        }
+    }
+
+    private func logIn() async throws(VaultError) {
+        let (connection, done) = try await connector.connect(.identity(identity, vault: vault)) { _ in }
+        keep(connection, done)
+    }
+
+    private func keep(_ connection: ClientConnection, _ done: WireLoginDone) {
+        state.withLock { state in
+            state.control = connection
+            state.ticket = Array(done.ticket)
+            state.login = done
+        }
+    }
+
+    private func drop(_ connection: ClientConnection) {
+        state.withLock { state in
+            if state.control === connection { state.control = nil }
+            for index in state.content.indices where state.content[index] === connection { state.content[index] = nil }
+        }
+        connection.close()
+    }
+}
+
+/// What a session tells besides its answers.
+package enum SessionEvent: Sendable {
+    /// The connection was cut; the session is about to be taken up again.
+    case lost(VaultError)
+    case reconnected
+}
+
+/// Waits longer each time, and not quite as long as others do ("full jitter", AWS Architecture Blog,
+/// "Exponential Backoff And Jitter", 2015).
+struct BackOff: Sendable {
+    private var milliseconds = ClientLimits.retryMillisecondsMin
+
+    /// The next wait.
+    mutating func next() -> Duration {
+        defer { milliseconds = min(milliseconds * 2, ClientLimits.retryMillisecondsMax) }
+        return .milliseconds(Int.random(in: milliseconds / 2...milliseconds))
+    }
+
+    mutating func wait() async throws(VaultError) {
+        do { try await Task.sleep(for: next()) } catch { throw .cancelled }
+    }
+}

@@ -1,0 +1,95 @@
+import Crypto
+import FoundationEssentials
+import VaultModel
+import VaultWire
+
+/// The client's part of a login, message by message, for each of the methods.
+struct LoginExchange {
+    private enum Method {
+        case password(ScramClient)
+        case deviceKey(user: UserName, key: Curve25519.Signing.PrivateKey, nonce: [UInt8])
+        case ticket([UInt8], isControl: Bool)
+    }
+
+    private let server: CertificateIdentity
+    private let vault: String
+    private var method: Method
+    private var isProven = false
+
+    /// - Parameter server: the certificate that the connection was encrypted with.
+    init(_ login: ClientConnector.Login, server: CertificateIdentity) throws(VaultError) {
+        self.server = server
+        switch login {
+        case .identity(.password(let user, let password), let vault):
+            self.vault = vault
+            method = .password(
+                ScramClient(
+                    user: user, password: password, binding: server.endPointBinding,
+                    nonce: ScramNonce(random: LoginExchange.nonce())))
+        case .identity(.deviceKey(let user, let key), let vault):
+            self.vault = vault
+            method = .deviceKey(user: user, key: key, nonce: LoginExchange.nonce())
+        case .ticket(let ticket, let isControl):
+            vault = ""
+            method = .ticket(ticket, isControl: isControl)
+        }
+    }
+
+    mutating func begin() -> WireClientMessage {
+        var message = WireClientMessage()
+        switch method {
+        case .password(var scram):
+            message.loginBegin.password.clientFirst = Data(scram.first())
+            message.loginBegin.password.vault = vault
+            method = .password(scram)
+        case .deviceKey(let user, let key, let nonce):
+            message.loginBegin.key.user = user.text
+            message.loginBegin.key.publicKey = key.publicKey.rawRepresentation
+            message.loginBegin.key.nonce = Data(nonce)
+            message.loginBegin.key.vault = vault
+        case .ticket(let ticket, let isControl):
+            message.loginBegin.ticket.ticket = Data(ticket)
+            message.loginBegin.ticket.control = isControl
+        }
+        return message
+    }
+
+    mutating func prove(_ challenge: WireLoginChallenge) throws(VaultError) -> WireClientMessage {
+        guard !isProven else { throw LoginExchange.outOfTurn }
+        isProven = true
+        var message = WireClientMessage()
+        switch (method, challenge.method) {
+        case (.password(var scram), .serverFirst(let first)):
+            message.loginProof.clientFinal = Data(try scram.respond(to: Array(first)))
+            method = .password(scram)
+        case (.deviceKey(let user, let key, let nonce), .nonce(let other)):
+            let proof = try DeviceProof(
+                user: user, clientNonce: nonce, serverNonce: Array(other), certificate: server)
+            message.loginProof.signature = Data(try proof.sign(with: key))
+        default:
+            throw LoginExchange.outOfTurn
+        }
+        return message
+    }
+
+    /// Makes sure that the server has proven itself too, where the method has it do so.
+    mutating func finish(_ done: WireLoginDone) throws(VaultError) {
+        switch method {
+        case .password(var scram):
+            guard isProven else { throw LoginExchange.outOfTurn }
+            try scram.verify(Array(done.serverFinal))
+        case .deviceKey:
+            guard isProven else { throw LoginExchange.outOfTurn }
+        case .ticket: break
+        }
+    }
+
+    private static func nonce() -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<DeviceProof.nonceBytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    }
+
+    private static var outOfTurn: VaultError {
+        VaultError(.invalid, "The server does not keep to the protocol's login.")
+    }
+}

@@ -1,0 +1,89 @@
+import FoundationEssentials
+import Synchronization
+package import VaultModel
+package import VaultTransport
+import VaultWire
+
+/// A vault on a server.
+///
+/// Every operation is one request, or a few in a row; what a cut connection left unanswered is asked for
+/// again, under the same ids, so that nothing is done twice. Operations may be called from any task.
+package final class RemoteVault: Vault {
+    /// What a client may choose for its connections.
+    package struct Options: Sendable {
+        /// The most bytes of content a second, either way; nil for no limit.
+        package var bandwidth: BandwidthLimit?
+        /// Is told when the connection is cut and taken up again.
+        package var onEvent: @Sendable (SessionEvent) -> Void = { _ in }
+
+        package init() {}
+    }
+
+    package let url: ServerURL
+    /// Counts the bytes that go over all connections.
+    package let counter: WireCounter
+    let session: ClientSession
+    let bandwidth: BandwidthLimit?
+    /// Chunks that each open upload has offered.
+    let uploads = Mutex<[UploadID: UInt64]>([:])
+    let reads = Mutex<[ReadID: RemoteRead]>([:])
+
+    /// Connects to a server, makes sure that it is the right one, and logs in.
+    ///
+    /// - Throws: `unavailable` or `timeout` where it cannot be reached, `login` where it is not trusted or
+    ///   refuses the login, `denied` or `notFound` for its vault.
+    package static func connect(
+        to url: ServerURL, trust: ServerTrust, as identity: ClientIdentity, options: Options = Options()
+    ) async throws(VaultError) -> RemoteVault {
+        let counter = WireCounter()
+        let session = try await ClientSession.begin(
+            ClientConnector(url: url, trust: trust, counter: counter), as: identity, vault: url.vault ?? "",
+            pace: options.bandwidth, onEvent: options.onEvent)
+        return RemoteVault(url, session, counter, options)
+    }
+
+    private init(_ url: ServerURL, _ session: ClientSession, _ counter: WireCounter, _ options: Options) {
+        self.url = url
+        self.session = session
+        self.counter = counter
+        bandwidth = options.bandwidth
+    }
+
+    /// The user and the vault of the session, as the server names them.
+    package var login: (user: String, vault: String) {
+        let login = session.login
+        return (login?.user ?? "", login?.vault ?? "")
+    }
+
+    /// Makes a device key known to the server, for logins without the password.
+    package func enrol(publicKey: [UInt8], label: String) async throws(VaultError) {
+        _ = try await ask { message in
+            message.enrolKey.publicKey = Data(publicKey)
+            message.enrolKey.label = label
+        }
+    }
+
+    package func close() async {
+        session.close()
+    }
+
+    // MARK: Requests
+
+    /// Sends a request that `fill` makes and waits for its answer.
+    func ask(
+        on route: ClientSession.Route = .control, content: [BufferSlice] = [], _ fill: (inout WireClientMessage) -> Void
+    ) async throws(VaultError) -> WireServerMessage {
+        var message = WireClientMessage()
+        fill(&message)
+        return try await session.perform(message, content: content, on: route).message
+    }
+
+    /// Reads an answer, which a server may have made up.
+    func reading<Value>(_ body: () throws(WireViolation) -> Value) throws(VaultError) -> Value {
+        do throws(WireViolation) {
+            return try body()
+        } catch {
+            throw VaultError(error)
+        }
+    }
+}

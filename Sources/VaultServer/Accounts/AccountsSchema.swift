@@ -1,0 +1,68 @@
+import Crypto
+import FoundationEssentials
+import GRDB
+import VaultModel
+
+/// The tables of the accounts.
+enum AccountsSchema {
+    /// The newest format that this program reads and writes.
+    static let format = 1
+
+    static func prepare(_ database: Database, _ path: LocalPath) throws {
+        let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        guard found <= format else {
+            throw VaultError(
+                .invalid, "The accounts '\(path)' have format \(found), this program knows \(format): use a newer one.",
+                path: path)
+        }
+        guard found == 0 else { return }
+        try database.execute(sql: tables)
+        try database.execute(
+            sql: "INSERT INTO secret (name, bytes) VALUES ('unknown users', ?)",
+            arguments: [SymmetricKey(size: .bits256).withUnsafeBytes { Data($0) }])
+        try database.execute(sql: "PRAGMA user_version = \(format)")
+    }
+
+    private static let tables = """
+        CREATE TABLE user (
+          name TEXT PRIMARY KEY,
+          salt BLOB NOT NULL,
+          iterations INTEGER NOT NULL,
+          stored_key BLOB NOT NULL,
+          server_key BLOB NOT NULL,
+          created_at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE device_key (
+          user TEXT NOT NULL REFERENCES user (name) ON DELETE CASCADE,
+          public_key BLOB NOT NULL,
+          label TEXT NOT NULL,
+          enrolled_at INTEGER NOT NULL,
+          PRIMARY KEY (user, public_key)
+        ) WITHOUT ROWID;
+        CREATE TABLE vault (
+          id TEXT PRIMARY KEY,
+          name TEXT NOT NULL UNIQUE,
+          created_at INTEGER NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE access (
+          user TEXT NOT NULL REFERENCES user (name) ON DELETE CASCADE,
+          vault TEXT NOT NULL REFERENCES vault (id) ON DELETE CASCADE,
+          prefix BLOB NOT NULL,
+          rights INTEGER NOT NULL,
+          PRIMARY KEY (user, vault, prefix)
+        ) WITHOUT ROWID;
+        CREATE TABLE secret (
+          name TEXT PRIMARY KEY,
+          bytes BLOB NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE audit (
+          id INTEGER PRIMARY KEY,
+          at INTEGER NOT NULL,
+          event TEXT NOT NULL,
+          user TEXT NOT NULL,
+          peer TEXT NOT NULL,
+          detail TEXT NOT NULL
+        );
+        CREATE INDEX audit_at ON audit (at);
+        """
+}

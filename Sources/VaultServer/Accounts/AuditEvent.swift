@@ -1,0 +1,31 @@
+/// Something that happened to a server's accounts, or a login, for the audit trail.
+package struct AuditEvent: Hashable, Sendable {
+    package enum Kind: String, Sendable, CaseIterable {
+        case login
+        case loginFailed = "login_failed"
+        case keyEnrolled = "key_enrolled"
+        case keyRemoved = "key_removed"
+        case userAdded = "user_added"
+        case userRemoved = "user_removed"
+        case passwordChanged = "password_changed"
+        case granted
+        case revoked
+        case quotaSet = "quota_set"
+    }
+
+    package var kind: Kind
+    package var user: String
+    /// The address that it came from; empty for what was done on the server's machine.
+    package var peer: String
+    package var detail: String
+    /// Seconds since 1970 UTC.
+    package var time: Int64
+
+    package init(_ kind: Kind, user: String, peer: String = "", detail: String = "", time: Int64) {
+        self.kind = kind
+        self.user = user
+        self.peer = peer
+        self.detail = detail
+        self.time = time
+    }
+}

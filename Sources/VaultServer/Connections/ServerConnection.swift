@@ -1,0 +1,120 @@
+import Logging
+import NIOCore
+import VaultModel
+import VaultTransport
+import VaultWire
+
+/// Serves one client's connection: its login, then its requests, side by side.
+final class ServerConnection: Sendable {
+    let peer: String
+    /// The certificate that the client was shown.
+    let identity: CertificateIdentity
+    private let channel: any Channel
+    private let events: ConnectionEvents
+    private let services: ServerServices
+    private let logger: Logger
+
+    init(
+        _ channel: any Channel, _ events: ConnectionEvents, peer: String, identity: CertificateIdentity,
+        services: ServerServices, logger: Logger
+    ) {
+        self.channel = channel
+        self.events = events
+        self.peer = peer
+        self.identity = identity
+        self.services = services
+        self.logger = logger
+    }
+
+    /// Serves the connection until it ends; no task of its requests outlives it.
+    func run() async {
+        var running: [UInt32: Task<Void, Never>] = [:]
+        var login = ServerLogin(self, services, logger)
+        var session: Session?
+        for await event in events.stream {
+            switch event {
+            case .login(let begin):
+                await step(&login, &session) { login throws(VaultError) in try await login.begin(begin) }
+            case .prove(let proof):
+                await step(&login, &session) { login throws(VaultError) in try await login.prove(proof) }
+            case .request(let request):
+                guard let session else { continue }
+                running[request.id] = Task(executorPreference: ServerExecutor.shared) {
+                    await self.serve(request, session)
+                }
+            case .cancel(let id):
+                running[id]?.cancel()
+            case .ended(let id):
+                running[id] = nil
+            }
+        }
+        for task in running.values { task.cancel() }
+        for task in running.values { await task.value }
+        if let session {
+            session.detach(self)
+            logger.debug("connection closed", metadata: ["user": "\(session.user)", "peer": "\(peer)"])
+        }
+        services.connections.remove(self)
+    }
+
+    func close(_ reason: VaultError) {
+        events.close(reason)
+    }
+
+    /// Begins no request any more, and ends the connection with a reason once those that run have ended.
+    func drain(_ reason: VaultError) {
+        events.drain(reason)
+    }
+
+    private func step(
+        _ login: inout ServerLogin, _ session: inout Session?,
+        _ body: (inout ServerLogin) async throws(VaultError) -> ServerLogin.Step
+    ) async {
+        do throws(VaultError) {
+            switch try await body(&login) {
+            case .challenge(let message):
+                events.challenge(message)
+            case .done(let opened, let isControl, let message):
+                try services.connections.admit(self, user: opened.user)
+                try opened.attach(self, isControl: isControl)
+                session = opened
+                events.open(message) { opened.enter($0) }
+            }
+        } catch {
+            events.close(error)
+        }
+    }
+
+    private func serve(_ request: ServerRequest, _ session: Session) async {
+        do throws(VaultError) {
+            let answer = try await session.answer(request, services)
+            try await send(answer, to: request.id)
+        } catch {
+            if [.internal, .integrity].contains(error.code) {
+                logger.error(
+                    "request failed",
+                    metadata: [
+                        "user": "\(session.user)", "vault": "\(session.vaultName)", "peer": "\(peer)",
+                        "error": "\(printable(error.description))",
+                    ])
+            } else if error.code != .cancelled {
+                logger.info(
+                    "request refused",
+                    metadata: [
+                        "user": "\(session.user)", "vault": "\(session.vaultName)", "peer": "\(peer)",
+                        "code": "\(error.code.rawValue)", "reason": "\(printable(error.description))",
+                    ])
+            }
+            events.answer(request.id, .failure(error))
+        }
+        events.requestEnded(request.id)
+    }
+
+    private func send(_ answer: ServerAnswer, to request: UInt32) async throws(VaultError) {
+        if answer.content.isEmpty { return events.answer(request, answer.message) }
+        let first = FrameWriter.frames(of: answer.message, request: request)
+        try await FrameSender(channel).send(first, content: answer.content, request: request)
+        withExtendedLifetime(answer.share) {}
+        events.answered(request)
+    }
+}

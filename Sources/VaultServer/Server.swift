@@ -1,0 +1,161 @@
+import Glibc
+package import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import Synchronization
+package import VaultModel
+import VaultTransport
+import VaultWire
+
+/// Serves the vaults of one data directory over TLS.
+package final class Server: Sendable {
+    package struct Options: Sendable {
+        package var data: LocalPath
+        package var host = "::"
+        /// 0 for one that the system chooses.
+        package var port = 7117
+        /// A listening socket that the process was started with, instead of an address.
+        package var socket: Int32?
+        /// The operator's own certificate chain and key, in PEM; the server's own without them.
+        package var certificate: LocalPath?
+        package var key: LocalPath?
+        package var bounds = ConnectionBounds()
+        /// Bytes of content that all requests may hold in memory together.
+        package var contentBytesMax = ServerLimits.contentBytesMax
+
+        package init(data: LocalPath) {
+            self.data = data
+        }
+    }
+
+    private let options: Options
+    private let services: ServerServices
+    private let listener: Listener
+    private let presented: Shelf<PresentedCertificate>
+    private let logger: Logger
+    private let isStopping = Atomic<Bool>(false)
+
+    /// Opens the data directory, making it on first use, and starts to listen.
+    package static func start(_ options: Options, logger: Logger) async throws(VaultError) -> Server {
+        let accounts = try Accounts.open(options.data)
+        let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger)))
+        let services = ServerServices(
+            accounts, bounds: options.bounds, contentBytesMax: options.contentBytesMax, logger: logger)
+        let listener = try await Listener.open(options) { channel in
+            ConnectionSetup.prepare(channel, presented.value, services, logger)
+        }
+        return Server(options, services, listener, presented, logger)
+    }
+
+    private init(
+        _ options: Options, _ services: ServerServices, _ listener: Listener,
+        _ presented: Shelf<PresentedCertificate>, _ logger: Logger
+    ) {
+        self.options = options
+        self.services = services
+        self.listener = listener
+        self.presented = presented
+        self.logger = logger
+    }
+
+    /// The port that is listened on.
+    package var port: Int { listener.port }
+
+    /// The fingerprint of the server's key, by which people tell it from others.
+    package var fingerprint: String { presented.value.identity.keyFingerprint.fingerprint }
+
+    /// Serves until ``stop()``, or until the listening socket fails.
+    package func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.watch() }
+            await withTaskExecutorPreference(ServerExecutor.shared) {
+                await listener.serve { connection in await self.serve(connection) }
+            }
+            group.cancelAll()
+        }
+        await services.sessions.end { _ in Server.stopped }
+        await services.hosts.closeAll()
+    }
+
+    /// Accepts nobody any more and lets what runs come to its end, for a while; the rest can be resumed.
+    package func stop() async {
+        guard !isStopping.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        logger.info("stopping")
+        listener.close()
+        for connection in services.connections.all { connection.drain(Server.stopped) }
+        let deadline = ContinuousClock.now + .seconds(ServerLimits.stopSecondsMax)
+        while services.connections.count > 0, ContinuousClock.now < deadline {
+            do { try await Task.sleep(for: .milliseconds(20)) } catch { break }
+        }
+        for connection in services.connections.all { connection.close(Server.stopped) }
+    }
+
+    /// Loads the certificate again for the connections to come; those that are open keep theirs.
+    ///
+    /// - Throws: why the new one cannot be used; the old one stays.
+    package func reloadCertificate() throws(VaultError) {
+        presented.value = try PresentedCertificate(try options.loadCertificate(logger))
+        logger.info("certificate loaded", metadata: ["fingerprint": "\(fingerprint)"])
+    }
+
+    private static let stopped = VaultError(.unavailable, "The server is being stopped.", isRetryable: true)
+
+    private func serve(_ connection: ServerConnection) async {
+        do throws(VaultError) {
+            try services.connections.add(connection, address: connection.peer)
+        } catch {
+            logger.notice("connection refused", metadata: ["peer": "\(connection.peer)", "reason": "\(error)"])
+            connection.close(error)
+        }
+        await connection.run()
+    }
+
+    /// Notices what other processes change of the accounts, and sessions that nobody uses any more.
+    private func watch() async {
+        var seen = try? services.accounts.dataVersion()
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: .milliseconds(ServerLimits.watchMilliseconds)) } catch { return }
+            let now = ContinuousClock.now
+            await services.sessions.end { session in
+                session.isAbandoned(at: now) ? VaultError(.timeout, "The session was not used for too long.") : nil
+            }
+            do throws(VaultError) {
+                let version = try services.accounts.dataVersion()
+                if version == seen { continue }
+                seen = version
+                try await services.reviewSessions()
+            } catch {
+                logger.error("the accounts cannot be read", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+}
+
+/// A value that one side replaces and the other reads.
+final class Shelf<Value: Sendable>: Sendable {
+    private let mutex: Mutex<Value>
+
+    init(_ value: Value) {
+        mutex = Mutex(value)
+    }
+
+    var value: Value {
+        get { mutex.withLock { $0 } }
+        set { mutex.withLock { $0 = newValue } }
+    }
+}
+
+extension Server.Options {
+    /// The operator's certificate, or the server's own, with what there is to warn of told in the log.
+    fileprivate func loadCertificate(_ logger: Logger) throws(VaultError) -> ServerCertificate {
+        let loaded: ServerCertificate
+        if let certificate, let key {
+            loaded = try ServerCertificate.load(certificate: certificate, key: key)
+        } else {
+            loaded = try ServerCertificate.loadOrMake(in: data)
+        }
+        for warning in loaded.warnings() { logger.warning("\(warning)") }
+        return loaded
+    }
+}

@@ -1,0 +1,36 @@
+import Logging
+import Synchronization
+import VaultModel
+import VaultTransport
+
+/// What all connections of a server share.
+final class ServerServices: Sendable {
+    let accounts: Accounts
+    let hosts: VaultHosts
+    let sessions = SessionRegistry()
+    let connections: ConnectionLimiter
+    let budget: ByteBudget
+    let throttle = Mutex(LoginThrottle())
+    let logger: Logger
+
+    init(_ accounts: Accounts, bounds: ConnectionBounds, contentBytesMax: Int, logger: Logger) {
+        self.accounts = accounts
+        self.logger = logger
+        hosts = VaultHosts(accounts)
+        connections = ConnectionLimiter(bounds)
+        budget = ByteBudget(contentBytesMax)
+    }
+
+    func enrol(_ key: [UInt8], label: String, of user: String, peer: String) throws(VaultError) {
+        try accounts.enrolKey(key, label: label, of: try UserName(user), peer: peer)
+    }
+
+    /// Writes an event down; a failure to do so is told in the log, and does not stop the server.
+    func audit(_ event: AuditEvent.Kind, user: String, peer: String, detail: String = "") {
+        do throws(VaultError) {
+            try accounts.record(AuditEvent(event, user: user, peer: peer, detail: detail, time: accounts.clock()))
+        } catch {
+            logger.error("the audit trail cannot be written", metadata: ["error": "\(error)"])
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import FoundationEssentials
+import Logging
+import Synchronization
+import VaultModel
+import VaultWire
+
+/// Leads one connection's login: by password, by device key, or by the ticket of a session that is open.
+struct ServerLogin {
+    enum Step {
+        case challenge(WireServerMessage)
+        case done(Session, isControl: Bool, WireServerMessage)
+    }
+
+    private enum State {
+        case start
+        case password(ScramServer, user: String, isKnown: Bool, vault: String)
+        case deviceKey(WireLoginKey, nonce: [UInt8])
+        case over
+    }
+
+    private let peer: String
+    private let identity: CertificateIdentity
+    private let services: ServerServices
+    private let logger: Logger
+    private var state = State.start
+
+    init(_ connection: ServerConnection, _ services: ServerServices, _ logger: Logger) {
+        peer = connection.peer
+        identity = connection.identity
+        self.services = services
+        self.logger = logger
+    }
+
+    mutating func begin(_ begin: WireLoginBegin) async throws(VaultError) -> Step {
+        switch begin.method {
+        case .password(let password): return try await self.begin(password)
+        case .key(let key): return self.begin(key)
+        case .ticket(let ticket): return try takeUp(ticket)
+        case nil: throw VaultError(WireViolation("a login of no kind"))
+        }
+    }
+
+    mutating func prove(_ proof: WireLoginProof) async throws(VaultError) -> Step {
+        defer { state = .over }
+        switch (state, proof.method) {
+        case (.password(let scram, let user, let isKnown, let vault), .clientFinal(let final)):
+            return try await prove(scram, Array(final), user: user, isKnown: isKnown, vault: vault)
+        case (.deviceKey(let key, let nonce), .signature(let signature)):
+            return try await prove(key, nonce, signature: Array(signature))
+        default:
+            throw VaultError(WireViolation("a proof of another kind than was asked for"))
+        }
+    }
+
+    // MARK: Passwords
+
+    private mutating func begin(_ password: WireLoginPassword) async throws(VaultError) -> Step {
+        var scram = ScramServer(binding: identity.endPointBinding, nonce: ScramNonce(random: ServerLogin.nonce()))
+        let user = try scram.begin(Array(password.clientFirst))
+        try await slowDown(user)
+        let found = try services.accounts.credentials(for: user)
+        let first = scram.challenge(found.credentials)
+        state = .password(scram, user: user, isKnown: found.isKnown, vault: password.vault)
+        var message = WireServerMessage()
+        message.loginChallenge.serverFirst = Data(first)
+        return .challenge(message)
+    }
+
+    private func prove(
+        _ scram: ScramServer, _ final: [UInt8], user: String, isKnown: Bool, vault: String
+    ) async throws(VaultError) -> Step {
+        var scram = scram
+        let answer: [UInt8]
+        do throws(VaultError) {
+            answer = try scram.verify(final)
+            guard isKnown else { throw ServerLogin.refused }
+        } catch {
+            services.throttle.withLock { $0.failed(user: user, address: peer, now: .now) }
+            fail(user, "password")
+            throw error.code == .login ? ServerLogin.refused : error
+        }
+        services.throttle.withLock { $0.succeeded(user: user, address: peer) }
+        return try await open(user, vault, .password, serverFinal: answer)
+    }
+
+    /// Makes whoever has guessed wrong wait, longer each time.
+    private func slowDown(_ user: String) async throws(VaultError) {
+        let delay = services.throttle.withLock { $0.delay(user: user, address: peer, now: .now) }
+        guard delay > .zero else { return }
+        if delay > .seconds(ServerLimits.loginDelaySecondsMax) {
+            throw VaultError(
+                .login, "There were too many failed logins: wait \(delay.components.seconds) seconds.",
+                isRetryable: true)
+        }
+        do { try await Task.sleep(for: delay) } catch { throw .cancelled }
+    }
+
+    // MARK: Device keys
+
+    private mutating func begin(_ key: WireLoginKey) -> Step {
+        let nonce = ServerLogin.nonce()
+        state = .deviceKey(key, nonce: nonce)
+        var message = WireServerMessage()
+        message.loginChallenge.nonce = Data(nonce)
+        return .challenge(message)
+    }
+
+    private func prove(_ key: WireLoginKey, _ nonce: [UInt8], signature: [UInt8]) async throws(VaultError) -> Step {
+        let proof = try DeviceProof(
+            user: try UserName(key.user), clientNonce: Array(key.nonce), serverNonce: nonce, certificate: identity)
+        guard try services.accounts.hasKey(Array(key.publicKey), of: key.user),
+            proof.isValid(signature, publicKey: Array(key.publicKey))
+        else {
+            fail(key.user, "device key")
+            throw VaultError(
+                .login, "The server does not know this device's key: run 'minivault login' on this device again.")
+        }
+        return try await open(key.user, key.vault, .deviceKey(Array(key.publicKey)), serverFinal: [])
+    }
+
+    // MARK: Sessions
+
+    private mutating func takeUp(_ ticket: WireLoginTicket) throws(VaultError) -> Step {
+        state = .over
+        guard let session = services.sessions.session(withTicket: Array(ticket.ticket)) else {
+            throw VaultError(.login, "The session is over.")
+        }
+        return .done(session, isControl: ticket.control, welcome(session, serverFinal: []))
+    }
+
+    private func open(
+        _ user: String, _ vaultName: String, _ method: Session.Method, serverFinal: [UInt8]
+    ) async throws(VaultError) -> Step {
+        let name = vaultName.isEmpty ? user : vaultName
+        // Vaults that are not there and vaults of others look the same.
+        let denied = VaultError(
+            .denied,
+            "There is no vault '\(printable(name))' that \(user) may use: name another one, or ask for a grant.")
+        guard let vault = try services.accounts.vault(named: name) else { throw denied }
+        let rules = try services.accounts.access(of: user, in: vault.id)
+        guard !rules.grants.isEmpty else { throw denied }
+        let hosted = try await services.hosts.vault(vault.id)
+        let session = Session(
+            user: user, vaultName: name, vault: hosted, rules: rules, method: method, peer: peer)
+        services.sessions.add(session)
+        services.audit(.login, user: user, peer: peer, detail: name)
+        logger.info(
+            "login", metadata: ["user": "\(user)", "vault": "\(name)", "peer": "\(peer)", "by": "\(method.text)"])
+        return .done(session, isControl: true, welcome(session, serverFinal: serverFinal))
+    }
+
+    private func welcome(_ session: Session, serverFinal: [UInt8]) -> WireServerMessage {
+        var message = WireServerMessage()
+        message.loginDone.serverFinal = Data(serverFinal)
+        message.loginDone.ticket = Data(session.ticket)
+        message.loginDone.lingerSeconds = UInt32(ServerLimits.lingerSeconds)
+        message.loginDone.user = session.user
+        message.loginDone.vault = session.vaultName
+        message.loginDone.requestsMax = UInt32(WireLimits.requestsMax)
+        message.loginDone.bytesMax = UInt32(WireLimits.requestBytesMax)
+        return message
+    }
+
+    private func fail(_ user: String, _ method: String) {
+        logger.notice(
+            "login failed", metadata: ["user": "\(printable(user))", "peer": "\(peer)", "by": "\(method)"])
+        services.audit(.loginFailed, user: printable(user), peer: peer, detail: method)
+    }
+
+    /// The same for a wrong password and for a user that is not there.
+    private static let refused = VaultError(.login, "The user name or the password is wrong.")
+
+    private static func nonce() -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<DeviceProof.nonceBytes).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    }
+}
+
+extension Session.Method {
+    fileprivate var text: String {
+        switch self {
+        case .password: "password"
+        case .deviceKey: "device key"
+        }
+    }
+}

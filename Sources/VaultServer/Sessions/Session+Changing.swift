@@ -1,0 +1,91 @@
+import VaultModel
+import VaultStore
+import VaultWire
+
+extension Session {
+    func change(_ message: WireChange) async throws -> ServerAnswer {
+        guard message.changes.count <= WireLimits.batchMax else { throw WireViolation("too many changes at once") }
+        let id = try UniqueID(wire: message.change)
+        var results: [Result<ChangeOutcome, VaultError>?] = []
+        var changes: [Change] = []
+        for change in message.changes {
+            do throws(VaultError) {
+                let change = try change.model
+                try requireRights(to: change)
+                changes.append(change)
+                results.append(nil)
+            } catch {
+                results.append(.failure(error))
+            }
+        }
+        var outcomes = try await vault.local.change(changes, by: caller, change: id)[...]
+        let all = results.map { $0 ?? outcomes.removeFirst() }
+        return ServerAnswer { $0.changed = WireChanged(all) }
+    }
+
+    private func requireRights(to change: Change) throws(VaultError) {
+        switch change {
+        case .remove(let prefix, _):
+            try require(.remove, "remove", below: prefix)
+        case .rename(let from, let to):
+            try require(.remove, "rename", below: NamePrefix(from))
+            try require(.save, "save", below: NamePrefix(to))
+        case .copy(let from, let to):
+            try require(.read, "read", below: NamePrefix(from))
+            if !rules.allows(.save, onAllBelow: NamePrefix(to)) { try require(.append, "save", below: NamePrefix(to)) }
+        case .revert(let name, _):
+            try require(.read, "read", on: name)
+            try requireSave(on: name)
+        case .tag(let name, _):
+            try requireSave(on: name)
+        }
+    }
+
+    func keep(_ keep: WireKeep) async throws -> ServerAnswer {
+        let prefix = try NamePrefix(wire: keep.prefix)
+        try require(.remove, "forget versions of", below: prefix)
+        let (policy, calendar, isDryRun) = (keep.policy, try keep.calendar, keep.dryRun)
+        let (vault, caller) = (vault.local, caller)
+        let report = try await self.vault.heavyWork.withLock { () async throws(VaultError) in
+            try await vault.keep(prefix, policy, calendar: calendar, isDryRun: isDryRun, by: caller)
+        }
+        return ServerAnswer { $0.kept = WireKept(report) }
+    }
+
+    func collect() async throws -> ServerAnswer {
+        try require(.remove, "collect", below: .all)
+        let vault = vault.local
+        let report = try await self.vault.heavyWork.withLock { () async throws(VaultError) in try await vault.collect()
+        }
+        return ServerAnswer { $0.collected = WireCollected(report) }
+    }
+
+    func verify(_ verify: WireVerify) async throws -> ServerAnswer {
+        let request = VerifyRequest(prefix: try NamePrefix(wire: verify.prefix), sample: verify.sample)
+        try require(.read, "verify", below: request.prefix)
+        let vault = vault.local
+        var report = try await self.vault.heavyWork.withLock { () async throws(VaultError) in
+            try await vault.verify(request)
+        }
+        if report.damaged.count > Session.damagedMax {
+            report.problems.append("\(report.damaged.count) versions are damaged; the first are listed.")
+            report.damaged.removeSubrange(Session.damagedMax...)
+        }
+        let told = report
+        return ServerAnswer { $0.verified = WireVerified(told) }
+    }
+
+    /// Damaged versions that one answer names.
+    private static let damagedMax = 4096
+
+    /// Makes a device's key known for the session's user; only a password shows that it is the user who asks.
+    func enrol(_ key: WireEnrolKey, _ services: ServerServices) async throws -> ServerAnswer {
+        guard method == .password else {
+            throw VaultError(.denied, "A device key is enrolled after a login with the password only.")
+        }
+        let bytes = Array(key.publicKey)
+        guard bytes.count == 32 else { throw WireViolation("a key of \(bytes.count) bytes") }
+        try services.enrol(bytes, label: key.label, of: user, peer: peer)
+        return ServerAnswer(.done)
+    }
+}

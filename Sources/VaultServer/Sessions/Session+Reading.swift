@@ -1,0 +1,78 @@
+import FoundationEssentials
+import VaultModel
+import VaultStore
+import VaultTransport
+import VaultWire
+
+extension Session {
+    /// The other way round: the intent, then the size and the first chunks, and a small content at once.
+    func openRead(_ open: WireOpenRead, _ budget: ByteBudget) async throws -> ServerAnswer {
+        let id = try UniqueID(wire: open.read)
+        let name = try Name(open.name)
+        try require(.read, "read", on: name)
+        let read: SessionRead
+        if let known = self.read(id) {
+            read = known
+        } else {
+            let opened = try await vault.local.openRead(name, open.selector.model)
+            read = SessionRead(id: opened.id, entry: opened.entry)
+            do {
+                try add(read, as: id)
+            } catch {
+                await vault.local.closeRead(opened.id)
+                throw error
+            }
+        }
+        let first = try await vault.local.layout(read.id, from: 0, count: Session.firstChunks)
+        var answer = WireServerMessage()
+        answer.readReady.entry = WireEntry(read.entry)
+        answer.readReady.first = WireChunkList(first.map(\.reference))
+        guard first.count == 1, read.entry.size <= UInt64(Limits.smallFileBytesMax) else { return ServerAnswer(answer) }
+        answer.readReady.contentFollows = true
+        let share = await budget.share(waitingFor: first[0].length)
+        let chunks = try await vault.local.fetch(first, of: read.id, verifying: false)
+        return ServerAnswer(answer, content: chunks.map(\.bytes), share: share)
+    }
+
+    private static let firstChunks = 64
+
+    func layout(_ layout: WireLayout) async throws -> ServerAnswer {
+        let read = try openRead(layout.read)
+        let count = max(1, min(Int(layout.count), WireLimits.chunksMax))
+        let placed = try await vault.local.layout(read.id, from: layout.position, count: count)
+        return ServerAnswer { answer in
+            answer.placed.position = placed.first?.position ?? 0
+            answer.placed.chunks = WireChunkList(placed.map(\.reference))
+        }
+    }
+
+    func fetch(_ fetch: WireFetch, _ budget: ByteBudget) async throws -> ServerAnswer {
+        let read = try openRead(fetch.read)
+        guard fetch.positions.count <= WireLimits.chunksMax else {
+            throw WireViolation("a fetch of too many chunks")
+        }
+        // A fetch is for what fits one buffer; the share is taken before anything is read.
+        let share = await budget.share(waitingFor: Limits.bufferBytes)
+        if Task.isCancelled { throw VaultError.cancelled }
+        let chunks = try await vault.local.fetch(
+            positions: fetch.positions, of: read.id, verifying: fetch.verify)
+        var answer = WireServerMessage()
+        answer.fetchReady.chunks = WireChunkList(chunks.map(\.reference))
+        return ServerAnswer(answer, content: chunks.map(\.bytes), share: share)
+    }
+
+    func closeRead(_ close: WireCloseRead) async throws -> ServerAnswer {
+        if let read = removeRead(try UniqueID(wire: close.read)) { await vault.local.closeRead(read.id) }
+        return ServerAnswer(.done)
+    }
+
+    /// - Throws: `unavailable` for a read that the session does not know, or no longer; `denied` where the
+    ///   right to it has been taken away meanwhile.
+    private func openRead(_ id: Data) throws -> SessionRead {
+        guard let read = self.read(try UniqueID(wire: id)) else {
+            throw VaultError(.unavailable, "The server knows nothing of this read any more.", isRetryable: true)
+        }
+        try require(.read, "read", on: read.entry.name)
+        return read
+    }
+}

@@ -1,0 +1,118 @@
+import VaultModel
+import VaultStore
+import VaultWire
+
+extension Session {
+    /// The first step of the founding handshake: the intent, which is agreed or refused.
+    func begin(_ save: WireSaveRequest) async throws -> ServerAnswer {
+        let id = try UniqueID(wire: save.upload)
+        let intent = try save.intent.model
+        try requireSave(on: intent.name)
+        if upload(id) == nil {
+            let opened = try await vault.local.beginUpload(intent, by: caller)
+            do {
+                try add(OpenUpload(id: opened, name: intent.name), as: id)
+            } catch {
+                await vault.local.abort(opened)
+                throw error
+            }
+        }
+        return ServerAnswer { $0.saveReady = WireSaveReady() }
+    }
+
+    /// The sizes and names of chunks; the answer tells which of them are needed.
+    func take(_ offer: WireOffer) async throws -> ServerAnswer {
+        let id = try UniqueID(wire: offer.upload)
+        let chunks = try offer.chunks.model
+        let needed = try await offers.withLock { () async throws(VaultError) -> [Bool] in
+            guard let upload = upload(id) else { throw .noSuchUpload }
+            guard offer.position <= upload.offered else {
+                throw VaultError(.invalid, "An offer skips chunks of '\(upload.name)'.", name: upload.name)
+            }
+            // What a lost connection makes the client repeat has been taken already.
+            let repeated = Int(min(upload.offered - offer.position, UInt64(chunks.count)))
+            let again = try vault.local.awaits(Array(chunks[..<repeated]), of: upload.id)
+            if repeated == chunks.count { return again }
+            let fresh = try await vault.local.offer(Array(chunks[repeated...]), to: upload.id)
+            offered(upload.offered + UInt64(fresh.count), of: id)
+            return again + fresh
+        }
+        return ServerAnswer { $0.need = WireNeed(needed) }
+    }
+
+    func take(_ put: WirePut, _ content: ContentReceiver?) async throws -> ServerAnswer {
+        let id = try UniqueID(wire: put.upload)
+        let announced = try put.chunks.model
+        guard let upload = upload(id) else { throw VaultError.noSuchUpload }
+        var chunks: [Chunk] = []
+        chunks.reserveCapacity(announced.count)
+        while let bytes = try await content?.next() {
+            if Task.isCancelled { throw VaultError.cancelled }
+            let digest = bytes.withUnsafeBytes { Digest(of: $0) }
+            guard digest == announced[chunks.count].digest else {
+                throw VaultError(
+                    .invalid, "A chunk of '\(upload.name)' has other bytes than its digest says.", name: upload.name)
+            }
+            chunks.append(Chunk(digest: digest, bytes: bytes))
+        }
+        try await vault.local.put(chunks, to: upload.id)
+        return ServerAnswer(.done)
+    }
+
+    /// The end of the handshake: what was offered and put becomes the name's current version.
+    func commit(_ commit: WireCommit) async throws -> ServerAnswer {
+        let (id, change) = (try UniqueID(wire: commit.upload), try UniqueID(wire: commit.change))
+        let content = try commit.content.model
+        let (vault, user) = (vault.local, user)
+        let opened = upload(id)
+        if let opened { try requireSave(on: opened.name) }
+        let outcome = try await self.vault.committing(change, of: user) { () async throws(VaultError) in
+            // The answer to a repeated commit may have been lost, and the upload is over then.
+            if let answer = try await vault.answer(toCommit: change, of: user, content: content) {
+                return answer.outcome
+            }
+            guard let opened else { throw .noSuchUpload }
+            return try await vault.commit(opened.id, content: content, change: change)
+        }
+        removeUpload(id)
+        return ServerAnswer { answer in
+            if let outcome { answer.saved.outcome = WireOutcome(outcome) } else { answer.saved.again = true }
+        }
+    }
+
+    func abort(_ abort: WireAbort) async throws -> ServerAnswer {
+        if let upload = removeUpload(try UniqueID(wire: abort.upload)) { await vault.local.abort(upload.id) }
+        return ServerAnswer(.done)
+    }
+
+    /// Files of one chunk each, whose content came along.
+    func save(_ save: WireSaveSmall, _ content: ContentReceiver?) async throws -> ServerAnswer {
+        let change = try UniqueID(wire: save.change)
+        var results: [Result<SaveOutcome, VaultError>?] = []
+        var saves: [SmallSave] = []
+        for file in save.files {
+            let bytes = file.length > 0 ? try await content?.next() : nil
+            do {
+                let intent = try file.intent.model
+                try requireSave(on: intent.name)
+                let chunk = bytes.map { bytes in
+                    Chunk(digest: bytes.withUnsafeBytes { Digest(of: $0) }, bytes: bytes)
+                }
+                saves.append(SmallSave(intent: intent, chunk: chunk))
+                results.append(nil)
+            } catch let error as VaultError {
+                results.append(.failure(error))
+            }
+        }
+        var outcomes = try await vault.local.save(saves, by: caller, change: change)[...]
+        let all = results.map { $0 ?? outcomes.removeFirst() }
+        return ServerAnswer { $0.smallSaved = WireSmallSaved(all) }
+    }
+}
+
+extension VaultError {
+    /// For an upload that the session does not know, or no longer.
+    static var noSuchUpload: VaultError {
+        VaultError(.unavailable, "The server knows nothing of this save any more: try again.", isRetryable: true)
+    }
+}

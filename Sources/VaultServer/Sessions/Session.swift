@@ -1,0 +1,173 @@
+import Crypto
+import FoundationEssentials
+import Synchronization
+import VaultModel
+import VaultStore
+import VaultWire
+
+/// One login: who it is, what it may do, and what it has open. It outlives its connections for a while.
+final class Session: Sendable {
+    /// How the session came to be, so that it ends when that is no longer true.
+    enum Method: Sendable, Hashable {
+        case password
+        case deviceKey([UInt8])
+    }
+
+    private struct State {
+        var rules: AccessRules
+        var uploads: [UniqueID: OpenUpload] = [:]
+        var reads: [UniqueID: SessionRead] = [:]
+        var connections: [ObjectIdentifier: ServerConnection] = [:]
+        var control: ServerConnection?
+        /// Seconds since an arbitrary start, when the last connection went.
+        var abandonedAt: ContinuousClock.Instant?
+        var end: VaultError?
+    }
+
+    /// An upload under the client's id.
+    struct OpenUpload: Sendable {
+        var id: UploadID
+        var name: Name
+        /// Chunks that have been offered.
+        var offered: UInt64 = 0
+    }
+
+    let ticket: [UInt8]
+    let user: String
+    let vaultName: String
+    let method: Method
+    /// The address from which the session was begun.
+    let peer: String
+    let vault: HostedVault
+    let order = ChangeOrder()
+    /// Lets one offer of an upload in at a time, since their order is the file's.
+    let offers = AsyncLock()
+    private let state: Mutex<State>
+
+    init(user: String, vaultName: String, vault: HostedVault, rules: AccessRules, method: Method, peer: String) {
+        var generator = SystemRandomNumberGenerator()
+        ticket = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+        self.user = user
+        self.vaultName = vaultName
+        self.vault = vault
+        self.method = method
+        self.peer = peer
+        state = Mutex(State(rules: rules))
+    }
+
+    // MARK: Rights
+
+    var rules: AccessRules {
+        get { state.withLock { $0.rules } }
+        set { state.withLock { $0.rules = newValue } }
+    }
+
+    /// As whom the session changes the vault.
+    var caller: Caller {
+        let rules = rules
+        return Caller(
+            user: user, peer: peer,
+            sharing: rules.canReadEverything ? .everything : .own(readable: { rules.allows(.read, on: $0) }))
+    }
+
+    // MARK: Connections
+
+    /// - Throws: the reason, once the session has ended; `unavailable` for too many connections.
+    func attach(_ connection: ServerConnection, isControl: Bool) throws(VaultError) {
+        let replaced = try state.withLock { (state) throws(VaultError) in
+            if let end = state.end { throw end }
+            guard state.connections.count < ServerLimits.connectionsPerSessionMax else {
+                throw VaultError(.unavailable, "The session has too many connections.")
+            }
+            state.connections[ObjectIdentifier(connection)] = connection
+            state.abandonedAt = nil
+            guard isControl else { return nil as ServerConnection? }
+            defer { state.control = connection }
+            return state.control
+        }
+        // A connection that was cut may look alive from here for a long time.
+        replaced?.close(VaultError(.unavailable, "The session goes on over another connection."))
+    }
+
+    func detach(_ connection: ServerConnection) {
+        state.withLock { state in
+            state.connections[ObjectIdentifier(connection)] = nil
+            if state.control === connection { state.control = nil }
+            if state.connections.isEmpty { state.abandonedAt = .now }
+        }
+    }
+
+    /// Whether nobody has used the session for so long that it ends.
+    func isAbandoned(at now: ContinuousClock.Instant) -> Bool {
+        state.withLock { state in
+            guard let since = state.abandonedAt else { return false }
+            return now - since > .seconds(ServerLimits.lingerSeconds)
+        }
+    }
+
+    /// Ends the session: its connections close with the reason, its uploads and reads are given up.
+    func end(_ reason: VaultError) async {
+        let ended = state.withLock { state in
+            let ended = state
+            if state.end == nil { state.end = reason }
+            (state.uploads, state.reads, state.connections, state.control) = ([:], [:], [:], nil)
+            return ended
+        }
+        for connection in ended.connections.values { connection.close(reason) }
+        for upload in ended.uploads.values { await vault.local.abort(upload.id) }
+        for read in ended.reads.values { await vault.local.closeRead(read.id) }
+    }
+
+    // MARK: Uploads and reads
+
+    func upload(_ id: UniqueID) -> OpenUpload? { state.withLock { $0.uploads[id] } }
+
+    func add(_ upload: OpenUpload, as id: UniqueID) throws(VaultError) {
+        try state.withLock { (state) throws(VaultError) in
+            if let end = state.end { throw end }
+            guard state.uploads.count < ServerLimits.uploadsPerSessionMax else {
+                throw VaultError(.unavailable, "The session has too many unfinished saves.")
+            }
+            state.uploads[id] = upload
+        }
+    }
+
+    func offered(_ count: UInt64, of id: UniqueID) {
+        state.withLock { $0.uploads[id]?.offered = count }
+    }
+
+    @discardableResult
+    func removeUpload(_ id: UniqueID) -> OpenUpload? { state.withLock { $0.uploads.removeValue(forKey: id) } }
+
+    func read(_ id: UniqueID) -> SessionRead? { state.withLock { $0.reads[id] } }
+
+    func add(_ read: SessionRead, as id: UniqueID) throws(VaultError) {
+        try state.withLock { (state) throws(VaultError) in
+            if let end = state.end { throw end }
+            guard state.reads.count < ServerLimits.readsPerSessionMax else {
+                throw VaultError(.unavailable, "The session has too many open reads.")
+            }
+            state.reads[id] = read
+        }
+    }
+
+    func removeRead(_ id: UniqueID) -> SessionRead? { state.withLock { $0.reads.removeValue(forKey: id) } }
+
+    /// Gives a change its place in the order of the session.
+    func enter(_ message: WireClientMessage) -> ChangeOrder.Turn? {
+        switch message.body {
+        case .saveSmall(let save): return order.enter(.names(save.files.map(\.intent.name)))
+        case .commit(let commit):
+            guard let id = try? UniqueID(wire: commit.upload), let upload = upload(id) else { return nil }
+            return order.enter(.names([Data(upload.name.bytes)]))
+        case .change, .keep: return order.enter(.everything)
+        default: return nil
+        }
+    }
+}
+
+/// An open read with what the session may still do with it.
+struct SessionRead: Sendable {
+    var id: ReadID
+    var entry: Entry
+}

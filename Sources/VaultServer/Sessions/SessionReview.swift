@@ -1,0 +1,33 @@
+import VaultModel
+
+extension ServerServices {
+    /// Gives each session the rights that its user has now, and ends those whose user, key or rights are gone.
+    func reviewSessions() async throws(VaultError) {
+        var ends: [ObjectIdentifier: VaultError] = [:]
+        for session in sessions.all {
+            let end = try review(session)
+            if let end { ends[ObjectIdentifier(session)] = end }
+        }
+        let found = ends
+        await sessions.end { found[ObjectIdentifier($0)] }
+    }
+
+    /// - Returns: why the session ends; nil where it goes on.
+    private func review(_ session: Session) throws(VaultError) -> VaultError? {
+        guard try accounts.credentials(for: session.user).isKnown else {
+            return VaultError(.denied, "The user \(session.user) has been removed.")
+        }
+        if case .deviceKey(let key) = session.method, try !accounts.hasKey(key, of: session.user) {
+            return VaultError(.login, "This device's key has been removed: log in again.")
+        }
+        guard try accounts.vault(named: session.vaultName)?.id == session.vault.id else {
+            return VaultError(.denied, "The vault '\(session.vaultName)' has been removed.")
+        }
+        let rules = try accounts.access(of: session.user, in: session.vault.id)
+        if rules.grants.isEmpty {
+            return VaultError(.denied, "\(session.user) may no longer use the vault '\(session.vaultName)'.")
+        }
+        session.rules = rules
+        return nil
+    }
+}

@@ -1,0 +1,93 @@
+import ArgumentParser
+import VaultLua
+import VaultModel
+import VaultServer
+import VaultStore
+
+struct Audit: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tell who has logged in to a server, who was refused, and who changed what.")
+
+    @OptionGroup var data: DataOptions
+    @Option(help: ArgumentHelp("Only this user's events.", valueName: "user"))
+    var user: String?
+    @Option(help: ArgumentHelp("Only from this time on.", valueName: "time"))
+    var since: String?
+    @Option(help: ArgumentHelp("The newest events only.", valueName: "n"))
+    var limit = 1000
+    @Flag(help: "Print one JSON object an event.")
+    var json = false
+
+    func validate() throws {
+        if limit < 1 { throw ValidationError("--limit is 1 at least.") }
+        if let since { _ = try CommandText.time(since) }
+    }
+
+    func run() async throws {
+        let since = try since.map { try CommandText.time($0) } ?? .min
+        let accounts = try Accounts.open(data.directory)
+        var lines = try accounts.audit(of: user, since: since, limit: limit).map { event in
+            AuditLine(
+                time: event.time, user: event.user, peer: event.peer, what: event.kind.rawValue, detail: event.detail)
+        }
+        for vault in try accounts.vaults() { lines += try await changes(in: vault, accounts, since) }
+        lines.sort { $0.time < $1.time }
+        for line in lines.suffix(limit) { Output.line(json ? line.json.text : line.text) }
+    }
+
+    private func changes(
+        in vault: Accounts.Vault, _ accounts: Accounts, _ since: Int64
+    ) async throws(VaultError) -> [AuditLine] {
+        let local = try await LocalVault.open(accounts.directory(ofVault: vault.id), access: .readOnly)
+        var lines: [AuditLine] = []
+        var after: UInt64 = 0
+        let result: Result<Void, VaultError>
+        do throws(VaultError) {
+            while true {
+                let page = try await local.audit(since: since, after: after, limit: 4096)
+                guard let last = page.last else { break }
+                after = last.sequences.upperBound
+                lines += page.filter { user == nil || $0.user == user }.map { AuditLine($0, in: vault.name) }
+                if lines.count > limit { lines.removeFirst(lines.count - limit) }
+            }
+            result = .success(())
+        } catch {
+            result = .failure(error)
+        }
+        await local.close()
+        try result.get()
+        return lines
+    }
+}
+
+/// One event of the audit trail, whichever database it is from.
+private struct AuditLine {
+    var time: Int64
+    var user: String
+    var peer: String
+    var what: String
+    var detail: String
+
+    init(time: Int64, user: String, peer: String, what: String, detail: String) {
+        (self.time, self.user, self.peer, self.what, self.detail) = (time, user, peer, what, detail)
+    }
+
+    init(_ record: AuditRecord, in vault: String) {
+        let others = record.count > 1 ? " and \(record.count - 1) more" : ""
+        self.init(
+            time: record.time, user: record.user, peer: record.peer, what: "\(record.action)",
+            detail: "\(vault): \(record.name.map { "\($0)" } ?? "")\(others)")
+    }
+
+    var text: String {
+        [Format.time(time), user, peer.isEmpty ? "-" : peer, what, printable(detail)].joined(
+            separator: Output.isTerminal ? "  " : "\t")
+    }
+
+    var json: JSON {
+        .object([
+            ("time", .integer(Int(time))), ("event", .string(what)), ("user", .string(user)), ("peer", .string(peer)),
+            ("detail", .string(detail)),
+        ])
+    }
+}

@@ -1,0 +1,99 @@
+import ArgumentParser
+import Glibc
+import Logging
+import VaultModel
+import VaultServer
+
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serve vaults to other computers, over TLS, until SIGTERM.",
+        discussion: """
+            SIGHUP loads the certificate again. Users are made with 'minivault user add', also while the server runs. \
+            A socket that systemd passes is used instead of --listen.
+            """)
+
+    @OptionGroup var data: DataOptions
+    @Option(help: ArgumentHelp("The address and port to listen on.", valueName: "host:port"))
+    var listen = "[::]:7117"
+    @Option(help: ArgumentHelp("A certificate chain in PEM, instead of the server's own.", valueName: "pem"))
+    var certificate: String?
+    @Option(help: ArgumentHelp("The certificate's private key in PEM.", valueName: "pem"))
+    var key: String?
+    @Option(help: ArgumentHelp("'human' or 'json'.", valueName: "format"))
+    var logFormat = "human"
+    @Option(help: ArgumentHelp("'debug', 'info', 'notice', 'warning' or 'error'.", valueName: "level"))
+    var logLevel = "info"
+    @Option(help: ArgumentHelp("The most connections at once.", valueName: "n"))
+    var maxConnections: Int?
+    @Option(help: ArgumentHelp("The most connections of one address.", valueName: "n"))
+    var maxPerAddress: Int?
+    @Option(help: ArgumentHelp("The most connections of one user.", valueName: "n"))
+    var maxPerUser: Int?
+
+    func validate() throws {
+        if (certificate == nil) != (key == nil) { throw ValidationError("--certificate and --key go together.") }
+        if LineLogHandler.Format(rawValue: logFormat) == nil {
+            throw ValidationError("--log-format takes 'human' or 'json'.")
+        }
+        if Logger.Level(rawValue: logLevel) == nil { throw ValidationError("'\(logLevel)' is no level of the log.") }
+        if [maxConnections, maxPerAddress, maxPerUser].contains(where: { $0.map { $0 < 1 } ?? false }) {
+            throw ValidationError("A number of connections is 1 at least.")
+        }
+        _ = try address()
+    }
+
+    func run() async throws {
+        let (format, level) = (
+            LineLogHandler.Format(rawValue: logFormat) ?? .human, Logger.Level(rawValue: logLevel) ?? .info
+        )
+        let logger = Logger(label: "minivault") { _ in LineLogHandler(format, level: level) }
+        let server = try await Server.start(try options(), logger: logger)
+        Interruption.whenAsked { Task { await server.stop() } }
+        Interruption.whenAskedToReload {
+            do throws(VaultError) {
+                try server.reloadCertificate()
+            } catch {
+                logger.error("the certificate was not loaded; the old one stays", metadata: ["error": "\(error)"])
+            }
+        }
+        logger.info("serving", metadata: ["port": "\(server.port)", "fingerprint": "\(server.fingerprint)"])
+        Output.event("minivault serves on port \(server.port), key \(server.fingerprint)")
+        ServiceManager.notify("READY=1")
+        await server.run()
+        logger.info("stopped")
+    }
+
+    private func options() throws -> Server.Options {
+        var options = Server.Options(data: data.directory)
+        (options.host, options.port) = try address()
+        options.socket = ServiceManager.passedSocket
+        options.certificate = certificate.map { CommandText.path($0) }
+        options.key = key.map { CommandText.path($0) }
+        if let maxConnections { options.bounds.all = maxConnections }
+        if let maxPerAddress { options.bounds.perAddress = maxPerAddress }
+        if let maxPerUser { options.bounds.perUser = maxPerUser }
+        return options
+    }
+
+    /// The host and port of `host:port`, `[address]:port`, `:port` or `host`.
+    private func address() throws -> (String, Int) {
+        let problem = ValidationError(
+            "'\(printable(listen))' is not HOST:PORT, such as '[::]:7117' or 'localhost:7117'.")
+        var host = Substring(listen)
+        var port = 7117
+        if let colon = listen.lastIndex(of: ":"), !listen[colon...].contains("]") {
+            guard let number = Int(listen[listen.index(after: colon)...]), (0...65535).contains(number) else {
+                throw problem
+            }
+            port = number
+            host = listen[..<colon]
+        }
+        if host.hasPrefix("[") {
+            guard host.hasSuffix("]") else { throw problem }
+            host = host.dropFirst().dropLast()
+        } else if host.contains(":") {
+            throw problem
+        }
+        return (host.isEmpty ? "::" : String(host), port)
+    }
+}

@@ -1,0 +1,57 @@
+import Glibc
+import VaultClient
+import VaultModel
+import VaultWire
+
+/// Opens vaults on servers: finds out whom to trust and as whom to log in.
+enum RemoteLocation {
+    /// What a user chooses for connections to a server.
+    struct Choices: Sendable {
+        /// The most bytes of content a second; nil for no limit.
+        var bandwidth: UInt64?
+        var isQuiet = false
+    }
+
+    /// Whether a word names a vault on a server.
+    static func isURL(_ word: String) -> Bool { word.contains("://") }
+
+    /// Connects to the vault that a URL names.
+    ///
+    /// - Throws: `login` where the server is not known here, or nothing to log in with is.
+    static func open(_ word: String, _ choices: Choices) async throws(VaultError) -> RemoteVault {
+        let url = try ServerURL(word)
+        let user = try UserName(url.user ?? VaultLocation.userName)
+        var options = RemoteVault.Options()
+        options.bandwidth = choices.bandwidth.map { BandwidthLimit(bytesPerSecond: $0) }
+        options.onEvent = { event in
+            if choices.isQuiet { return }
+            switch event {
+            case .lost(let error): Output.note("minivault: \(error.message) Trying again…")
+            case .reconnected: Output.note("minivault: connected again.")
+            }
+        }
+        return try await RemoteVault.connect(
+            to: url, trust: try trust(in: url), as: try identity(of: user, at: url), options: options)
+    }
+
+    /// What makes the server the right one.
+    static func trust(in url: ServerURL) throws(VaultError) -> ServerTrust {
+        let known = try KnownServers(file: ClientFiles.knownServers).trust(of: url)
+        let verifier = try ServerVerifier(known ?? .authorities, url: url, authorities: ClientFiles.authorities)
+        return ServerTrust { (chain) throws(VaultError) in try await verifier.verify(chain) }
+    }
+
+    /// By what the user logs in: this device's key, or a password from the environment.
+    private static func identity(of user: UserName, at url: ServerURL) throws(VaultError) -> ClientIdentity {
+        if let key = try DeviceKeys(directory: ClientFiles.deviceKeys).load(for: user.text, at: url) {
+            return .deviceKey(user: user, key: key)
+        }
+        if let password = getenv("MINIVAULT_PASSWORD").map({ String(cString: $0) }), !password.isEmpty {
+            return .password(user: user, password: try PasswordText(password))
+        }
+        throw VaultError(
+            .login,
+            "\(user) has not logged in to \(url.place) from this device: run 'minivault login \(url.withUser(user.text))'."
+        )
+    }
+}
