@@ -118,15 +118,28 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
-            name: "TestSupport", dependencies: ["VaultModel", .product(name: "Crypto", package: "swift-crypto")],
-            path: "Tests/Support", swiftSettings: strict),
+            name: "TestSupport",
+            dependencies: [
+                "VaultClient", "VaultModel", "VaultServer", "VaultWire",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            path: "Tests/Support", exclude: ["clock.c"], swiftSettings: strict),
         .testTarget(
             name: "VaultModelTests", dependencies: ["CChunker", "TestSupport", "VaultModel", "VaultStore"],
             swiftSettings: strict),
-        .testTarget(name: "VaultStoreTests", dependencies: ["VaultModel", "VaultStore"], swiftSettings: strict),
+        .testTarget(
+            name: "VaultStoreTests",
+            dependencies: ["TestSupport", "VaultClient", "VaultModel", "VaultStore", "minivault"],
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "VaultWireTests",
             dependencies: ["VaultModel", "VaultWire", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "VaultClientTests",
+            dependencies: ["TestSupport", "VaultClient", "VaultModel", "minivault"],
             swiftSettings: strict
         ),
         .testTarget(name: "LuaEngineTests", dependencies: ["LuaEngine"], swiftSettings: strict),

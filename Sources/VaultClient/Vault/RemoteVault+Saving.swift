@@ -36,6 +36,7 @@ extension RemoteVault {
     }
 
     package func put(_ chunks: [Chunk], to upload: UploadID) async throws(VaultError) {
+        _ = try offered(by: upload)
         for batch in chunks.batches(bytesMax: Limits.bufferBytes, countMax: WireLimits.chunksMax, \.bytes.count) {
             _ = try await ask(on: .content, content: batch.map(\.bytes)) { message in
                 message.put.upload = upload.value.wire
@@ -45,6 +46,7 @@ extension RemoteVault {
     }
 
     package func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome? {
+        _ = try offered(by: upload)
         let change = UniqueID()
         let answer: WireServerMessage
         do throws(VaultError) {
@@ -56,7 +58,7 @@ extension RemoteVault {
         } catch {
             throw error.leavingOutcomeOpen
         }
-        uploads.withLock { $0[upload] = nil }
+        _ = uploads.withLock { $0.removeValue(forKey: upload) }
         if answer.saved.again { return nil }
         return try reading { () throws(WireViolation) in try answer.saved.outcome.model }
     }
@@ -65,7 +67,9 @@ extension RemoteVault {
         guard uploads.withLock({ $0.removeValue(forKey: upload) }) != nil else { return }
         var message = WireClientMessage()
         message.abort.upload = upload.value.wire
-        session.post(message)
+        // Who was cancelled does not wait any more; the server hears of it all the same.
+        if Task.isCancelled { return session.post(message) }
+        _ = try? await session.perform(message)
     }
 
     package func save(_ saves: [SmallSave]) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {

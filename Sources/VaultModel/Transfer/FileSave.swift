@@ -94,7 +94,9 @@ package struct FileSave: Sendable {
                 }
                 if let outcome { return outcome }
             } catch let failure {
-                guard isChanged else { throw failure }
+                // A server that was started anew knows nothing of the upload; it has the chunks all the same.
+                let isForgotten = failure.code == .unavailable && failure.isRetryable && !failure.isUncertain
+                guard isChanged || isForgotten else { throw failure }
                 error = failure
             }
         }

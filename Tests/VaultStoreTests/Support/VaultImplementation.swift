@@ -1,4 +1,7 @@
+import Glibc
+import TestSupport
 import Testing
+import VaultClient
 import VaultModel
 
 @testable import VaultStore
@@ -16,7 +19,31 @@ struct VaultImplementation: Sendable, CustomTestStringConvertible {
     let testDescription: String
     private let run: @Sendable (@Sendable (Subject) async throws -> Void) async throws -> Void
 
-    static let all = [local]
+    static let all = [local, served]
+
+    /// The vault of a user of the built server, over TLS.
+    static let served = VaultImplementation(testDescription: "served") { body in
+        try await withTemporaryDirectory { directory in
+            let file = try OpenFile(directory.appending("clock"), flags: O_RDWR | O_CREAT)
+            let clock = ManualClock { time in
+                var time = time
+                pwrite(file.descriptor, &time, 8, 0)
+            }
+            let data = directory.appending("data")
+            let key = try await ServerProcess.addUser("anna", in: data)
+            let server = try ServerProcess(data: data, users: ["anna": key], clock: directory.appending("clock"))
+            defer { server.kill() }
+            let vault = try await server.connect(as: "anna")
+            do {
+                try await body(
+                    Subject(vault: vault, directory: try server.vaultDirectory(of: "anna"), clock: clock))
+            } catch {
+                await vault.close()
+                throw error
+            }
+            await vault.close()
+        }
+    }
 
     static let local = VaultImplementation(testDescription: "local") { body in
         try await withTemporaryDirectory { directory in

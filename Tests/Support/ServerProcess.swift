@@ -1,0 +1,186 @@
+package import Crypto
+import Glibc
+import Synchronization
+package import VaultClient
+package import VaultModel
+import VaultServer
+import VaultWire
+
+/// The built program as a server on this machine, with users that log in by device keys.
+package final class ServerProcess: Sendable {
+    /// Where the server keeps its data.
+    package let data: LocalPath
+    package let port: Int
+    private let fingerprint: VaultModel.Digest
+    private let process: Mutex<pid_t>
+    private let keys: Mutex<[String: Curve25519.Signing.PrivateKey]>
+
+    /// Starts a server on a free port, and returns once it listens.
+    ///
+    /// - Parameters:
+    ///   - data: a directory that ``addUser(_:in:)`` has made ready, or that is not there.
+    ///   - clock: a file with the time of day, for a server that does not live by the machine's.
+    package init(
+        data: LocalPath, users: [String: Curve25519.Signing.PrivateKey], port: Int = 0, clock: LocalPath? = nil,
+        options: [String] = []
+    ) throws {
+        self.data = data
+        var environment = ["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=\(data)"]
+        if let clock {
+            environment += ["MINIVAULT_TEST_CLOCK=\(clock)", "LD_PRELOAD=\(try ClockLibrary.path.get())"]
+        }
+        let (id, output) = try ServerProcess.spawn(
+            ["serve", "--data", "\(data)", "--listen", "127.0.0.1:\(port)"] + options, environment,
+            errors: LocalPath(data.bytes + Array(".log".utf8)))
+        process = Mutex(id)
+        keys = Mutex(users)
+        let line = ServerProcess.line(output)
+        close(output)
+        // minivault serves on port 7117, key SHA256:...
+        let words = line.split(separator: " ")
+        guard words.count == 7, let port = Int(words[4].dropLast()) else {
+            _ = Glibc.kill(id, SIGKILL)
+            waitpid(id, nil, 0)
+            throw VaultError(.unavailable, "The server did not start: \(line)")
+        }
+        self.port = port
+        fingerprint = try VaultModel.Digest(fingerprint: String(words[6]))
+    }
+
+    deinit {
+        kill()
+    }
+
+    /// Makes a user with a vault in a data directory.
+    package static func addUser(_ name: String, in data: LocalPath) async throws -> Curve25519.Signing.PrivateKey {
+        let accounts = try Accounts.open(data)
+        let user = try UserName(name)
+        // Nobody logs in by this password.
+        let credentials = ScramCredentials(
+            salt: [UInt8](repeating: 1, count: 16), iterations: 4096, storedKey: [UInt8](repeating: 2, count: 32),
+            serverKey: [UInt8](repeating: 3, count: 32))
+        try await accounts.addUser(user, credentials)
+        let key = Curve25519.Signing.PrivateKey()
+        try accounts.enrolKey(Array(key.publicKey.rawRepresentation), label: "test", of: user)
+        accounts.close()
+        return key
+    }
+
+    /// The directory of a user's own vault.
+    package func vaultDirectory(of user: String) throws -> LocalPath {
+        let accounts = try Accounts.open(data)
+        defer { accounts.close() }
+        return accounts.directory(ofVault: try accounts.knownVault(user).id)
+    }
+
+    /// Connects as a user, straight or through something else that listens on this machine.
+    package func connect(
+        as user: String, vault: String? = nil, through port: Int? = nil, options: RemoteVault.Options = .init()
+    ) async throws -> RemoteVault {
+        guard let key = keys.withLock({ $0[user] }) else { throw VaultError(.notFound, "There is no user \(user).") }
+        let url = try ServerURL("minivault://\(user)@127.0.0.1:\(port ?? self.port)" + (vault.map { "/" + $0 } ?? ""))
+        let verifier = try ServerVerifier(.pinned(fingerprint), url: url, authorities: LocalPath("/dev/null"))
+        return try await RemoteVault.connect(
+            to: url, trust: ServerTrust { (chain) throws(VaultError) in try await verifier.verify(chain) },
+            as: .deviceKey(user: UserName(user), key: key), options: options)
+    }
+
+    package func send(_ signal: Int32) {
+        process.withLock { id in if id > 0 { _ = Glibc.kill(id, signal) } }
+    }
+
+    /// Kills the server outright, and waits until it is gone.
+    package func kill() {
+        process.withLock { id in
+            guard id > 0 else { return }
+            _ = Glibc.kill(id, SIGKILL)
+            waitpid(id, nil, 0)
+            id = 0
+        }
+        _ = LocalPath(data.bytes + Array(".log".utf8)).withCString { unlink($0) }
+    }
+
+    /// The kibibytes of memory that the server has of its own, from `RssAnon` of proc(5).
+    package var memory: Int? {
+        let id = process.withLock { $0 }
+        let text = (try? SmallFile.read(LocalPath("/proc/\(id)/status"), bytesMax: 1 << 16)) ?? []
+        let line = String(decoding: text, as: UTF8.self).split(separator: "\n").first { $0.hasPrefix("RssAnon:") }
+        return line?.split(separator: " ").compactMap { Int($0) }.first
+    }
+
+    package var log: String {
+        let bytes = try? SmallFile.read(LocalPath(data.bytes + Array(".log".utf8)), bytesMax: 16 << 20)
+        return String(decoding: bytes ?? [], as: UTF8.self)
+    }
+
+    private static func spawn(
+        _ words: [String], _ environment: [String], errors: LocalPath
+    ) throws -> (pid_t, Int32) {
+        var ends: [Int32] = [-1, -1]
+        guard pipe(&ends) == 0 else { throw VaultError(system: errno, "make", LocalPath("a pipe")) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
+        posix_spawn_file_actions_addopen(&actions, 2, "\(errors)", O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        let arguments = ([program] + words).map { strdup($0) } + [nil]
+        let variables = environment.map { strdup($0) } + [nil]
+        defer { for text in arguments + variables { free(text) } }
+        var id = pid_t()
+        let status = posix_spawn(&id, program, &actions, &attributes, arguments, variables)
+        close(ends[1])
+        guard status == 0 else {
+            close(ends[0])
+            throw VaultError(system: status, "start", LocalPath(program))
+        }
+        return (id, ends[0])
+    }
+
+    /// The program that was built with the tests.
+    private static let program: String = {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/exe", &buffer, buffer.count)
+        let tests = LocalPath(buffer[..<max(0, count)].map { UInt8(bitPattern: $0) })
+        return "\(tests.parent.appending("minivault"))"
+    }()
+
+    private static func line(_ descriptor: Int32) -> String {
+        var bytes: [UInt8] = []
+        var byte: UInt8 = 0
+        while read(descriptor, &byte, 1) == 1, byte != UInt8(ascii: "\n") { bytes.append(byte) }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+/// The library that gives a server another time of day, compiled once.
+private enum ClockLibrary {
+    static let path: Result<LocalPath, any Error> = Result {
+        let source = "\(#filePath)".replacingLastPart("clock.c")
+        let directory = try TemporaryDirectory()
+        let library = directory("clock.so")
+        kept.withLock { $0 = directory }
+        let status = system("clang -shared -fPIC -O1 -o '\(library)' '\(source)' -ldl")
+        guard status == 0 else { throw VaultError(.internal, "clang cannot compile '\(source)'.") }
+        return library
+    }
+
+    private static let kept = Mutex<TemporaryDirectory?>(nil)
+}
+
+extension String {
+    fileprivate func replacingLastPart(_ name: String) -> String {
+        guard let slash = lastIndex(of: "/") else { return name }
+        return self[...slash] + name
+    }
+}
