@@ -139,7 +139,9 @@ let package = Package(
         ),
         .testTarget(
             name: "VaultClientTests",
-            dependencies: ["TestSupport", "VaultClient", "VaultModel", "minivault"],
+            dependencies: [
+                "TestSupport", "VaultClient", "VaultModel", "minivault", .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(name: "LuaEngineTests", dependencies: ["LuaEngine"], swiftSettings: strict),

@@ -100,6 +100,20 @@ package final class ServerProcess: Sendable {
         _ = LocalPath(data.bytes + Array(".log".utf8)).withCString { unlink($0) }
     }
 
+    /// Waits until the server has ended by itself.
+    ///
+    /// - Returns: its exit code, or the negative number of the signal that killed it.
+    @discardableResult
+    package func waitForEnd() -> Int32 {
+        process.withLock { id in
+            guard id > 0 else { return 0 }
+            var status: Int32 = 0
+            waitpid(id, &status, 0)
+            id = 0
+            return status & 0x7F == 0 ? (status >> 8) & 0xFF : -(status & 0x7F)
+        }
+    }
+
     /// The kibibytes of memory that the server has of its own, from `RssAnon` of proc(5).
     package var memory: Int? {
         let id = process.withLock { $0 }

@@ -123,13 +123,11 @@ struct ClientConnector: Sendable {
         return VaultError(
             .unavailable,
             "\(url.place) answers, but not as a MiniVault server: check the port; MiniVault's own is "
-                + "\(ServerURL.portByDefault).", cause: error.cause)
+                + "\(ServerURL.portByDefault).", cause: error.cause, isRetryable: true)
     }
 }
 
 /// What becomes of the server's certificate, which the TLS handshake waits for.
-///
-/// `@unchecked Sendable` is not needed: the state is behind a lock.
 final class Verification: Sendable {
     private struct State {
         var chain: [[UInt8]] = []

@@ -107,37 +107,3 @@ import VaultModel
         SaveIntent(name: try Name(name), attributes: Attributes(mode: 0o644, modified: 1))
     }
 }
-
-/// A server with a proxy before it, and a user.
-final class Service: Sendable {
-    let directory: TemporaryDirectory
-    let server: ServerProcess
-    let proxy: FaultProxy
-
-    init(options: [String] = []) async throws {
-        directory = try TemporaryDirectory()
-        let key = try await ServerProcess.addUser("anna", in: directory("data"))
-        server = try ServerProcess(data: directory("data"), users: ["anna": key], options: options)
-        proxy = try FaultProxy(upstream: server.port)
-    }
-
-    func connect() async throws -> RemoteVault { try await server.connect(as: "anna", through: proxy.port) }
-
-    /// The records each way that a piece of work takes.
-    func count(_ work: (RemoteVault) async throws -> Void) async throws -> [Int] {
-        proxy.arm(nil)
-        let vault = try await connect()
-        try await work(vault)
-        await vault.close()
-        return FaultProxy.Direction.allCases.map { proxy.records($0) }
-    }
-
-    func end() {
-        proxy.close()
-        server.kill()
-    }
-}
-
-func write(_ bytes: [UInt8], to path: LocalPath) throws {
-    try SmallFile.write(bytes, to: path, mode: 0o644, .isReplaced)
-}

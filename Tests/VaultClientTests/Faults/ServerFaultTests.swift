@@ -1,0 +1,88 @@
+import Glibc
+import TestSupport
+import Testing
+import VaultClient
+import VaultModel
+
+/// What becomes of work whose server is killed, or stopped.
+@Suite(.serialized) struct ServerFaultTests {
+    @Test func nothingAcknowledgedIsLostAndSavesGoOnWhenTheServerIsKilled() async throws {
+        let service = try await Service()
+        defer { service.end() }
+        let vault = try await service.connect()
+        var server = service.server
+        var saved: [String: [UInt8]] = [:]
+        for round in 0..<6 {
+            // Somewhere in the midst of the saves: the place is another one in each round.
+            let limit = 60 + round * 90
+            service.proxy.arm(nil)
+            let large = randomBytes(6 << 20, seed: UInt64(round))
+            let path = service.directory("large")
+            try write(large, to: path)
+            let isDone = Shared(false)
+            let work = Task(executorPreference: BlockingExecutor.shared) { [round] in
+                defer { isDone.change { $0 = true } }
+                let outcome = try await FileSave(to: vault).save(path, as: Name("large/\(round)"))
+                var small: [SmallSave] = []
+                for number in 0..<50 {
+                    small.append(try Service.small("small/\(round)/\(number)", round * 100 + number))
+                }
+                let results = try await vault.save(small)
+                for result in results { _ = try result.get() }
+                return outcome
+            }
+            while service.proxy.records(.toServer) < limit, !isDone.value { await Task.yield() }
+            server.kill()
+            server = try service.restart()
+            let outcome = try await work.value
+            #expect(outcome.entry.version == 1, "round \(round)")
+            saved["large/\(round)"] = large
+            for (name, bytes) in saved {
+                #expect(try await ContentRead(from: vault).read(Name(name), .current) == bytes, "\(name)")
+                #expect(try await vault.history(Name(name)).count == 1)
+            }
+            for number in 0..<50 {
+                let history = try await vault.history(Name("small/\(round)/\(number)"))
+                #expect(history.count == 1)
+            }
+        }
+        #expect(try await vault.verify(VerifyRequest()).isClean)
+        await vault.close()
+        server.kill()
+    }
+
+    @Test func aGracefulStopAnswersWhatRunsAndEndsTheConnections() async throws {
+        let service = try await Service()
+        defer { service.end() }
+        let vault = try await service.connect()
+        let save = Task(executorPreference: BlockingExecutor.shared) {
+            try await vault.save([Service.small("a", 1)])[0].get()
+        }
+        _ = try await save.value
+        service.server.send(SIGTERM)
+        let server = try service.restart(afterKill: false)
+        // The session goes on with the server that was started anew.
+        #expect(try await ContentRead(from: vault).read(Name("a"), .current) == Service.bytes(1))
+        await vault.close()
+        server.kill()
+    }
+}
+
+extension Service {
+    static func bytes(_ seed: Int) -> [UInt8] { randomBytes(500, seed: UInt64(seed)) }
+
+    static func small(_ name: String, _ seed: Int) throws -> SmallSave {
+        let bytes = bytes(seed)
+        return SmallSave(
+            intent: SaveIntent(name: try Name(name), attributes: Attributes(mode: 0o644, modified: 1)),
+            chunk: Chunk(digest: Digest(of: bytes), bytes: BufferSlice(copying: bytes)))
+    }
+
+    /// Starts the server anew, on another port behind the same proxy.
+    func restart(afterKill: Bool = true) throws -> ServerProcess {
+        if !afterKill { server.waitForEnd() }
+        let next = try ServerProcess(data: directory("data"), users: keys)
+        proxy.redirect(to: next.port)
+        return next
+    }
+}
