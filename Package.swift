@@ -70,6 +70,7 @@ let package = Package(
                 "VaultTransport",
                 "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -140,7 +141,28 @@ let package = Package(
         .testTarget(
             name: "VaultClientTests",
             dependencies: [
-                "TestSupport", "VaultClient", "VaultModel", "minivault", .product(name: "Crypto", package: "swift-crypto"),
+                "TestSupport",
+                "VaultClient",
+                "VaultModel",
+                "VaultWire",
+                "minivault",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "VaultServerTests",
+            dependencies: [
+                "TestSupport",
+                "VaultModel",
+                "VaultServer",
+                "VaultWire",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
             ],
             swiftSettings: strict
         ),

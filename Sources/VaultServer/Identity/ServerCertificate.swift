@@ -1,4 +1,5 @@
 import Crypto
+import CryptoExtras
 import SwiftASN1
 package import VaultModel
 import VaultWire
@@ -43,11 +44,9 @@ package struct ServerCertificate: Sendable {
         do {
             ownKey = try Certificate.PrivateKey(pemDocument: key)
         } catch {
-            throw VaultError(
-                .invalid,
-                "The key in '\(keyFile)' is of no kind that MiniVault knows: make an RSA key, or an ECDSA key "
-                    + "such as P-256.", path: keyFile)
+            throw ServerCertificate.unusable(keyFile)
         }
+        guard ServerCertificate.isUsable(ownKey) else { throw ServerCertificate.unusable(keyFile) }
         guard parsed[0].publicKey == ownKey.publicKey else {
             let isLater = parsed.contains { $0.publicKey == ownKey.publicKey }
             throw VaultError(
@@ -68,6 +67,19 @@ package struct ServerCertificate: Sendable {
         self.chain = chain
         keyPEM = key.pemString
         (self.file, self.keyFile, self.isKeyReadByGroup) = (file, keyFile, isKeyReadByGroup)
+    }
+
+    /// Whether a key is of a kind with which the TLS of clients lets a server sign by default.
+    private static func isUsable(_ key: Certificate.PrivateKey) -> Bool {
+        P256.Signing.PublicKey(key.publicKey) != nil || P384.Signing.PublicKey(key.publicKey) != nil
+            || _RSA.Signing.PublicKey(key.publicKey) != nil
+    }
+
+    private static func unusable(_ file: LocalPath) -> VaultError {
+        VaultError(
+            .invalid,
+            "The key in '\(file)' is of no kind that MiniVault serves with: make one of ECDSA (P-256 or P-384) or RSA.",
+            path: file)
     }
 
     /// What the operator should know, each a sentence for the log.
