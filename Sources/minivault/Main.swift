@@ -64,7 +64,7 @@ struct Minivault: AsyncParsableCommand {
         subcommands: [
             Save.self, Read.self, List.self, PushCommand.self, PullCommand.self, Stat.self, History.self, Remove.self,
             Rename.self, Copy.self, Revert.self, Tag.self, CompareCommand.self, Keep.self, Collect.self, Verify.self,
-            Run.self, Serve.self, UserCommand.self, Audit.self,
+            Run.self, Login.self, Serve.self, UserCommand.self, Audit.self,
         ]
     )
 }
