@@ -174,7 +174,9 @@ let package = Package(
         ),
         .testTarget(
             name: "MinivaultTests",
-            dependencies: ["minivault", .product(name: "GRDBSQLite", package: "GRDB.swift")],
+            dependencies: [
+                "TestSupport", "VaultModel", "minivault", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
             swiftSettings: strict
         ),
         .executableTarget(

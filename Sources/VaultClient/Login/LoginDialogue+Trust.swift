@@ -67,7 +67,8 @@ extension LoginDialogue {
         guard let leaf = chain.first else { throw AuthorityProblem.unreadable(request.url).error }
         let key = try CertificateIdentity(der: leaf).keyFingerprint
         if request.acceptsNew {
-            terminal.tell("\(request.url.place) is new here. Its key is trusted once the login is done: \(key.fingerprint)")
+            terminal.tell(
+                "\(request.url.place) is new here. Its key is trusted once the login is done: \(key.fingerprint)")
             return key
         }
         guard terminal.isInteractive else {
