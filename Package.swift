@@ -112,6 +112,7 @@ let package = Package(
                 "VaultModel",
                 "VaultServer",
                 "VaultStore",
+                "VaultTransport",
                 "VaultWire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -153,14 +154,18 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
+            name: "VaultTransportTests", dependencies: ["TestSupport", "VaultTransport"], swiftSettings: strict),
+        .testTarget(
             name: "VaultServerTests",
             dependencies: [
                 "TestSupport",
                 "VaultModel",
                 "VaultServer",
+                "VaultStore",
                 "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
             ],

@@ -57,14 +57,14 @@ struct Minivault: AsyncParsableCommand {
         commandName: "minivault",
         abstract: "A vault for files: durable, deduplicated, with every version kept, and scripted in Lua.",
         discussion: """
-            The vault is a directory, named by --vault or MINIVAULT_VAULT; without either it is the one in \
-            $XDG_DATA_HOME/minivault/default.
+            The vault is a directory or minivault://[user@]host[:port][/vault], named by --vault or MINIVAULT_VAULT; \
+            without either it is the one in $XDG_DATA_HOME/minivault/default.
             """,
         version: VaultLibrary.version,
         subcommands: [
             Save.self, Read.self, List.self, PushCommand.self, PullCommand.self, Stat.self, History.self, Remove.self,
             Rename.self, Copy.self, Revert.self, Tag.self, CompareCommand.self, Keep.self, Collect.self, Verify.self,
-            Run.self, Login.self, Serve.self, UserCommand.self, Audit.self,
+            Run.self, Login.self, Serve.self, UserCommand.self, Audit.self, Status.self,
         ]
     )
 }

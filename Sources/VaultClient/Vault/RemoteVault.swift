@@ -63,6 +63,14 @@ package final class RemoteVault: Vault {
         }
     }
 
+    /// Who the session is at the server, and how the vault is.
+    package func status() async throws(VaultError) -> RemoteStatus {
+        let report = try await ask { $0.status = WireStatus() }.statusReport
+        return RemoteStatus(
+            user: printable(report.user), vault: printable(report.vault), storedBytes: report.storedBytes,
+            quota: report.hasQuota ? report.quota : nil, grants: report.grants.map { printable($0) })
+    }
+
     package func close() async {
         session.close()
     }
@@ -86,4 +94,16 @@ package final class RemoteVault: Vault {
             throw VaultError(error)
         }
     }
+}
+
+/// What a server tells of a session and its vault.
+package struct RemoteStatus: Sendable, Hashable {
+    package var user: String
+    package var vault: String
+    /// Bytes of chunks and list nodes.
+    package var storedBytes: UInt64
+    /// Nil for no limit.
+    package var quota: UInt64?
+    /// What the user may do, a phrase each.
+    package var grants: [String]
 }

@@ -103,7 +103,7 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         if let wish { budget.withdraw(wish) }
         for receiver in receivers.values { receiver.fail(.connectionLost()) }
         receivers = [:]
-        if let error, !machine.isOpen { report("\(error)") }
+        if let error, !machine.isOpen { report(error is OtherProtocol ? "another protocol was asked for" : "\(error)") }
         continuation.finish()
     }
 

@@ -16,7 +16,7 @@ enum ConnectionSetup {
         channel.eventLoop.makeCompletedFuture {
             let peer = channel.remoteAddress?.ipAddress ?? "unknown"
             let events = ConnectionEvents(channel.eventLoop, budget: services.budget) { reason in
-                logger.notice("connection ended", metadata: ["peer": "\(peer)", "reason": "\(printable(reason))"])
+                logger.info("connection ended", metadata: ["peer": "\(peer)", "reason": "\(printable(reason))"])
             }
             let handler = FrameHandler(events, messageBytesMax: WireLimits.loginMessageBytesMax)
             try channel.pipeline.syncOperations.addHandlers(

@@ -111,7 +111,7 @@ private struct Verification {
     var request: VerifyRequest
 
     func run() async throws {
-        let vault = try await VaultLocation.open(common.vault, for: .read)
+        let vault = try await VaultLocation.open(common.vault, for: .read, remote: common.remote)
         let request = request
         let task = Task(executorPreference: BlockingExecutor.shared) { try await vault.verify(request) }
         Interruption.whenAsked { task.cancel() }

@@ -7,8 +7,12 @@ struct Run: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run a Lua script with the global 'vault'; '-' is standard input.")
 
-    @Option(name: .long, help: ArgumentHelp("The directory of the vault.", valueName: "directory"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The vault: a directory, or minivault://[user@]host[:port][/vault].", valueName: "vault"))
     var vault: String?
+    @Option(help: ArgumentHelp("Send and receive no more than this a second, such as 2M.", valueName: "size"))
+    var bandwidth: ByteSize?
     @Argument(help: "The script.")
     var script: String
     @Argument(parsing: .captureForPassthrough, help: ArgumentHelp("What the script finds in 'arg'.", valueName: "arg"))
@@ -17,10 +21,12 @@ struct Run: AsyncParsableCommand {
     func run() async throws {
         let interrupt = LuaInterrupt()
         Interruption.whenAsked { interrupt.interrupt() }
-        let vault = vault
+        let (vault, remote) = (vault, RemoteLocation.Choices(bandwidth: bandwidth?.bytes))
         let runner = ScriptRunner(
-            opening: { () async throws(VaultError) in try await VaultLocation.open(vault, for: .fill) },
-            connecting: { (url) async throws(VaultError) in try await VaultLocation.open(url, for: .fill) },
+            opening: { () async throws(VaultError) in try await VaultLocation.open(vault, for: .fill, remote: remote) },
+            connecting: { (url) async throws(VaultError) in
+                try await VaultLocation.open(url, for: .fill, remote: remote)
+            },
             interrupt: interrupt)
         let commandLine = CommandText.arguments
         let position = commandLine.count - arguments.count - 1

@@ -6,8 +6,10 @@ struct ProgressLine {
     let meter = TransferMeter()
     private let task: Task<Void, Never>?
 
-    /// - Parameter isQuiet: whether nothing is drawn.
-    init(isQuiet: Bool) {
+    /// - Parameters:
+    ///   - isQuiet: whether nothing is drawn.
+    ///   - wire: what a network has moved, whose rate is shown too.
+    init(isQuiet: Bool, wire: WireWatch? = nil) {
         guard Output.showsProgress, !isQuiet else {
             task = nil
             return
@@ -19,7 +21,9 @@ struct ProgressLine {
             while !Task.isCancelled {
                 do { try await Task.sleep(for: .milliseconds(100)) } catch { return }
                 let seconds = (clock.now - start) / .seconds(1)
-                Output.draw(progress: ProgressLine.text(meter.reading, seconds: seconds, width: ProgressLine.width))
+                Output.draw(
+                    progress: ProgressLine.text(
+                        meter.reading, seconds: seconds, width: ProgressLine.width, wireBytes: wire?.bytes))
             }
         }
     }
@@ -36,7 +40,9 @@ struct ProgressLine {
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 20 ? Int(size.ws_col) : 80
     }
 
-    static func text(_ reading: TransferMeter.Reading, seconds: Double, width: Int) -> String {
+    static func text(
+        _ reading: TransferMeter.Reading, seconds: Double, width: Int, wireBytes: UInt64? = nil
+    ) -> String {
         guard reading.done > 0 || reading.total > 0 else { return "" }
         let rate = seconds > 0 ? Double(reading.done) / seconds : 0
         var parts = [Format.bytes(reading.done)]
@@ -47,6 +53,9 @@ struct ProgressLine {
             }
         }
         parts.insert("\(Format.bytes(UInt64(rate)))/s", at: 1)
+        if let wireBytes, seconds > 0 {
+            parts.append("\(Format.bytes(UInt64(Double(wireBytes) / seconds)))/s on the wire")
+        }
         if reading.files > 0 { parts.append("\(reading.files) files") }
         if reading.reused > 0 { parts.append("\(Format.bytes(reading.reused)) reused") }
         if let name = reading.name { parts.append(name.description) }

@@ -37,6 +37,11 @@ enum RemoteLocation {
     /// What makes the server the right one.
     static func trust(in url: ServerURL) throws(VaultError) -> ServerTrust {
         let known = try KnownServers(file: ClientFiles.knownServers).trust(of: url)
+        let isReadable = (try? FileStatus(of: ClientFiles.authorities, followsLinks: true)) != nil
+        guard known != nil || isReadable else {
+            throw VaultError(
+                .login, "\(url.place) is not known here: run 'minivault login \(url)' to look at its key and trust it.")
+        }
         let verifier = try ServerVerifier(known ?? .authorities, url: url, authorities: ClientFiles.authorities)
         return ServerTrust { (chain) throws(VaultError) in try await verifier.verify(chain) }
     }

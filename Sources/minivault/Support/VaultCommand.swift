@@ -1,13 +1,44 @@
 import ArgumentParser
+import Synchronization
+import VaultClient
 import VaultModel
+import VaultTransport
 
 /// The options that all commands on a vault have.
 struct VaultOptions: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("The directory of the vault.", valueName: "directory"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The vault: a directory, or minivault://[user@]host[:port][/vault].", valueName: "vault"))
     var vault: String?
+
+    @Option(help: ArgumentHelp("Send and receive no more than this a second, such as 2M.", valueName: "size"))
+    var bandwidth: ByteSize?
 
     @Flag(name: .shortAndLong, help: "Draw no progress and tell only results and errors.")
     var quiet = false
+
+    /// What the connections of a vault on a server have moved, for the progress.
+    let wire = WireWatch()
+
+    var remote: RemoteLocation.Choices {
+        RemoteLocation.Choices(bandwidth: bandwidth?.bytes, isQuiet: quiet)
+    }
+
+    private enum CodingKeys: CodingKey {
+        case vault, bandwidth, quiet
+    }
+}
+
+/// The counter of a connection, once there is one.
+final class WireWatch: Sendable {
+    private let counter = Mutex<WireCounter?>(nil)
+
+    func watch(_ counter: WireCounter) {
+        self.counter.withLock { $0 = counter }
+    }
+
+    /// Bytes that went either way; nil for a vault on this machine.
+    var bytes: UInt64? { counter.withLock { $0.map { $0.sent + $0.received } } }
 }
 
 /// A command that works on one open vault.
@@ -21,7 +52,9 @@ extension VaultCommand {
     mutating func run() async throws {
         let command = self
         let task = Task(executorPreference: BlockingExecutor.shared) {
-            let vault = try await VaultLocation.open(command.common.vault, for: Self.purpose)
+            let vault = try await VaultLocation.open(
+                command.common.vault, for: Self.purpose, remote: command.common.remote)
+            if let remote = vault as? RemoteVault { command.common.wire.watch(remote.counter) }
             do {
                 try await command.run(on: vault)
             } catch {
@@ -36,7 +69,7 @@ extension VaultCommand {
 
     /// Runs a transfer with its progress drawn.
     func drawing<Value>(_ body: (TransferMeter) async throws(VaultError) -> Value) async throws(VaultError) -> Value {
-        let progress = ProgressLine(isQuiet: common.quiet)
+        let progress = ProgressLine(isQuiet: common.quiet, wire: common.wire)
         do {
             let value = try await body(progress.meter)
             await progress.stop()

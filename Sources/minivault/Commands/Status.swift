@@ -1,0 +1,35 @@
+import ArgumentParser
+import VaultClient
+import VaultModel
+import VaultStore
+
+struct Status: VaultCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tell which vault is used and how full it is; on a server also as whom, and with what rights.")
+    static let purpose = VaultLocation.Purpose.read
+
+    @OptionGroup var common: VaultOptions
+
+    func run(on vault: any Vault) async throws {
+        var lines: [(String, String)] = []
+        if let remote = vault as? RemoteVault {
+            let status = try await remote.status()
+            lines += [("server", remote.url.place), ("user", status.user), ("vault", status.vault)]
+            lines += status.grants.map { ("may", $0) }
+            lines += Status.usage(status.storedBytes, status.quota)
+        } else if let local = vault as? LocalVault {
+            let usage = try await local.usage()
+            lines = [("vault", "\(local.directory)")] + Status.usage(usage.storedBytes, usage.quota)
+        }
+        for (label, value) in lines {
+            Output.line(Output.isTerminal ? "\(Format.padded(label, 8))  \(value)" : "\(label)\t\(value)")
+        }
+    }
+
+    private static func usage(_ stored: UInt64, _ quota: UInt64?) -> [(String, String)] {
+        func text(_ bytes: UInt64) -> String {
+            Output.isTerminal ? "\(Format.bytes(bytes)) (\(bytes) bytes)" : "\(bytes)"
+        }
+        return [("stored", text(stored))] + (quota.map { [("quota", text($0))] } ?? [])
+    }
+}
