@@ -124,6 +124,9 @@ let package = Package(
             dependencies: [
                 "VaultClient", "VaultModel", "VaultServer", "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             path: "Tests/Support", exclude: ["clock.c"], swiftSettings: strict),
         .testTarget(
@@ -145,6 +148,7 @@ let package = Package(
                 "TestSupport",
                 "VaultClient",
                 "VaultModel",
+                "VaultServer",
                 "VaultWire",
                 "minivault",
                 .product(name: "Crypto", package: "swift-crypto"),

@@ -77,7 +77,7 @@ struct ServerLogin {
         } catch {
             services.throttle.withLock { $0.failed(user: user, address: peer, now: .now) }
             fail(user, "password")
-            throw error.code == .login ? ServerLogin.refused : error
+            throw error
         }
         services.throttle.withLock { $0.succeeded(user: user, address: peer) }
         return try await open(user, vault, .password, serverFinal: answer)

@@ -1,0 +1,245 @@
+import Crypto
+import TestSupport
+import Testing
+import VaultModel
+import VaultServer
+import VaultWire
+
+@testable import VaultClient
+
+/// Who may do what, seen from the client.
+@Suite struct AccessTests {
+    @Test func aPrefixIsAllThatItsUserSeesAndChanges() async throws {
+        let office = try await Office([("bert", "photos", [.read, .save, .remove]), ("bert", "b-side", .read)])
+        defer { office.end() }
+        let (anna, bert) = (try await office.connect("anna"), try await office.connect("bert"))
+        for name in ["photos/1", "photos/2", "photosx", "private/a", "b-side", "b/x"] {
+            _ = try await anna.save([Service.small(name, 1)])[0].get()
+        }
+        #expect(try await bert.list(ListQuery()).entries.map(\.name.text) == ["b-side", "photos/1", "photos/2"])
+        #expect(try await bert.list(ListQuery(prefix: NamePrefix("photos"))).entries.count == 2)
+        #expect(
+            try await bert.list(ListQuery(after: Name("b-side"), limit: 1)).entries.map(\.name.text) == ["photos/1"])
+        await expect(.denied) { _ = try await bert.list(ListQuery(prefix: NamePrefix("private"))) }
+        await expect(.denied) { _ = try await bert.stat(Name("private/a"), .current) }
+        await expect(.denied) { _ = try await bert.openRead(Name("photosx"), .current) }
+        await expect(.denied) { _ = try await bert.history(Name("private/a")) }
+        await expect(.denied) { _ = try await bert.beginUpload(Service.small("private/b", 2).intent) }
+        await expect(.denied) { _ = try await bert.save([Service.small("b-side", 2)])[0].get() }
+        await expect(.denied) { _ = try await bert.changing(.remove(NamePrefix("private"))) }
+        await expect(.denied) { _ = try await bert.changing(.rename(from: Name("photos/1"), to: Name("private/x"))) }
+        await expect(.denied) { _ = try await bert.changing(.copy(from: Name("private/a"), to: Name("photos/x"))) }
+        await expect(.denied) { _ = try await bert.collect() }
+        _ = try await bert.save([Service.small("photos/3", 3)])[0].get()
+        _ = try await bert.changing(.rename(from: Name("photos/3"), to: Name("photos/4")))
+        #expect(try await anna.stat(Name("photos/4"), .current)?.savedBy == "bert")
+        await office.close([anna, bert])
+    }
+
+    @Test func whoMayAppendAddsAndDoesNothingElse() async throws {
+        let office = try await Office([("bert", nil, .append)])
+        defer { office.end() }
+        let (anna, bert) = (try await office.connect("anna"), try await office.connect("bert"))
+        _ = try await anna.save([Service.small("secret", 1)])[0].get()
+        #expect(try await bert.list(ListQuery()).entries.isEmpty)
+        let small = try await bert.save([Service.small("in/1", 2)])[0].get()
+        #expect(small.isCreated)
+        #expect(try await ContentSave(to: bert).save(randomBytes(400_000, seed: 3), intent("in/large")).isCreated)
+        await expect(.denied) { _ = try await bert.openRead(Name("in/1"), .current) }
+        await expect(.denied) { _ = try await bert.changing(.remove(NamePrefix("in/1"))) }
+        await expect(.denied) { _ = try await bert.changing(.rename(from: Name("in/1"), to: Name("in/2"))) }
+        var policy = KeepPolicy()
+        policy.last = 1
+        let keep = policy
+        await expect(.denied) { _ = try await bert.keep(.all, keep, calendar: .utc, isDryRun: false) }
+        await office.close([anna, bert])
+    }
+
+    @Test func aDigestIsNoWayToLearnWhatOthersHave() async throws {
+        let office = try await Office([("bert", "in", [.read, .save])])
+        defer { office.end() }
+        let (anna, bert) = (try await office.connect("anna"), try await office.connect("bert"))
+        let bytes = randomBytes(600_000, seed: 4)
+        _ = try await ContentSave(to: anna).save(bytes, intent("private"))
+        // The whole of it is asked for again, and counts as new, though the vault has every chunk.
+        let outcome = try await ContentSave(to: bert).save(bytes, intent("in/guess"))
+        #expect(outcome.newBytes == UInt64(bytes.count))
+        #expect(try await bert.save([Service.small("in/x", 9)])[0].get().newBytes == 500)
+        _ = try await anna.save([Service.small("private2", 10)])[0].get()
+        #expect(try await bert.save([Service.small("in/y", 10)])[0].get().newBytes == 500)
+        // What bert may read is known to him.
+        #expect(try await ContentSave(to: bert).save(bytes, intent("in/guess", modified: 2)).newBytes == 0)
+        let status = try await anna.status()
+        #expect(status.storedBytes < 700_000)
+        await office.close([anna, bert])
+    }
+
+    @Test func anotherUsersVaultAndNoVaultLookTheSame() async throws {
+        let office = try await Office([])
+        defer { office.end() }
+        var messages: [String] = []
+        for vault in ["anna", "nobody"] {
+            do {
+                _ = try await office.server.connect(as: "bert", vault: vault)
+                Issue.record("bert may use \(vault)")
+            } catch let error as VaultError {
+                #expect(error.code == .denied)
+                messages.append(error.message.replacing(vault, with: "X"))
+            }
+        }
+        #expect(Set(messages).count == 1)
+    }
+
+    @Test func whatIsRevokedHoldsAtOnceInOpenSessions() async throws {
+        let office = try await Office([("bert", nil, .read)])
+        defer { office.end() }
+        let accounts = try Accounts.open(office.server.data)
+        defer { accounts.close() }
+        let (anna, bert) = (try await office.connect("anna"), try await office.connect("bert"))
+        _ = try await anna.save([Service.small("a", 1)])[0].get()
+        #expect(try await bert.stat(Name("a"), .current) != nil)
+        let name = try UserName("bert")
+        try accounts.grant(Grant(prefix: NamePrefix("other"), rights: .read), to: name, in: "anna")
+        try accounts.revoke(.all, of: name, in: "anna")
+        try await soon { await code { _ = try await bert.stat(Name("a"), .current) } == .denied }
+        try accounts.revoke(nil, of: name, in: "anna")
+        // The session has ended: it cannot be taken up again either.
+        try await soon { await code { _ = try await bert.stat(Name("other/a"), .current) } == .denied }
+        #expect(try await anna.stat(Name("a"), .current) != nil)
+        let key = try #require(try accounts.users().first { $0.name == "anna" }?.keys.first)
+        try accounts.removeKey(key.fingerprint, of: UserName("anna"))
+        try await soon { await code { _ = try await anna.stat(Name("a"), .current) } == .login }
+        await office.close([anna, bert])
+    }
+
+    @Test func aManInTheMiddleWithAnotherCertificateIsRefused() async throws {
+        let office = try await Office([])
+        defer { office.end() }
+        let accounts = try Accounts.open(office.server.data)
+        defer { accounts.close() }
+        let (anna, password) = (try UserName("anna"), try PasswordText("correct horse"))
+        try accounts.setPassword(of: anna, Accounts.credentials(of: password))
+        let interceptor = try await Interceptor(upstream: office.server.port, directory: TemporaryDirectory())
+        defer { interceptor.close() }
+        // Even a client that trusts any certificate does not get through, nor does its password help anybody.
+        let anyone = ServerTrust { (_) throws(VaultError) in }
+        let url = try ServerURL("minivault://anna@127.0.0.1:\(interceptor.port)")
+        let direct = try ServerURL("minivault://anna@127.0.0.1:\(office.server.port)")
+        let key = try #require(office.keys["anna"])
+        for identity in [ClientIdentity.password(user: anna, password: password), .deviceKey(user: anna, key: key)] {
+            await expect(.login) { _ = try await RemoteVault.connect(to: url, trust: anyone, as: identity) }
+            let vault = try await RemoteVault.connect(to: direct, trust: anyone, as: identity)
+            await vault.close()
+        }
+        await expect(.login) {
+            _ = try await office.server.connect(as: "anna", through: interceptor.port)
+        }
+    }
+
+    @Test func wrongPasswordsAreSlowedAndAudited() async throws {
+        let office = try await Office([])
+        defer { office.end() }
+        let anyone = ServerTrust { (_) throws(VaultError) in }
+        let url = try ServerURL("minivault://anna@127.0.0.1:\(office.server.port)")
+        let clock = ContinuousClock()
+        let start = clock.now
+        for number in 0..<5 {
+            await expect(.login) {
+                _ = try await RemoteVault.connect(
+                    to: url, trust: anyone, as: .password(user: UserName("anna"), password: PasswordText("\(number)")))
+            }
+        }
+        // The third costs 250 ms, the next one twice that.
+        #expect(clock.now - start > .milliseconds(750))
+        // A device key is not held up.
+        let vault = try await office.connect("anna")
+        await vault.close()
+        let accounts = try Accounts.open(office.server.data)
+        defer { accounts.close() }
+        let events = try accounts.audit(of: "anna", limit: 100).map(\.kind)
+        #expect(events.filter { $0 == .loginFailed }.count == 5)
+        #expect(events.last == .login)
+    }
+
+    @Test func connectionsAreBoundedByUser() async throws {
+        let office = try await Office([], options: ["--max-per-user", "3"])
+        defer { office.end() }
+        var vaults: [RemoteVault] = []
+        for _ in 0..<3 { vaults.append(try await office.connect("anna")) }
+        await expect(.unavailable) { _ = try await office.connect("anna") }
+        let bert = try await office.server.connect(as: "bert")
+        await office.close([bert, vaults.removeLast()])
+        try await soon {
+            guard let vault = try? await office.connect("anna") else { return false }
+            await vault.close()
+            return true
+        }
+        await office.close(vaults)
+    }
+
+    private func intent(_ name: String, modified: Int64 = 1) throws -> SaveIntent {
+        SaveIntent(name: try Name(name), attributes: Attributes(mode: 0o644, modified: modified))
+    }
+
+    private func code(_ body: () async throws -> Void) async -> VaultError.Code? {
+        do {
+            try await body()
+            return nil
+        } catch {
+            return (error as? VaultError)?.code
+        }
+    }
+
+    private func expect(
+        _ code: VaultError.Code, sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Void
+    ) async {
+        let error = await #expect(throws: VaultError.self, sourceLocation: sourceLocation) { try await body() }
+        #expect(error?.code == code, "\(error.map { "\($0)" } ?? "")", sourceLocation: sourceLocation)
+    }
+
+    /// Waits for what another process brings about.
+    private func soon(
+        sourceLocation: SourceLocation = #_sourceLocation, _ condition: () async throws -> Bool
+    ) async throws {
+        let deadline = ContinuousClock.now + .seconds(5)
+        while ContinuousClock.now < deadline {
+            if try await condition() { return }
+            await Task.yield()
+        }
+        Issue.record("It did not come about in time.", sourceLocation: sourceLocation)
+    }
+}
+
+/// A server with the users anna and bert, who has grants in anna's vault.
+final class Office: Sendable {
+    let directory: TemporaryDirectory
+    let server: ServerProcess
+    let keys: [String: Curve25519.Signing.PrivateKey]
+
+    init(_ grants: [(user: String, prefix: String?, rights: Rights)], options: [String] = []) async throws {
+        directory = try TemporaryDirectory()
+        let data = directory("data")
+        keys = [
+            "anna": try await ServerProcess.addUser("anna", in: data),
+            "bert": try await ServerProcess.addUser("bert", in: data),
+        ]
+        let accounts = try Accounts.open(data)
+        for grant in grants {
+            let prefix = try grant.prefix.map { try NamePrefix($0) } ?? .all
+            try accounts.grant(Grant(prefix: prefix, rights: grant.rights), to: UserName(grant.user), in: "anna")
+        }
+        accounts.close()
+        server = try ServerProcess(data: data, users: keys, options: options)
+    }
+
+    /// Connects a user to anna's vault.
+    func connect(_ user: String) async throws -> RemoteVault {
+        try await server.connect(as: user, vault: "anna")
+    }
+
+    func close(_ vaults: [RemoteVault]) async {
+        for vault in vaults { await vault.close() }
+    }
+
+    func end() { server.kill() }
+}
