@@ -40,7 +40,8 @@ package enum SmallFile {
         let temporary = path.parent.appending(".minivault-\(UniqueID())")
         do throws(VaultError) {
             let file = try OpenFile(temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode & 0o600)
-            try BufferSlice(copying: bytes).withUnsafeBytes { (bytes) throws(VaultError) in try file.write(bytes, at: 0) }
+            try BufferSlice(copying: bytes).withUnsafeBytes { (bytes) throws(VaultError) in try file.write(bytes, at: 0)
+            }
             // The process's mask has no say in it.
             try retrying("set the mode of", path) { fchmod(file.descriptor, mode) }
             try retrying("sync", path) { fsync(file.descriptor) }
