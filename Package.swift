@@ -135,7 +135,12 @@ let package = Package(
         ),
         .testTarget(
             name: "VaultWireTests",
-            dependencies: ["VaultModel", "VaultWire", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "TestSupport",
+                "VaultModel",
+                "VaultWire",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             swiftSettings: strict
         ),
         .testTarget(
