@@ -122,7 +122,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "VaultClient", "VaultModel", "VaultServer", "VaultWire",
+                "VaultClient", "VaultModel", "VaultServer", "VaultTransport", "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

@@ -10,7 +10,7 @@ import VaultModel
         try sandbox.write("file", "content")
         let data = LocalPath(sandbox.path + "/data")
         try await sandbox.succeed("user", "add", "anna", "--data", "data", "--password-file", "password")
-        let server = try ServerProcess(data: data, users: [:])
+        let server = try await ServerProcess.start(data: data, users: [:])
         let url = Word("minivault://anna@127.0.0.1:\(server.port)")
 
         let unknown = try await sandbox.run("login", url, "--password-file", "password")
@@ -24,7 +24,7 @@ import VaultModel
 
         server.kill()
         for name in ["certificate.pem", "key.pem"] { #expect(try SmallFile.remove(data.appending(name))) }
-        let changed = try ServerProcess(data: data, users: [:], port: server.port)
+        let changed = try await ServerProcess.start(data: data, users: [:], port: server.port)
         let listed = try await sandbox.run("list", "--vault", url)
         #expect(listed.status == 4 && listed.errors.contains("has changed") && listed.errors.contains("--forget"))
         let again = try await sandbox.run("login", url, "--accept-new", "--password-file", "password")

@@ -4,6 +4,7 @@ import Synchronization
 package import VaultClient
 package import VaultModel
 import VaultServer
+import VaultTransport
 import VaultWire
 
 /// The built program as a server on this machine, with users that log in by device keys.
@@ -15,16 +16,29 @@ package final class ServerProcess: Sendable {
     private let process: Mutex<pid_t>
     private let keys: Mutex<[String: Curve25519.Signing.PrivateKey]>
 
+    /// Servers at once, over all tests: more would only starve each other of the processor.
+    private static let slots = ByteBudget(4)
+    private let slot: Mutex<ByteBudget.Share?>
+
     /// Starts a server on a free port, and returns once it listens.
     ///
     /// - Parameters:
     ///   - data: a directory that ``addUser(_:in:)`` has made ready, or that is not there.
     ///   - clock: a file with the time of day, for a server that does not live by the machine's.
-    package init(
+    package static func start(
         data: LocalPath, users: [String: Curve25519.Signing.PrivateKey], port: Int = 0, clock: LocalPath? = nil,
         options: [String] = []
+    ) async throws -> ServerProcess {
+        let slot = await slots.share(waitingFor: 1)
+        return try ServerProcess(data, users, port, clock, options, slot)
+    }
+
+    private init(
+        _ data: LocalPath, _ users: [String: Curve25519.Signing.PrivateKey], _ port: Int, _ clock: LocalPath?,
+        _ options: [String], _ slot: ByteBudget.Share
     ) throws {
         self.data = data
+        self.slot = Mutex(slot)
         var environment = ["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=\(data)"]
         if let clock {
             environment += ["MINIVAULT_TEST_CLOCK=\(clock)", "LD_PRELOAD=\(try ClockLibrary.path.get())"]
@@ -97,6 +111,7 @@ package final class ServerProcess: Sendable {
             waitpid(id, nil, 0)
             id = 0
         }
+        slot.withLock { $0 = nil }
         _ = LocalPath(data.bytes + Array(".log".utf8)).withCString { unlink($0) }
     }
 
@@ -105,7 +120,8 @@ package final class ServerProcess: Sendable {
     /// - Returns: its exit code, or the negative number of the signal that killed it.
     @discardableResult
     package func waitForEnd() -> Int32 {
-        process.withLock { id in
+        defer { slot.withLock { $0 = nil } }
+        return process.withLock { id in
             guard id > 0 else { return 0 }
             var status: Int32 = 0
             waitpid(id, &status, 0)

@@ -229,7 +229,7 @@ final class Office: Sendable {
             try accounts.grant(Grant(prefix: prefix, rights: grant.rights), to: UserName(grant.user), in: "anna")
         }
         accounts.close()
-        server = try ServerProcess(data: data, users: keys, options: options)
+        server = try await ServerProcess.start(data: data, users: keys, options: options)
     }
 
     /// Connects a user to anna's vault.

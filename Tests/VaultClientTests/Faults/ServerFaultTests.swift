@@ -33,7 +33,7 @@ import VaultModel
             }
             while service.proxy.records(.toServer) < limit, !isDone.value { await Task.yield() }
             server.kill()
-            server = try service.restart()
+            server = try await service.restart()
             let outcome = try await work.value
             #expect(outcome.entry.version == 1, "round \(round)")
             saved["large/\(round)"] = large
@@ -60,7 +60,7 @@ import VaultModel
         }
         _ = try await save.value
         service.server.send(SIGTERM)
-        let server = try service.restart(afterKill: false)
+        let server = try await service.restart(afterKill: false)
         // The session goes on with the server that was started anew.
         #expect(try await ContentRead(from: vault).read(Name("a"), .current) == Service.bytes(1))
         await vault.close()
@@ -79,9 +79,9 @@ extension Service {
     }
 
     /// Starts the server anew, on another port behind the same proxy.
-    func restart(afterKill: Bool = true) throws -> ServerProcess {
+    func restart(afterKill: Bool = true) async throws -> ServerProcess {
         if !afterKill { server.waitForEnd() }
-        let next = try ServerProcess(data: directory("data"), users: keys)
+        let next = try await ServerProcess.start(data: directory("data"), users: keys)
         proxy.redirect(to: next.port)
         return next
     }

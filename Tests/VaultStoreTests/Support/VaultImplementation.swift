@@ -31,7 +31,8 @@ struct VaultImplementation: Sendable, CustomTestStringConvertible {
             }
             let data = directory.appending("data")
             let key = try await ServerProcess.addUser("anna", in: data)
-            let server = try ServerProcess(data: data, users: ["anna": key], clock: directory.appending("clock"))
+            let server = try await ServerProcess.start(
+                data: data, users: ["anna": key], clock: directory.appending("clock"))
             defer { server.kill() }
             let vault = try await server.connect(as: "anna")
             do {
