@@ -217,7 +217,9 @@ import Testing
             #expect(
                 outcome.status == 1, "\(words.map { String(decoding: $0.bytes, as: UTF8.self) }): \(outcome.errors)")
         }
-        #expect(try await sandbox.run("list", "--vault", "minivault://host/v").status == 5)
+        #expect(try await sandbox.run("list", "--vault", "minivault://host/v").status == 4)
+        #expect(
+            try await sandbox.run("login", "minivault://127.0.0.1:1", "--accept-new").status == 5)
     }
 
     @Test func helps() async throws {

@@ -94,9 +94,13 @@ package final class ServerProcess: Sendable {
         guard let key = keys.withLock({ $0[user] }) else { throw VaultError(.notFound, "There is no user \(user).") }
         let url = try ServerURL("minivault://\(user)@127.0.0.1:\(port ?? self.port)" + (vault.map { "/" + $0 } ?? ""))
         let verifier = try ServerVerifier(.pinned(fingerprint), url: url, authorities: LocalPath("/dev/null"))
-        return try await RemoteVault.connect(
-            to: url, trust: ServerTrust { (chain) throws(VaultError) in try await verifier.verify(chain) },
-            as: .deviceKey(user: UserName(user), key: key), options: options)
+        let identity = ClientIdentity.deviceKey(user: try UserName(user), key: key)
+        // The threads that all tests share may be busy for longer than a login may take.
+        return try await BlockingExecutor.run { () async throws(VaultError) in
+            try await RemoteVault.connect(
+                to: url, trust: ServerTrust { (chain) throws(VaultError) in try await verifier.verify(chain) },
+                as: identity, options: options)
+        }
     }
 
     package func send(_ signal: Int32) {

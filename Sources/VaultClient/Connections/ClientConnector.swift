@@ -149,13 +149,14 @@ final class Verification: Sendable {
         let chain = certificates.compactMap { try? $0.toDERBytes() }
         state.withLock { $0.chain = chain }
         let trust = trust
-        promise.completeWithTask {
+        // On threads of its own: the peer does not wait for long, however busy the program is.
+        Task(executorPreference: ClientExecutor.shared) {
             do throws(VaultError) {
                 try await trust.verify(chain)
-                return .certificateVerified
+                promise.succeed(.certificateVerified)
             } catch {
                 self.state.withLock { $0.failure = error }
-                return .failed
+                promise.succeed(.failed)
             }
         }
     }

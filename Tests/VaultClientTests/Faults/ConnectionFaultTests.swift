@@ -13,7 +13,8 @@ import VaultModel
         defer { service.end() }
         let records = try await service.count { try await work("count", $0) }[direction.rawValue]
         #expect(records > 20)
-        for record in 0..<records {
+        // A cut is what happens; of the rarer harms, a part of the places will do.
+        for record in stride(from: 0, to: records, by: harm == .cut ? 1 : 3) {
             service.proxy.arm(FaultProxy.Fault(harm, direction, record: record))
             let vault: RemoteVault
             do {

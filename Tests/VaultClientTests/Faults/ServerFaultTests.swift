@@ -31,7 +31,7 @@ import VaultModel
                 for result in results { _ = try result.get() }
                 return outcome
             }
-            while service.proxy.records(.toServer) < limit, !isDone.value { await Task.yield() }
+            _ = try await soon { service.proxy.records(.toServer) >= limit || isDone.value }
             server.kill()
             server = try await service.restart()
             let outcome = try await work.value
