@@ -28,7 +28,7 @@ package final class Interceptor: Sendable {
                 }
             }
         self.listener = listener
-        task = Task {
+        task = Task(executorPreference: BlockingExecutor.shared) {
             _ = try? await listener.executeThenClose { clients in
                 try await withThrowingDiscardingTaskGroup { group in
                     for try await client in clients {

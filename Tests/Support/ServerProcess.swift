@@ -17,7 +17,7 @@ package final class ServerProcess: Sendable {
     private let keys: Mutex<[String: Curve25519.Signing.PrivateKey]>
 
     /// Servers at once, over all tests: more would only starve each other of the processor.
-    private static let slots = ByteBudget(4)
+    private static let slots = ByteBudget(3)
     private let slot: Mutex<ByteBudget.Share?>
 
     /// Starts a server on a free port, and returns once it listens.
@@ -30,7 +30,10 @@ package final class ServerProcess: Sendable {
         options: [String] = []
     ) async throws -> ServerProcess {
         let slot = await slots.share(waitingFor: 1)
-        return try ServerProcess(data, users, port, clock, options, slot)
+        // It waits for the server to listen, on a thread that other tests can spare.
+        return try await withTaskExecutorPreference(BlockingExecutor.shared) {
+            try ServerProcess(data, users, port, clock, options, slot)
+        }
     }
 
     private init(

@@ -60,17 +60,27 @@ final class ClientSession: Sendable {
         _ message: WireClientMessage, content: [BufferSlice] = [], on route: Route = .control
     ) async throws(VaultError) -> ClientAnswer {
         let deadline = ContinuousClock.now + .seconds(ClientLimits.retrySecondsMax)
+        var isSent = false
         while true {
-            let connection = try await connection(route, until: deadline)
+            let connection: ClientConnection
+            do throws(VaultError) {
+                connection = try await self.connection(route, until: deadline)
+            } catch {
+                throw error.after(message, isSent: isSent)
+            }
             do throws(RequestFailure) {
                 return try await connection.request(message, content: content) { (bytes) throws(VaultError) in
                     try await self.pace?.take(bytes)
                 }
             } catch {
                 guard case .lost(let reason) = error else { throw error.error }
-                if state.withLock({ $0.isClosed }) || ContinuousClock.now >= deadline { throw reason }
-                // The server has ended the session for a reason that trying again does not change.
-                if [.denied, .login, .invalid].contains(reason.code) { throw reason }
+                isSent = true
+                // The server may have ended the session for a reason that trying again does not change.
+                if state.withLock({ $0.isClosed }) || ContinuousClock.now >= deadline
+                    || [.denied, .login, .invalid].contains(reason.code)
+                {
+                    throw reason.after(message, isSent: true)
+                }
                 drop(connection)
             }
         }
@@ -211,5 +221,24 @@ struct BackOff: Sendable {
 
     mutating func wait() async throws(VaultError) {
         do { try await Task.sleep(for: next()) } catch { throw .cancelled }
+    }
+}
+
+extension VaultError {
+    /// The error of a request that was sent and has no answer: nobody knows whether a change took effect.
+    fileprivate func after(_ message: WireClientMessage, isSent: Bool) -> VaultError {
+        guard isSent, message.isChange else { return self }
+        var error = self
+        error.isUncertain = true
+        return error
+    }
+}
+
+extension WireClientMessage {
+    fileprivate var isChange: Bool {
+        switch body {
+        case .commit, .saveSmall, .change, .keep: true
+        default: false
+        }
     }
 }

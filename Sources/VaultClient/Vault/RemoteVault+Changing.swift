@@ -31,14 +31,9 @@ extension RemoteVault {
         for start in stride(from: 0, to: changes.count, by: RemoteVault.changesMax) {
             let batch = changes[start..<min(start + RemoteVault.changesMax, changes.count)]
             let change = UniqueID()
-            let answer: WireServerMessage
-            do throws(VaultError) {
-                answer = try await ask { message in
-                    message.change.changes = batch.map { WireOneChange($0) }
-                    message.change.change = change.wire
-                }
-            } catch {
-                throw error.leavingOutcomeOpen
+            let answer = try await ask { message in
+                message.change.changes = batch.map { WireOneChange($0) }
+                message.change.change = change.wire
             }
             let outcomes = try reading { () throws(WireViolation) in try answer.changed.model }
             guard outcomes.count == batch.count else {

@@ -48,15 +48,10 @@ extension RemoteVault {
     package func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome? {
         _ = try offered(by: upload)
         let change = UniqueID()
-        let answer: WireServerMessage
-        do throws(VaultError) {
-            answer = try await ask { message in
-                message.commit.upload = upload.value.wire
-                message.commit.content = WireContent(content)
-                message.commit.change = change.wire
-            }
-        } catch {
-            throw error.leavingOutcomeOpen
+        let answer = try await ask { message in
+            message.commit.upload = upload.value.wire
+            message.commit.content = WireContent(content)
+            message.commit.change = change.wire
         }
         _ = uploads.withLock { $0.removeValue(forKey: upload) }
         if answer.saved.again { return nil }
@@ -77,19 +72,14 @@ extension RemoteVault {
         results.reserveCapacity(saves.count)
         for batch in saves.batches(bytesMax: Limits.batchBytesMax, countMax: Limits.batchFilesMax, \.wireBytes) {
             let change = UniqueID()
-            let answer: WireServerMessage
-            do throws(VaultError) {
-                answer = try await ask(on: .content, content: batch.compactMap(\.chunk?.bytes)) { message in
-                    message.saveSmall.change = change.wire
-                    message.saveSmall.files = batch.map { save in
-                        var file = WireSmallFile()
-                        file.intent = WireIntent(save.intent)
-                        file.length = UInt32(save.chunk?.bytes.count ?? 0)
-                        return file
-                    }
+            let answer = try await ask(on: .content, content: batch.compactMap(\.chunk?.bytes)) { message in
+                message.saveSmall.change = change.wire
+                message.saveSmall.files = batch.map { save in
+                    var file = WireSmallFile()
+                    file.intent = WireIntent(save.intent)
+                    file.length = UInt32(save.chunk?.bytes.count ?? 0)
+                    return file
                 }
-            } catch {
-                throw error.leavingOutcomeOpen
             }
             let outcomes = try reading { () throws(WireViolation) in try answer.smallSaved.model }
             guard outcomes.count == batch.count else {
@@ -132,15 +122,5 @@ extension Array {
         }
         if start < endIndex { batches.append(self[start...]) }
         return batches
-    }
-}
-
-extension VaultError {
-    /// The error of a change whose answer did not come: nobody knows whether it took effect.
-    var leavingOutcomeOpen: VaultError {
-        guard [.unavailable, .timeout, .cancelled].contains(code) else { return self }
-        var error = self
-        error.isUncertain = code != .cancelled
-        return error
     }
 }
