@@ -137,15 +137,22 @@ let package = Package(
             dependencies: ["TestSupport", "VaultClient", "VaultModel", "VaultStore", "minivault"],
             swiftSettings: strict
         ),
+        .target(
+            name: "VaultWireFuzzing",
+            dependencies: ["VaultModel", "VaultWire", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
+            path: "Tests/Fuzzing/VaultWireFuzzing",
+            swiftSettings: strict
+        ),
         .testTarget(
             name: "VaultWireTests",
             dependencies: [
                 "TestSupport",
                 "VaultModel",
                 "VaultWire",
+                "VaultWireFuzzing",
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
-            exclude: ["Login/scram_peer.py"],
+            exclude: ["Corpus", "Login/scram_peer.py"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -212,3 +219,13 @@ let package = Package(
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c11
 )
+
+// The fuzzer is built by scripts/fuzz only, since it links libFuzzer, which comes with flags for the whole build.
+if Context.environment["MINIVAULT_FUZZ"] != nil {
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzzing/CLibFuzzer"),
+        .executableTarget(
+            name: "WireFuzzer", dependencies: ["CLibFuzzer", "VaultWireFuzzing"], path: "Tests/Fuzzing/WireFuzzer",
+            swiftSettings: strict),
+    ]
+}

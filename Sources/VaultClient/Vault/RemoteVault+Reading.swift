@@ -46,6 +46,9 @@ extension RemoteVault {
         guard read.entry.name == name, read.entry.kind != .removed else {
             throw VaultError(WireViolation("an entry that was not asked for"))
         }
+        guard read.first.reduce(0, { $0 + $1.span }) <= read.entry.size else {
+            throw VaultError(WireViolation("more chunks than the content has room for"))
+        }
         if answer.content != nil {
             read.content = try await chunks(of: answer, expecting: read.first).first
         }
@@ -62,14 +65,18 @@ extension RemoteVault {
             message.layout.position = position
             message.layout.count = UInt32(clamping: min(count, WireLimits.chunksMax))
         }
-        let chunks = try reading { () throws(WireViolation) in try answer.message.placed.chunks.model }
-        return placed(chunks, from: answer.message.placed.position)
+        let chunks = try reading { () throws(WireViolation) in try answer.message.placed.model }
+        // Who reads on from the position relies on it.
+        guard let begin = chunks.first, let last = chunks.last, begin.position <= position, position < begin.end,
+            last.end <= known.entry.size
+        else { throw VaultError(WireViolation("chunks of another place than was asked for")) }
+        return chunks
     }
 
     private func placed(_ chunks: [ChunkReference], from start: UInt64) -> [PlacedChunk] {
         var position = start
         return chunks.map { chunk in
-            defer { position &+= chunk.span }
+            defer { position += chunk.span }
             return PlacedChunk(position: position, reference: chunk)
         }
     }

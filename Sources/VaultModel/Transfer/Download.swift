@@ -92,7 +92,7 @@ package struct Download: Sendable {
             else { throw Download.integrity(of: read, "has chunks that do not fit it") }
             end = chunk.end
         }
-        guard first.position <= position, end > position else {
+        guard first.position <= position, first.end > position else {
             throw Download.integrity(of: read, "has chunks that do not fit it")
         }
         position = end

@@ -44,6 +44,25 @@ extension WireList {
     }
 }
 
+extension WirePlaced {
+    /// The chunks at their places.
+    ///
+    /// - Throws: for chunks that no file has room for, too.
+    package var model: [PlacedChunk] {
+        get throws(WireViolation) {
+            var placed: [PlacedChunk] = []
+            var position = position
+            for chunk in try chunks.model {
+                placed.append(PlacedChunk(position: position, reference: chunk))
+                let (end, isTooFar) = position.addingReportingOverflow(chunk.span)
+                guard !isTooFar else { throw WireViolation("chunks behind the end of any file") }
+                position = end
+            }
+            return placed
+        }
+    }
+}
+
 extension NamePrefix {
     /// The prefix in a client's message; no bytes mean everything.
     package init(wire bytes: Data) throws(VaultError) {

@@ -544,7 +544,7 @@ package nonisolated struct WireHello: Sendable {
   package init() {}
 }
 
-/// The answer to Hello; a server that speaks none of the versions answers with a Failure instead.
+/// The answer to Hello; a server that speaks none of the versions answers with Closing instead.
 package nonisolated struct WireWelcome: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for

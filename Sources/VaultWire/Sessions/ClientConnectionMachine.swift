@@ -30,6 +30,8 @@ package struct ClientConnectionMachine: Sendable {
     private enum State {
         case greeting
         case login
+        /// The server has sent its challenge.
+        case challenged
         case open
         case closed
     }
@@ -111,11 +113,12 @@ package struct ClientConnectionMachine: Sendable {
             state = .login
             return .welcome(welcome)
         case (.login, .loginChallenge(let challenge)):
+            state = .challenged
             return .challenge(challenge)
-        case (.login, .loginDone(let done)):
+        case (.login, .loginDone(let done)), (.challenged, .loginDone(let done)):
             state = .open
             return .opened(done)
-        case (.greeting, .closing(let closing)), (.login, .closing(let closing)):
+        case (.greeting, .closing(let closing)), (.login, .closing(let closing)), (.challenged, .closing(let closing)):
             state = .closed
             return .refused(closing.reason.model)
         case (.open, .closing(let closing)):

@@ -3,11 +3,11 @@ package import VaultModel
 /// What a server makes of what one connection's client sends: who may say what when.
 ///
 /// A connection begins with `Hello`, then a login, then requests, which are answered in any order, each
-/// exactly once. A violation is: a message that is not of the state, a request number that is not greater
-/// than all before it, more requests or content in flight than agreed, content that no request announced.
-/// Ignored is the `Cancel` of a request that has been answered, and content that was on its way when its
-/// request was refused. Calling ``challenged()``, ``opened()`` or ``answered(_:)`` in another state than
-/// the one that asks for it is our bug.
+/// exactly once. A violation is: a message that is not of the state, a number that is not greater than all
+/// before it, more requests or content in flight than agreed, content that no request announced. Ignored is
+/// the `Cancel` of a request that has been answered or cancelled, and content of a request that has been
+/// answered: a client that is refused early may go on or stop, so nobody counts it. Calling
+/// ``challenged()``, ``opened()`` or ``answered(_:)`` in another state than the one that asks for it is our bug.
 package struct ServerConnectionMachine: Sendable {
     /// The versions of the protocol that a server speaks.
     package static let version: UInt32 = 1
@@ -40,14 +40,18 @@ package struct ServerConnectionMachine: Sendable {
         case refused
     }
 
+    private struct Pending {
+        /// Bytes of content that were announced, and of those the ones that have not come.
+        let announced: Int
+        var missing: Int
+        var isCancelled = false
+    }
+
     private var state = State.hello
-    private var lastRequest: UInt32 = 0
-    /// Requests without an answer, with the bytes of their content that have not come.
-    private var pending: [UInt32: Int] = [:]
-    private var pendingBytes: [UInt32: Int] = [:]
+    private var lastNumber: UInt32 = 0
+    /// Requests without an answer.
+    private var pending: [UInt32: Pending] = [:]
     private var bytesInFlight = 0
-    /// Refused requests whose content is still on its way.
-    private var discarding: [UInt32: Int] = [:]
 
     package init() {}
 
@@ -75,10 +79,10 @@ package struct ServerConnectionMachine: Sendable {
         case (.open, .hello), (.open, .loginBegin), (.open, .loginProof):
             throw WireViolation("a login where there is one")
         case (.open, .cancel(let cancel)):
-            guard pending[cancel.request] != nil else { return .ignore }
-            pending[cancel.request] = 0
-            return .cancel(cancel.request)
+            try take(request)
+            return self.cancel(cancel.request)
         case (.open, .ping):
+            try take(request)
             return .pong(request)
         case (.open, _):
             return try begin(message, request)
@@ -101,24 +105,21 @@ package struct ServerConnectionMachine: Sendable {
         state = .open
     }
 
-    /// Counts the answer to a request; content that has not come is discarded when it does.
+    /// Counts the answer to a request; content that has not come is discarded if it does.
     package mutating func answered(_ request: UInt32) {
-        guard let missing = pending.removeValue(forKey: request) else {
+        guard let found = pending.removeValue(forKey: request) else {
             preconditionFailure("A second answer to request \(request).")
         }
-        bytesInFlight -= pendingBytes.removeValue(forKey: request) ?? 0
-        if missing > 0 { discarding[request] = missing }
+        bytesInFlight -= found.announced
     }
 
     package mutating func receiveData(_ count: Int, request: UInt32) throws(WireViolation) -> DataAction {
-        if let missing = pending[request], missing >= count {
-            pending[request] = missing - count
+        if let missing = pending[request]?.missing {
+            guard missing >= count else { throw WireViolation("more content than was announced") }
+            pending[request]?.missing = missing - count
             return .deliver(isLast: missing == count)
         }
-        if let missing = discarding[request], missing >= count {
-            discarding[request] = missing == count ? nil : missing - count
-            return .discard
-        }
+        if isOpen, request > 0, request <= lastNumber { return .discard }
         if case .refused = state { return .discard }
         throw WireViolation("content that no request announced")
     }
@@ -138,17 +139,27 @@ package struct ServerConnectionMachine: Sendable {
     }
 
     private mutating func begin(_ message: WireClientMessage, _ request: UInt32) throws(WireViolation) -> Action {
-        guard request > lastRequest else { throw WireViolation("a request under a number that was used before") }
-        lastRequest = request
+        try take(request)
         guard pending.count < WireLimits.requestsMax else { throw WireViolation("too many requests at once") }
         let bytes = try message.contentBytes
         guard bytes <= WireLimits.contentBytesMax, bytesInFlight + bytes <= WireLimits.requestBytesMax else {
             throw WireViolation("too much content at once")
         }
-        pending[request] = bytes
-        pendingBytes[request] = bytes
+        pending[request] = Pending(announced: bytes, missing: bytes)
         bytesInFlight += bytes
         return .begin(request, message, contentBytes: bytes)
+    }
+
+    private mutating func cancel(_ request: UInt32) -> Action {
+        guard let found = pending[request], !found.isCancelled else { return .ignore }
+        pending[request]?.isCancelled = true
+        pending[request]?.missing = 0
+        return .cancel(request)
+    }
+
+    private mutating func take(_ number: UInt32) throws(WireViolation) {
+        guard number > lastNumber else { throw WireViolation("a message under a number that was used before") }
+        lastNumber = number
     }
 }
 

@@ -40,6 +40,14 @@ import VaultStore
         await lying.closeRead(read.id)
     }
 
+    @Test func takesNoChunksThatLieBeforeThePlaceThatWasAskedFor() async throws {
+        let early = EarlyVault(other: vault)
+        let read = try await early.openRead(Name("name"), .current)
+        #expect(
+            await eventualCode { try await Download(from: early).stream(read, from: 4 << 20) { _ in } } == .integrity)
+        await early.closeRead(read.id)
+    }
+
     @Test func endsAStreamWhereItsReaderFails() async throws {
         let read = try await vault.openRead(Name("name"), .current)
         let ending = await eventualCode {
@@ -47,5 +55,14 @@ import VaultStore
         }
         #expect(ending == .quota)
         await vault.closeRead(read.id)
+    }
+}
+
+/// Tells of the chunks from the start, whichever it is asked for.
+private struct EarlyVault: ForwardingVault {
+    let other: any Vault
+
+    func layout(_ read: ReadID, from position: UInt64, count: Int) async throws(VaultError) -> [PlacedChunk] {
+        try await other.layout(read, from: 0, count: count)
     }
 }

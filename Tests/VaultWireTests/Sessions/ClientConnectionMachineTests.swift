@@ -38,6 +38,17 @@ import VaultModel
         #expect(throws: WireViolation.self) { try machine.receiveData(1, request: 1) }
     }
 
+    @Test func rejectsASecondChallenge() throws {
+        var challenge = WireServerMessage()
+        challenge.loginChallenge.nonce = Data([1])
+        var machine = ClientConnectionMachine()
+        _ = try machine.receive(.welcome(), request: 0)
+        guard case .challenge = try machine.receive(challenge, request: 0) else { return #expect(Bool(false)) }
+        var copy = machine
+        #expect(throws: WireViolation.self) { try copy.receive(challenge, request: 0) }
+        guard case .opened = try machine.receive(.loginDone(), request: 0) else { return #expect(Bool(false)) }
+    }
+
     @Test func countsTheContentBehindAnAnswer() throws {
         var machine = try opened()
         let request = machine.begin(fetch)

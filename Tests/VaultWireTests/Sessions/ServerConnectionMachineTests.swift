@@ -76,8 +76,10 @@ import VaultModel
         _ = try machine.receive(.stat("a"), request: 5)
         machine.answered(5)
         for number: UInt32 in [5, 4, 0] {
-            var copy = machine
-            #expect(throws: WireViolation.self) { try copy.receive(.stat("a"), request: number) }
+            for message in [WireClientMessage.stat("a"), .ping(), .cancel(5)] {
+                var copy = machine
+                #expect(throws: WireViolation.self) { try copy.receive(message, request: number) }
+            }
         }
         #expect(try begun(machine.receive(.stat("a"), request: 9)) == 9)
     }
@@ -126,7 +128,17 @@ import VaultModel
         machine.answered(1)
         #expect(try machine.receiveData(5, request: 1) == .discard)
         #expect(try machine.receiveData(1, request: 1) == .discard)
-        #expect(throws: WireViolation.self) { try machine.receiveData(1, request: 1) }
+        #expect(throws: WireViolation.self) { try machine.receiveData(1, request: 2) }
+    }
+
+    @Test func keepsNothingOfRefusedRequestsWhoseContentNeverComes() throws {
+        var machine = try opened()
+        let size = String(reflecting: machine).count
+        for number in 1...1000 as ClosedRange<UInt32> {
+            _ = try machine.receive(.put([10]), request: number)
+            machine.answered(number)
+        }
+        #expect(String(reflecting: machine).count <= size + 10)
     }
 
     @Test func cancelsARequestOnceAndNoOther() throws {
@@ -134,10 +146,11 @@ import VaultModel
         _ = try machine.receive(.put([10]), request: 1)
         guard case .cancel(1) = try machine.receive(.cancel(1), request: 2) else { return #expect(Bool(false)) }
         guard case .ignore = try machine.receive(.cancel(9), request: 3) else { return #expect(Bool(false)) }
+        guard case .ignore = try machine.receive(.cancel(1), request: 4) else { return #expect(Bool(false)) }
         var copy = machine
         #expect(throws: WireViolation.self) { try copy.receiveData(1, request: 1) }
         machine.answered(1)
-        guard case .ignore = try machine.receive(.cancel(1), request: 4) else { return #expect(Bool(false)) }
+        guard case .ignore = try machine.receive(.cancel(1), request: 5) else { return #expect(Bool(false)) }
     }
 
     @Test func rejectsOffersThatLieAboutLengths() throws {

@@ -1,0 +1,71 @@
+/// The choices of a generator, drawn from a fuzzer's input.
+///
+/// Few bytes make one choice, so that a fuzzer which changes a byte changes one thing. Once the input is
+/// used up, every choice is the first there is, which generators make the plain one.
+struct Choices {
+    private var bytes: ArraySlice<UInt8>
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes[...]
+    }
+
+    var isEmpty: Bool { bytes.isEmpty }
+
+    /// What is left of the input, which stays left.
+    var rest: [UInt8] { Array(bytes) }
+
+    mutating func byte() -> UInt8 { bytes.popFirst() ?? 0 }
+
+    mutating func flag() -> Bool { byte() & 1 == 1 }
+
+    /// True once in `count` times.
+    mutating func rarely(_ count: Int = 16) -> Bool { below(count) == count - 1 }
+
+    /// How often a step is taken with the same choices: some bounds are reached by repetition only.
+    mutating func repetitions() -> Int { rarely(8) ? 80 : 1 }
+
+    mutating func below(_ count: Int) -> Int {
+        var value = Int(byte())
+        if count > 256 { value = value << 8 | Int(byte()) }
+        if count > 65_536 { value = value << 16 | Int(byte()) << 8 | Int(byte()) }
+        return value % count
+    }
+
+    mutating func one<Element>(of elements: [Element]) -> Element {
+        elements[below(elements.count)]
+    }
+
+    /// A number that often is one of those at which arithmetic breaks.
+    mutating func number<Value: FixedWidthInteger>(_: Value.Type = Value.self) -> Value {
+        switch below(8) {
+        case 0: return Value(truncatingIfNeeded: below(16))
+        case 1: return .max
+        case 2: return .min
+        case 3: return .max - Value(truncatingIfNeeded: below(16))
+        case 4: return Value(truncatingIfNeeded: UInt64(1) << UInt64(below(64)))
+        case 5: return Value(truncatingIfNeeded: (UInt64(1) << UInt64(below(64))) &- 1)
+        default:
+            var value: UInt64 = 0
+            for _ in 0..<MemoryLayout<Value>.size { value = value << 8 | UInt64(byte()) }
+            return Value(truncatingIfNeeded: value)
+        }
+    }
+
+    /// Bytes of the input itself, up to `countMax` of them.
+    mutating func someBytes(_ countMax: Int = 24) -> [UInt8] {
+        let count = below(countMax + 1)
+        return (0..<count).map { _ in byte() }
+    }
+
+    mutating func text() -> String {
+        let texts = ["", "a", "Europe/Berlin", "e\u{301}", "\u{1B}[2J", "‛", "\0", "\u{202E}x\\\n", "../../etc"]
+        if rarely(64) { return String(repeating: one(of: texts), count: below(4_000)) }
+        return flag() ? one(of: texts) : String(decoding: someBytes(), as: UTF8.self)
+    }
+
+    mutating func tags() -> [String: String] {
+        var tags: [String: String] = [:]
+        for _ in 0..<below(4) { tags[text()] = text() }
+        return tags
+    }
+}
