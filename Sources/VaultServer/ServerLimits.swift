@@ -11,6 +11,14 @@ package enum ServerLimits {
     package static let loginSecondsMax = 20
     /// Seconds for which a login is held back at most; beyond, it is refused at once.
     static let loginDelaySecondsMax = 8
+    /// Failed passwords that are not slowed yet, of one user and from one address, behind which many people may be.
+    static let loginFailuresFreePerUser = 3
+    static let loginFailuresFreePerAddress = 20
+    /// Seconds between two passwords after many failures, and after which one failure is forgiven.
+    static let loginPenaltySecondsMax = 60
+    static let loginForgivenessSeconds = 600
+    /// Users, addresses, and pairs of both whose failures are remembered.
+    static let loginTalliesMax = 8192
     /// Seconds for which a connection may say nothing.
     package static let idleSecondsMax = 900
     /// Seconds within which more bytes of a request's content must come, or an answer's go.
