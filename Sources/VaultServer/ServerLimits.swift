@@ -19,6 +19,12 @@ package enum ServerLimits {
     static let loginForgivenessSeconds = 600
     /// Users, addresses, and pairs of both whose failures are remembered.
     static let loginTalliesMax = 8192
+    /// Audit events that are kept, and failed logins among them: a flood of those pushes out nothing else.
+    static let auditEventsMax = 1_000_000
+    static let auditFailuresMax = 100_000
+    /// Each text of an audit event, and what a device calls itself, in bytes; the rest is cut off.
+    static let auditTextBytesMax = 512
+    static let deviceLabelBytesMax = 200
     /// Seconds for which a connection may say nothing.
     package static let idleSecondsMax = 900
     /// Seconds within which more bytes of a request's content must come, or an answer's go.
