@@ -39,6 +39,7 @@ package final class Server: Sendable {
     /// Opens the data directory, making it on first use, and starts to listen.
     package static func start(_ options: Options, logger: Logger) async throws(VaultError) -> Server {
         let accounts = try Accounts.open(options.data)
+        try await accounts.removeLeftovers()
         let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger)))
         let services = ServerServices(
             accounts, bounds: options.bounds, contentBytesMax: options.contentBytesMax, logger: logger)

@@ -11,6 +11,22 @@ package enum ServerLimits {
     package static let loginSecondsMax = 20
     /// Seconds for which a login is held back at most; beyond, it is refused at once.
     static let loginDelaySecondsMax = 8
+    /// Failed passwords that are not slowed yet, of one user and from one address, behind which many people may be.
+    static let loginFailuresFreePerUser = 3
+    static let loginFailuresFreePerAddress = 20
+    /// Seconds between two passwords after many failures, and after which one failure is forgiven.
+    static let loginPenaltySecondsMax = 60
+    static let loginForgivenessSeconds = 600
+    /// Users, addresses, and pairs of both whose failures are remembered.
+    static let loginTalliesMax = 8192
+    /// Audit events that are kept, and failed logins among them: a flood of those pushes out nothing else.
+    static let auditEventsMax = 1_000_000
+    static let auditFailuresMax = 100_000
+    /// Each text of an audit event, and what a device calls itself, in bytes; the rest is cut off.
+    static let auditTextBytesMax = 512
+    static let deviceLabelBytesMax = 200
+    /// Milliseconds to wait for another process that makes or removes vaults.
+    static let directoryBusyMilliseconds = 60_000
     /// Seconds for which a connection may say nothing.
     package static let idleSecondsMax = 900
     /// Seconds within which more bytes of a request's content must come, or an answer's go.

@@ -11,13 +11,31 @@ extension Accounts {
     }
 
     static func record(_ event: AuditEvent, _ database: Database) throws {
+        // Strangers choose some of the text.
+        func cut(_ text: String) -> String { text.cut(toBytes: ServerLimits.auditTextBytesMax) }
         try database.execute(
             sql: "INSERT INTO audit (at, event, user, peer, detail) VALUES (?, ?, ?, ?, ?)",
-            arguments: [event.time, event.kind.rawValue, event.user, event.peer, event.detail])
+            arguments: [event.time, event.kind.rawValue, cut(event.user), cut(event.peer), cut(event.detail)])
+        if database.lastInsertedRowID.isMultiple(of: 1000) {
+            try prune(database, eventsMax: ServerLimits.auditEventsMax, failuresMax: ServerLimits.auditFailuresMax)
+        }
         // Cheap by the index, and a little with every event.
         try database.execute(
             sql: "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? LIMIT 64)",
             arguments: [event.time - auditDays * 86_400])
+    }
+
+    /// Forgets the oldest events beyond the bounds, failed logins apart from all others: strangers can cause as
+    /// many of those as they like.
+    static func prune(_ database: Database, eventsMax: Int, failuresMax: Int) throws {
+        for (comparison, max) in [("=", failuresMax), ("<>", eventsMax)] {
+            try database.execute(
+                sql: """
+                    DELETE FROM audit WHERE event \(comparison) 'login_failed' AND id <= (
+                      SELECT id FROM audit WHERE event \(comparison) 'login_failed'
+                      ORDER BY id DESC LIMIT 1 OFFSET ?)
+                    """, arguments: [max])
+        }
     }
 
     /// The newest events, oldest first.

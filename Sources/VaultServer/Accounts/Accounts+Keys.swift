@@ -5,7 +5,6 @@ package import VaultModel
 extension Accounts {
     /// Keys of one user.
     private static let keysMax = 64
-    private static let labelBytesMax = 200
 
     package func hasKey(_ key: [UInt8], of user: String) throws(VaultError) -> Bool {
         try read { database in
@@ -22,7 +21,7 @@ extension Accounts {
         _ key: [UInt8], label: String, of user: UserName, peer: String = ""
     ) throws(VaultError) {
         let now = clock()
-        let label = printable(String(label.prefix(Accounts.labelBytesMax)))
+        let label = printable(label.cut(toBytes: ServerLimits.deviceLabelBytesMax))
         try write { database in
             try Accounts.require(user, database)
             let others = try Int.fetchOne(

@@ -2,7 +2,6 @@ import Crypto
 import FoundationEssentials
 import GRDB
 package import VaultModel
-import VaultStore
 package import VaultWire
 
 extension Accounts {
@@ -36,29 +35,20 @@ extension Accounts {
 
     /// Makes a user with a vault of the same name, granted in full.
     ///
-    /// The vault's directory comes first: a crash in between leaves an empty directory that nothing names.
+    /// A crash or an error at any instant leaves both or neither.
     ///
-    /// - Throws: `exists` for a user that is there. A vault of that name that is there stays as it is and is granted.
+    /// - Returns: whether the vault is new. One of that name that is there stays as it is and is granted.
+    /// - Throws: `exists` for a user that is there.
+    @discardableResult
     package func addUser(
         _ name: UserName, _ credentials: ScramCredentials, quota: UInt64? = nil
-    ) async throws(VaultError) {
-        if try self.credentials(for: name.text).isKnown {
-            throw VaultError(.exists, "There is a user \(name) already: change the password with 'user passwd'.")
-        }
-        let known = try vault(named: name.text)
-        let vault = known ?? Vault(id: UniqueID().description, name: name.text)
-        let local = try await LocalVault.open(directory(ofVault: vault.id), access: .create)
-        if known == nil || quota != nil {
-            do {
-                try await local.setQuota(quota)
-            } catch {
-                await local.close()
-                throw error
-            }
-        }
-        await local.close()
+    ) async throws(VaultError) -> Bool {
         let now = clock()
-        try write { database in
+        func insert(_ database: Database, vault: Vault) throws {
+            guard try Int.fetchOne(database, sql: "SELECT 1 FROM user WHERE name = ?", arguments: [name.text]) == nil
+            else {
+                throw VaultError(.exists, "There is a user \(name) already: change the password with 'user passwd'.")
+            }
             try database.execute(
                 sql: """
                     INSERT INTO user (name, salt, iterations, stored_key, server_key, created_at)
@@ -68,13 +58,17 @@ extension Accounts {
                     name.text, Data(credentials.salt), credentials.iterations, Data(credentials.storedKey),
                     Data(credentials.serverKey), now,
                 ])
-            if known == nil {
-                try database.execute(
-                    sql: "INSERT INTO vault (id, name, created_at) VALUES (?, ?, ?)",
-                    arguments: [vault.id, vault.name, now])
-            }
             try Accounts.put(Grant(prefix: .all, rights: .full), of: name.text, in: vault.id, database)
             try Accounts.record(AuditEvent(.userAdded, user: name.text, time: now), database)
+        }
+        return try await changingVaults { () async throws(VaultError) in
+            guard let known = try vault(named: name.text) else {
+                try await makeVault(name.text, quota: quota, insert)
+                return true
+            }
+            try write { try insert($0, vault: known) }
+            if let quota { try await setQuota(quota, of: known.name) }
+            return false
         }
     }
 

@@ -19,14 +19,27 @@ package final class Accounts: Sendable {
     let directory: LocalPath
     let clock: @Sendable () -> Int64
 
-    /// Opens the accounts in a data directory, which is made where it is missing, open to its owner only.
+    /// Opens the accounts in a data directory.
     ///
-    /// - Throws: `invalid` for accounts of a newer format, `denied` where permissions forbid, `integrity` for a
-    ///   damaged database.
+    /// - Parameter creating: whether they, and the directory, are made where they are missing, open to their owner
+    ///   only.
+    /// - Throws: `notFound` for accounts that are missing and not made, `invalid` for accounts of a newer format,
+    ///   `denied` where permissions forbid, `integrity` for a damaged database.
     package static func open(
-        _ directory: LocalPath, clock: @escaping @Sendable () -> Int64 = currentSeconds
+        _ directory: LocalPath, creating: Bool = true, clock: @escaping @Sendable () -> Int64 = currentSeconds
     ) throws(VaultError) -> Accounts {
-        try LocalDirectories.make(directory, mode: 0o700)
+        if creating {
+            try LocalDirectories.make(directory, mode: 0o700)
+        } else {
+            do throws(VaultError) {
+                _ = try FileStatus(of: path(in: directory))
+            } catch {
+                guard error.code == .notFound else { throw error }
+                throw VaultError(
+                    .notFound, "'\(directory)' has no server's data: 'minivault user add' and 'serve' make it.",
+                    path: directory)
+            }
+        }
         return try Accounts(directory, clock)
     }
 
@@ -36,17 +49,33 @@ package final class Accounts: Sendable {
         let path = Accounts.path(in: directory)
         // The file is made here, so that it is nobody else's from its first moment on.
         _ = try OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        try DataOwner(directory).take(path)
         var configuration = Configuration()
         configuration.busyMode = .timeout(30)
         configuration.prepareDatabase { database in
             try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
         }
         do {
-            queue = try DatabaseQueue(path: String(decoding: path.bytes, as: UTF8.self), configuration: configuration)
+            queue = try Accounts.patiently {
+                try DatabaseQueue(path: String(decoding: path.bytes, as: UTF8.self), configuration: configuration)
+            }
             try queue.write { try AccountsSchema.prepare($0, path) }
         } catch {
             throw accountsError(error, path)
         }
+    }
+
+    /// Tries again where another process is just switching a new file to its write-ahead log, for which SQLite does
+    /// not wait by itself.
+    private static func patiently<Value>(_ body: () throws -> Value) throws -> Value {
+        for _ in 0..<1000 {
+            do {
+                return try body()
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_BUSY {
+                usleep(2000)
+            }
+        }
+        return try body()
     }
 
     static func path(in directory: LocalPath) -> LocalPath { directory.appending("server.sqlite") }

@@ -44,6 +44,11 @@ enum AccountsSchema {
           name TEXT NOT NULL UNIQUE,
           created_at INTEGER NOT NULL
         ) WITHOUT ROWID;
+        -- Vaults whose directory is being made or removed: what a crash leaves of them has to go.
+        CREATE TABLE unfinished_vault (
+          id TEXT PRIMARY KEY,
+          is_removal INTEGER NOT NULL
+        ) WITHOUT ROWID;
         CREATE TABLE access (
           user TEXT NOT NULL REFERENCES user (name) ON DELETE CASCADE,
           vault TEXT NOT NULL REFERENCES vault (id) ON DELETE CASCADE,
@@ -64,5 +69,6 @@ enum AccountsSchema {
           detail TEXT NOT NULL
         );
         CREATE INDEX audit_at ON audit (at);
+        CREATE INDEX access_vault ON access (vault);
         """
 }

@@ -11,6 +11,8 @@ package struct AuditEvent: Hashable, Sendable {
         case granted
         case revoked
         case quotaSet = "quota_set"
+        case vaultAdded = "vault_added"
+        case vaultRemoved = "vault_removed"
     }
 
     package var kind: Kind
@@ -27,5 +29,14 @@ package struct AuditEvent: Hashable, Sendable {
         self.peer = peer
         self.detail = detail
         self.time = time
+    }
+}
+
+extension String {
+    /// The text without what would make it longer than `count` bytes of UTF-8.
+    func cut(toBytes count: Int) -> String {
+        if utf8.count <= count { return self }
+        // Only ever half a scalar, of four bytes at most, is beyond the cut.
+        return (0...3).lazy.compactMap { String(utf8.prefix(max(0, count - $0))) }.first ?? ""
     }
 }

@@ -1,93 +1,137 @@
-/// Slows down who guesses passwords, by user and by address, with time coming in as an argument.
+package import VaultModel
+
+/// Slows the guessing of passwords, per user and per address.
 ///
-/// Each failure doubles the wait, up to a bound; failures are forgiven one by one as time passes. What is
-/// remembered is bounded too: under a flood, those who were quiet for longest are forgotten first. IPv6
-/// addresses count by their first 64 bits, since whoever has one has them all.
+/// Every try counts as failed from its start until it is told to have succeeded, so that many at once get no
+/// further than one after the other. After a few that are free, each failure doubles the time to the next try,
+/// up to a bound; failures are forgiven one by one as time passes. A success takes back the failures of that
+/// user from that address, and no others: neither does somebody's own account wipe out guesses at others'
+/// passwords, nor does a user's login free the way for who is guessing elsewhere.
+///
+/// Logins by device key do not come here. A refused try changes nothing, so waiting is enough. Users that do
+/// not exist are treated as those that do; names that no user can have share one tally. Memory is bounded: where it is full, those with the fewest failures
+/// are forgotten, which are the ones that a flood of addresses or names brings.
 package struct LoginThrottle: Sendable {
-    private struct Record {
-        var failures: Int
-        /// When the last failure was counted or forgiven.
-        var since: ContinuousClock.Instant
+    private struct Pair: Hashable {
+        var user: UserName?
+        var address: AddressGroup
     }
 
-    private static let first = Duration.milliseconds(250)
-    private static let doublingsMax = 12
-    /// Failures that cost nothing: fingers slip.
-    private static let free = 2
-    private static let forgivenAfter = Duration.seconds(300)
-    private static let recordsMax = 16_384
+    private var users: TallyTable<UserName?>
+    private var addresses: TallyTable<AddressGroup>
+    private var pairs: TallyTable<Pair>
 
-    private var users: [String: Record] = [:]
-    private var addresses: [String: Record] = [:]
-
-    package init() {}
-
-    /// How long the next try of a password has to wait; zero for not at all.
-    package func delay(user: String, address: String, now: ContinuousClock.Instant) -> Duration {
-        max(
-            LoginThrottle.delay(users[user], now),
-            // Many people may be behind one address.
-            LoginThrottle.delay(addresses[LoginThrottle.network(of: address)], now, free: LoginThrottle.free * 4))
+    package init() {
+        self.init(capacity: ServerLimits.loginTalliesMax)
     }
 
-    package mutating func failed(user: String, address: String, now: ContinuousClock.Instant) {
-        LoginThrottle.count(user, in: &users, now)
-        LoginThrottle.count(LoginThrottle.network(of: address), in: &addresses, now)
+    init(capacity: Int) {
+        users = TallyTable(free: ServerLimits.loginFailuresFreePerUser, capacity: capacity)
+        addresses = TallyTable(free: ServerLimits.loginFailuresFreePerAddress, capacity: capacity)
+        // Only counts what to take back, and delays nobody.
+        pairs = TallyTable(free: ServerLimits.loginFailuresFreePerAddress, capacity: capacity)
     }
 
-    package mutating func succeeded(user: String, address: String) {
-        users[user] = nil
-        addresses[LoginThrottle.network(of: address)] = nil
+    /// Asks whether a password may be tried now, and counts the try if so.
+    ///
+    /// - Parameter user: nil for a name that no user can have.
+    /// - Returns: nil where it may; otherwise how long to wait before asking again.
+    package mutating func delay(user: UserName?, address: AddressGroup, now: ContinuousClock.Instant) -> Duration? {
+        let wait = max(users.wait(user, now: now), addresses.wait(address, now: now))
+        guard wait == .zero else { return wait }
+        users.count(user, now: now)
+        addresses.count(address, now: now)
+        pairs.count(Pair(user: user, address: address), now: now)
+        return nil
     }
 
-    private static func delay(_ record: Record?, _ now: ContinuousClock.Instant, free: Int = free) -> Duration {
-        guard let record else { return .zero }
-        let failures = record.failures - forgiven(record, now) - free
-        guard failures > 0 else { return .zero }
-        let wait = first * (1 << min(failures - 1, doublingsMax))
-        return max(.zero, wait - (now - record.since))
+    /// Takes back the failures of the user from the address, after a password that was right.
+    package mutating func succeeded(user: UserName?, address: AddressGroup, now: ContinuousClock.Instant) {
+        let failures = pairs.remove(Pair(user: user, address: address), now: now)
+        users.takeBack(failures, of: user, now: now)
+        addresses.takeBack(failures, of: address, now: now)
     }
 
-    private static func forgiven(_ record: Record, _ now: ContinuousClock.Instant) -> Int {
-        min(record.failures, Int((now - record.since) / forgivenAfter))
-    }
-
-    private static func count(_ key: String, in records: inout [String: Record], _ now: ContinuousClock.Instant) {
-        if let record = records[key] {
-            records[key] = Record(failures: record.failures - forgiven(record, now) + 1, since: now)
-            return
-        }
-        if records.count >= recordsMax { forgetHalf(&records) }
-        records[key] = Record(failures: 1, since: now)
-    }
-
-    private static func forgetHalf(_ records: inout [String: Record]) {
-        let middle = records.values.map(\.since).sorted()[records.count / 2]
-        records = records.filter { $0.value.since > middle }
-    }
-
-    /// The part of an address that one party has.
-    static func network(of address: String) -> String {
-        guard address.utf8.contains(UInt8(ascii: ":")), !address.hasPrefix("::ffff:") else { return address }
-        // The system writes addresses in one way only, so that equal ones are equal text.
-        let halves = address.split(separator: "%", maxSplits: 1)[0].halvesAroundTwoColons
-        let front = halves.first.map { $0.split(separator: ":").map(String.init) } ?? []
-        let back = halves.count > 1 ? halves[1].split(separator: ":").map(String.init) : []
-        let zeros = [String](repeating: "0", count: max(0, 8 - front.count - back.count))
-        return (front + zeros + back).prefix(4).joined(separator: ":") + "::/64"
-    }
+    /// How many failures are remembered, for tests.
+    var size: Int { users.size + addresses.size + pairs.size }
 }
 
-extension Substring {
-    /// The text before and behind the first `::`.
-    fileprivate var halvesAroundTwoColons: [Substring] {
-        var previous: Character?
-        for index in indices {
-            if self[index] == ":", previous == ":" {
-                return [self[..<self.index(before: index)], self[self.index(after: index)...]]
-            }
-            previous = self[index]
+/// Failures by key, a bounded number of keys.
+private struct TallyTable<Key: Hashable & Sendable>: Sendable {
+    private struct Tally {
+        var failures: Int
+        /// From when on time is to be forgiven.
+        var countedAt: ContinuousClock.Instant
+        var lastAt: ContinuousClock.Instant
+    }
+
+    private static var forgiveness: Duration { .seconds(ServerLimits.loginForgivenessSeconds) }
+
+    private let free: Int
+    private let capacity: Int
+    private var tallies: [Key: Tally] = [:]
+
+    init(free: Int, capacity: Int) {
+        self.free = free
+        self.capacity = capacity
+    }
+
+    var size: Int { tallies.count }
+
+    /// How long the key has to wait, zero for not at all.
+    func wait(_ key: Key, now: ContinuousClock.Instant) -> Duration {
+        guard let tally = tallies[key].flatMap({ TallyTable.forgiven($0, now: now) }), tally.failures >= free else {
+            return .zero
         }
-        return [self]
+        let doublings = min(tally.failures - free, 20)
+        let delay = Duration.seconds(min(1 << doublings, ServerLimits.loginPenaltySecondsMax))
+        return max(.zero, tally.lastAt + delay - now)
+    }
+
+    mutating func count(_ key: Key, now: ContinuousClock.Instant) {
+        var tally =
+            tallies[key].flatMap { TallyTable.forgiven($0, now: now) }
+            ?? Tally(failures: 0, countedAt: now, lastAt: now)
+        // More than lead to the longest delay would only take longer to be forgiven.
+        tally.failures = min(tally.failures + 1, failuresMax)
+        tally.lastAt = now
+        if tallies[key] == nil, tallies.count >= capacity { makeRoom(now: now) }
+        tallies[key] = tally
+    }
+
+    mutating func takeBack(_ failures: Int, of key: Key, now: ContinuousClock.Instant) {
+        guard var tally = tallies[key].flatMap({ TallyTable.forgiven($0, now: now) }) else { return }
+        tally.failures -= failures
+        tallies[key] = tally.failures > 0 ? tally : nil
+    }
+
+    /// Forgets the key, and tells how many failures it had.
+    mutating func remove(_ key: Key, now: ContinuousClock.Instant) -> Int {
+        guard let tally = tallies.removeValue(forKey: key) else { return 0 }
+        return TallyTable.forgiven(tally, now: now)?.failures ?? 0
+    }
+
+    private var failuresMax: Int {
+        free + Int.bitWidth - ServerLimits.loginPenaltySecondsMax.leadingZeroBitCount
+    }
+
+    /// The tally as it is by now; nil where all is forgiven.
+    private static func forgiven(_ tally: Tally, now: ContinuousClock.Instant) -> Tally? {
+        let steps = Int((now - tally.countedAt) / forgiveness)
+        guard steps > 0 else { return tally }
+        guard steps < tally.failures else { return nil }
+        var tally = tally
+        tally.failures -= steps
+        tally.countedAt += forgiveness * steps
+        return tally
+    }
+
+    /// Forgets a quarter, so that it need not be done often.
+    private mutating func makeRoom(now: ContinuousClock.Instant) {
+        tallies = tallies.compactMapValues { TallyTable.forgiven($0, now: now) }
+        let excess = tallies.count - capacity * 3 / 4
+        guard excess > 0 else { return }
+        let least = tallies.sorted { ($0.value.failures, $0.value.lastAt) < ($1.value.failures, $1.value.lastAt) }
+        for (key, _) in least.prefix(excess) { tallies[key] = nil }
     }
 }

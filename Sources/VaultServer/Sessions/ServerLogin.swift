@@ -75,24 +75,27 @@ struct ServerLogin {
             answer = try scram.verify(final)
             guard isKnown else { throw ServerLogin.refused }
         } catch {
-            services.throttle.withLock { $0.failed(user: user, address: peer, now: .now) }
             fail(user, "password")
             throw error
         }
-        services.throttle.withLock { $0.succeeded(user: user, address: peer) }
+        let (name, address) = (try? UserName(user), AddressGroup(ipAddress: peer))
+        services.throttle.withLock { $0.succeeded(user: name, address: address, now: .now) }
         return try await open(user, vault, .password, serverFinal: answer)
     }
 
     /// Makes whoever has guessed wrong wait, longer each time.
     private func slowDown(_ user: String) async throws(VaultError) {
-        let delay = services.throttle.withLock { $0.delay(user: user, address: peer, now: .now) }
-        guard delay > .zero else { return }
-        if delay > .seconds(ServerLimits.loginDelaySecondsMax) {
-            throw VaultError(
-                .login, "There were too many failed logins: wait \(delay.components.seconds) seconds.",
-                isRetryable: true)
+        let (name, address) = (try? UserName(user), AddressGroup(ipAddress: peer))
+        let end = ContinuousClock.now + .seconds(ServerLimits.loginDelaySecondsMax)
+        // Of several that wait, one goes first; the others wait for its outcome as well.
+        while let delay = services.throttle.withLock({ $0.delay(user: name, address: address, now: .now) }) {
+            if .now + delay > end {
+                throw VaultError(
+                    .login, "There were too many failed logins: wait \(delay.components.seconds + 1) seconds.",
+                    isRetryable: true)
+            }
+            do { try await Task.sleep(for: delay) } catch { throw .cancelled }
         }
-        do { try await Task.sleep(for: delay) } catch { throw .cancelled }
     }
 
     // MARK: Device keys

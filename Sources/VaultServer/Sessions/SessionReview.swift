@@ -10,6 +10,9 @@ extension ServerServices {
         }
         let found = ends
         await sessions.end { found[ObjectIdentifier($0)] }
+        // An open file of a vault that was removed would keep its space taken.
+        let served = Set(try accounts.vaults().map(\.id))
+        for host in hosts.all where !served.contains(host.id) { await hosts.close(host.id) }
     }
 
     /// - Returns: why the session ends; nil where it goes on.

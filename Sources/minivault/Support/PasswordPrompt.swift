@@ -94,6 +94,10 @@ private struct HiddenInput {
         before = settings
         settings.c_lflag &= ~tcflag_t(ECHO)
         settings.c_lflag |= tcflag_t(ICANON | ISIG)
+        // Keys that would stop or kill the program and leave the terminal as it is now do nothing meanwhile.
+        withUnsafeMutableBytes(of: &settings.c_cc) { keys in
+            for key in [VSUSP, VQUIT] { keys[Int(key)] = 0 }
+        }
         let restored = before
         Interruption.whenAsked {
             var settings = restored

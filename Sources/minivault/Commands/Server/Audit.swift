@@ -25,7 +25,7 @@ struct Audit: AsyncParsableCommand {
 
     func run() async throws {
         let since = try since.map { try CommandText.time($0) } ?? .min
-        let accounts = try Accounts.open(data.directory)
+        let accounts = try data.open()
         var lines = try accounts.audit(of: user, since: since, limit: limit).map { event in
             AuditLine(
                 time: event.time, user: event.user, peer: event.peer, what: event.kind.rawValue, detail: event.detail)

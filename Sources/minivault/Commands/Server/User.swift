@@ -9,7 +9,7 @@ struct UserCommand: AsyncParsableCommand {
         commandName: "user", abstract: "Manage who may use a server, while it runs or not.",
         subcommands: [
             UserAdd.self, UserRemove.self, UserList.self, UserPassword.self, UserGrant.self, UserRevoke.self,
-            UserQuota.self, UserForgetKey.self,
+            UserKeys.self, UserForgetKey.self, UserVaults.self, UserAddVault.self, UserRemoveVault.self, UserQuota.self,
         ])
 }
 
@@ -27,13 +27,16 @@ struct UserAdd: AsyncParsableCommand {
 
     func run() async throws {
         let user = try UserName(name)
-        let accounts = try Accounts.open(data.directory)
+        let accounts = try data.open(creating: true)
         if try accounts.credentials(for: user.text).isKnown {
             throw VaultError(.exists, "There is a user \(user) already: change the password with 'user passwd'.")
         }
         let password = try PasswordPrompt.newPassword(of: user, file: passwordFile)
-        try await accounts.addUser(user, Accounts.credentials(of: password), quota: quota?.bytes)
-        Output.note("\(user) may log in, and has the vault '\(user)'.")
+        let isNew = try await accounts.addUser(user, Accounts.credentials(of: password), quota: quota?.bytes)
+        Output.note(
+            isNew
+                ? "\(user) may log in, and has the new vault '\(user)'."
+                : "\(user) may log in, and has the vault '\(user)', which was there already, with all that is in it.")
         Output.note("On \(user)'s computer: minivault login minivault://\(user)@HOST")
     }
 }
@@ -44,14 +47,22 @@ struct UserRemove: AsyncParsableCommand {
 
     @OptionGroup var data: DataOptions
     @Argument var name: String
+    @Flag(help: "Remove the user's own vault too, with all versions of all that is in it.")
+    var withVault = false
 
     func run() async throws {
         let user = try UserName(name)
-        let accounts = try Accounts.open(data.directory)
+        let accounts = try data.open()
         try accounts.removeUser(user)
         Output.note("\(user) may no longer log in.")
-        if let vault = try accounts.vault(named: user.text) {
-            Output.note("The vault '\(vault.name)' stays: '\(accounts.directory(ofVault: vault.id))'.")
+        guard let vault = try accounts.vault(named: user.text) else { return }
+        if withVault {
+            try await accounts.removeVault(vault.name)
+            Output.note("The vault '\(vault.name)' is removed.")
+        } else {
+            Output.note(
+                "The vault '\(vault.name)' stays; 'minivault user remove-vault \(vault.name)' removes it, and a new "
+                    + "user \(user) would get it.")
         }
     }
 }
@@ -65,7 +76,7 @@ struct UserList: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        for user in try Accounts.open(data.directory).users() {
+        for user in try data.open().users() {
             if json {
                 Output.line(Format.json(user).text)
                 continue
@@ -89,7 +100,7 @@ struct UserPassword: AsyncParsableCommand {
 
     func run() async throws {
         let user = try UserName(name)
-        let accounts = try Accounts.open(data.directory)
+        let accounts = try data.open()
         guard try accounts.credentials(for: user.text).isKnown else {
             throw VaultError(.notFound, "There is no user \(user).")
         }
@@ -114,7 +125,7 @@ struct UserGrant: AsyncParsableCommand {
 
     func run() async throws {
         let grant = Grant(prefix: try CommandText.prefix(prefix), rights: try Rights(rights))
-        try Accounts.open(data.directory).grant(grant, to: try UserName(user), in: vault)
+        try data.open().grant(grant, to: try UserName(user), in: vault)
         Output.note("\(user) may now, in the vault '\(printable(vault))': \(grant)")
     }
 }
@@ -133,44 +144,8 @@ struct UserRevoke: AsyncParsableCommand {
     var prefix: String?
 
     func run() async throws {
-        try Accounts.open(data.directory).revoke(
+        try data.open().revoke(
             try prefix.map { try CommandText.prefix($0) }, of: try UserName(user), in: vault)
         Output.note("Taken back from \(user) in the vault '\(printable(vault))'.")
-    }
-}
-
-struct UserQuota: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "quota", abstract: "Set how much a vault may store.")
-
-    @OptionGroup var data: DataOptions
-    @Argument(help: "The vault's name.")
-    var vault: String
-    @Argument(help: "A size such as 10G, or 'none'.")
-    var size: String
-
-    func run() async throws {
-        let size = size == "none" ? nil : ByteSize(argument: size)
-        if self.size != "none", size == nil {
-            throw ValidationError("'\(printable(self.size))' is not a size: give '10G', '500M' or 'none'.")
-        }
-        try await Accounts.open(data.directory).setQuota(size?.bytes, of: vault)
-        Output.note(
-            "The vault '\(printable(vault))' may store \(size.map { Format.bytes($0.bytes) } ?? "without limit").")
-    }
-}
-
-struct UserForgetKey: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "forget-key", abstract: "Take a device's key away; its open sessions end at once.")
-
-    @OptionGroup var data: DataOptions
-    @Argument var user: String
-    @Argument(help: "The key's fingerprint as 'user list' shows it, or its beginning.")
-    var key: String
-
-    func run() async throws {
-        try Accounts.open(data.directory).removeKey(key, of: try UserName(user))
-        Output.note("The device may no longer log in as \(user) by its key.")
     }
 }
