@@ -11,7 +11,7 @@ import VaultWire
 
     @Test func rejectsChunksBehindTheEndOfAnyFile() throws {
         #expect(try placed(at: .max - 5, lengths: [3, 2]).model.last?.end == .max)
-        for lengths in [[6], [3, 3], [1, 1, 8]] {
+        for lengths: [UInt64] in [[6], [3, 3], [1, 1, 8]] {
             #expect(throws: WireViolation.self) { try placed(at: .max - 5, lengths: lengths).model }
         }
     }
