@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// A word of a command line: text, or any bytes.
@@ -31,9 +32,13 @@ struct Outcome: Sendable {
 /// A directory with a home, a vault that the environment names, and the built program to use it.
 final class Sandbox: Sendable {
     let path: String
+    /// The vault that the environment names.
+    let vault: Shared<String>
 
     init() throws {
-        path = FileManager.default.temporaryDirectory.appendingPathComponent("minivault-" + UUID().uuidString).path
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("minivault-" + UUID().uuidString).path
+        self.path = path
+        vault = Shared(path + "/vault")
         try FileManager.default.createDirectory(atPath: path + "/home", withIntermediateDirectories: true)
     }
 
@@ -49,7 +54,7 @@ final class Sandbox: Sendable {
 
     var environment: [String: String] {
         [
-            "HOME": path + "/home", "XDG_DATA_HOME": path + "/home/data", "MINIVAULT_VAULT": path + "/vault",
+            "HOME": path + "/home", "XDG_DATA_HOME": path + "/home/data", "MINIVAULT_VAULT": vault.value,
             "PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C.UTF-8",
         ]
     }
