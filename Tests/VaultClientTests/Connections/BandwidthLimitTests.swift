@@ -8,7 +8,8 @@ import VaultModel
     @Test func whatIsTakenBeyondABurstIsPaidForByWaiting() async throws {
         let start = ContinuousClock.now
         let now = Shared(start)
-        let limit = BandwidthLimit(bytesPerSecond: 1000, clock: { now.value }) { wait in now.change { $0 += wait } }
+        let limit = BandwidthLimit(
+            bytesPerSecond: 1000, clock: { now.value }, sleep: { wait in now.change { $0 += wait } })
         for _ in 0..<10 { try await limit.take(500) }
         let taken = now.value - start
         #expect(taken >= .milliseconds(4750) && taken <= .seconds(5), "\(taken)")
@@ -17,7 +18,8 @@ import VaultModel
     @Test func timeThatPassedPaysForABurstAndNoMore() async throws {
         let start = ContinuousClock.now
         let now = Shared(start)
-        let limit = BandwidthLimit(bytesPerSecond: 1000, clock: { now.value }) { wait in now.change { $0 += wait } }
+        let limit = BandwidthLimit(
+            bytesPerSecond: 1000, clock: { now.value }, sleep: { wait in now.change { $0 += wait } })
         try await limit.take(100)
         now.change { $0 += .seconds(60) }
         let later = now.value
@@ -28,7 +30,7 @@ import VaultModel
     }
 
     @Test func anEndedWaitIsCancelled() async {
-        let limit = BandwidthLimit(bytesPerSecond: 1, clock: { .now }) { _ in throw CancellationError() }
+        let limit = BandwidthLimit(bytesPerSecond: 1, clock: { .now }, sleep: { _ in throw CancellationError() })
         let error = await #expect(throws: VaultError.self) { try await limit.take(1000) }
         #expect(error?.code == .cancelled)
     }
