@@ -151,6 +151,7 @@ let package = Package(
                 "VaultWire",
                 "VaultWireFuzzing",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
             exclude: ["Corpus", "Login/scram_peer.py"],
             swiftSettings: strict

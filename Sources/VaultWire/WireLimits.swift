@@ -6,6 +6,11 @@ package enum WireLimits {
     package static let clientMessageBytesMax = 1 << 20
     /// A server's message, put together from its frames, in bytes.
     package static let serverMessageBytesMax = 32 << 20
+    /// The parts of a client's message, such as the files of a batch.
+    package static let clientMessagePartsMax = 4096
+    /// The parts of a server's message, such as the versions of a name; none that is honest has fewer than 64
+    /// bytes in the mean.
+    package static let serverMessagePartsMax = serverMessageBytesMax / 64
     /// Messages within messages.
     package static let messageDepthMax = 8
     /// A message before the login, in bytes.

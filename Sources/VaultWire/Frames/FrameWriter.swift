@@ -42,7 +42,7 @@ package enum FrameWriter {
 extension WireClientMessage {
     /// - Throws: for bytes that are no message of a client.
     package init(decoding bytes: [UInt8]) throws(WireViolation) {
-        self = try decoded(bytes)
+        self = try decoded(bytes, partsMax: WireLimits.clientMessagePartsMax)
         if body == nil { throw WireViolation("a message of a kind that this version does not know") }
     }
 }
@@ -50,12 +50,15 @@ extension WireClientMessage {
 extension WireServerMessage {
     /// - Throws: for bytes that are no message of a server.
     package init(decoding bytes: [UInt8]) throws(WireViolation) {
-        self = try decoded(bytes)
+        self = try decoded(bytes, partsMax: WireLimits.serverMessagePartsMax)
         if body == nil { throw WireViolation("a message of a kind that this version does not know") }
     }
 }
 
-private func decoded<Value: Message>(_ bytes: [UInt8]) throws(WireViolation) -> Value {
+private func decoded<Value: Message>(_ bytes: [UInt8], partsMax: Int) throws(WireViolation) -> Value {
+    guard MessageParts.count(in: bytes) <= partsMax else {
+        throw WireViolation("a message of more than \(partsMax) parts")
+    }
     var options = BinaryDecodingOptions()
     options.messageDepthLimit = WireLimits.messageDepthMax
     options.discardUnknownFields = true
