@@ -1,5 +1,6 @@
 import FoundationEssentials
 import SwiftProtobuf
+import VaultModel
 import VaultWire
 
 /// A server's end of a connection without network and program, which checks what the machine lets through.
@@ -17,6 +18,14 @@ struct ServerSide {
         var announced: Int
         var received = 0
         var isCancelled = false
+        /// Where the content goes; nil for none, or more than a fuzzer has time for.
+        let receiver: ContentReceiver?
+
+        init(_ message: WireClientMessage, announced: Int) {
+            self.message = message
+            self.announced = announced
+            receiver = announced > 0 && announced <= 1 << 16 ? ContentReceiver(lengths: [1, announced - 1]) : nil
+        }
     }
 
     private(set) var machine = ServerConnectionMachine()
@@ -41,7 +50,7 @@ struct ServerSide {
                     switch event {
                     case .message(let message, let request):
                         try receive(try WireClientMessage(decoding: message), request)
-                    case .data(let data, let request): try receive(data.count, request)
+                    case .data(let data, let request): try receive(data, request)
                     }
                 } catch let error as WireViolation {
                     violation = error
@@ -73,12 +82,13 @@ struct ServerSide {
             try require(id == request, "a request under another number")
             try require(message.body != nil, "a request that says nothing")
             try number(request)
-            requests[id] = Request(message: message, announced: bytes)
+            requests[id] = Request(message, announced: bytes)
         case .cancel(let id):
             guard let found = requests[id], wasOpen else { throw BrokenInvariant("a cancel of no request") }
             try require(!found.isCancelled, "a second cancel of one request")
             try number(request)
             requests[id]?.isCancelled = true
+            found.receiver?.fail(.cancelled)
         case .pong(let id):
             try require(wasOpen && id == request, "a sign of life before the login")
             try number(request)
@@ -92,12 +102,13 @@ struct ServerSide {
         try checkBounds()
     }
 
-    private mutating func receive(_ count: Int, _ request: UInt32) throws {
-        switch try machine.receiveData(count, request: request) {
+    private mutating func receive(_ bytes: UnsafeRawBufferPointer, _ request: UInt32) throws {
+        switch try machine.receiveData(bytes.count, request: request) {
         case .deliver(let isLast):
             guard var found = requests[request] else { throw BrokenInvariant("content for no request") }
             try require(!found.isCancelled, "content of a request that was cancelled")
-            found.received += count
+            found.received += bytes.count
+            found.receiver?.receive(bytes)
             try require(found.received <= found.announced, "more content than was announced")
             try require(isLast == (found.received == found.announced), "the end of content at a wrong place")
             requests[request] = found
