@@ -124,6 +124,7 @@ let package = Package(
             dependencies: [
                 "VaultClient", "VaultModel", "VaultServer", "VaultTransport", "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),

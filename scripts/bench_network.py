@@ -371,6 +371,10 @@ class Network:
                     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE))
             ends = {}
             while len(ends) < count:
+                if time.perf_counter() - began > 300:
+                    for client in clients:
+                        client.kill()
+                    raise Failure(f"after 300 s, {count - len(ends)} of {count} sessions have not ended")
                 peak = max(peak, ours.memory())
                 for number, client in enumerate(clients):
                     if number not in ends and client.poll() is not None:

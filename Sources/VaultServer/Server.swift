@@ -20,9 +20,7 @@ package final class Server: Sendable {
         /// The operator's own certificate chain and key, in PEM; the server's own without them.
         package var certificate: LocalPath?
         package var key: LocalPath?
-        package var bounds = ConnectionBounds()
-        /// Bytes of content that all requests may hold in memory together.
-        package var contentBytesMax = ServerLimits.contentBytesMax
+        package var bounds = ServerBounds()
 
         package init(data: LocalPath) {
             self.data = data
@@ -41,8 +39,7 @@ package final class Server: Sendable {
         let accounts = try Accounts.open(options.data)
         try await accounts.removeLeftovers()
         let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger)))
-        let services = ServerServices(
-            accounts, bounds: options.bounds, contentBytesMax: options.contentBytesMax, logger: logger)
+        let services = ServerServices(accounts, options.bounds, logger)
         let listener = try await Listener.open(options) { channel in
             ConnectionSetup.prepare(channel, presented.value, services, logger)
         }
@@ -104,7 +101,7 @@ package final class Server: Sendable {
 
     private func serve(_ connection: ServerConnection) async {
         do throws(VaultError) {
-            try services.connections.add(connection, address: connection.peer)
+            try services.connections.add(connection)
         } catch {
             logger.notice("connection refused", metadata: ["peer": "\(connection.peer)", "reason": "\(error)"])
             connection.close(error)

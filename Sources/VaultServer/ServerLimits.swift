@@ -31,10 +31,15 @@ package enum ServerLimits {
     package static let idleSecondsMax = 900
     /// Seconds within which more bytes of a request's content must come, or an answer's go.
     package static let stallSecondsMax = 60
+    /// Bytes of content that must come a second in the mean; a modem of 1996 has 7000.
+    static let contentBytesPerSecondMin = 4 << 10
     /// Seconds for which a session outlives its last connection.
     package static let lingerSeconds = 120
-    /// Bytes of content that all requests hold in memory together.
+    /// Bytes of content that all requests hold in memory together, and answers that are longer than
+    /// a few kilobytes.
     package static let contentBytesMax = 256 << 20
+    /// Bytes of entries in one answer, but for a name whose versions, which stay together, have more.
+    static let pageBytesMax = 4 << 20
     /// Connections of one session.
     package static let connectionsPerSessionMax = 16
     /// Open uploads and open reads of one session.

@@ -9,17 +9,23 @@ final class ServerServices: Sendable {
     let hosts: VaultHosts
     let sessions = SessionRegistry()
     let connections: ConnectionLimiter
-    let budget: ByteBudget
+    let bounds: ServerBounds
     let throttle = Mutex(LoginThrottle())
     let logger: Logger
 
-    init(_ accounts: Accounts, bounds: ConnectionBounds, contentBytesMax: Int, logger: Logger) {
+    private let memory: UserBudgets
+
+    init(_ accounts: Accounts, _ bounds: ServerBounds, _ logger: Logger) {
         self.accounts = accounts
+        self.bounds = bounds
         self.logger = logger
         hosts = VaultHosts(accounts)
         connections = ConnectionLimiter(bounds)
-        budget = ByteBudget(contentBytesMax)
+        memory = UserBudgets(bounds.contentBytes)
     }
+
+    /// The memory for content of all requests of a user.
+    func budget(of user: String) -> ByteBudget { memory.budget(of: user) }
 
     func enrol(_ key: [UInt8], label: String, of user: String, peer: String) throws(VaultError) {
         try accounts.enrolKey(key, label: label, of: try UserName(user), peer: peer)

@@ -1,14 +1,16 @@
 import Synchronization
+package import VaultModel
 
 /// A bounded number of bytes, or of other things, that many requests share.
 ///
 /// Shares are given in the order in which they were asked for, so that a large request is not passed by
-/// small ones for ever.
+/// small ones for ever. Who holds a share must not need another one, or another's, to give it back.
 package final class ByteBudget: Sendable {
     private struct Waiting: Sendable {
         var id: UInt64
         var bytes: Int
-        var give: @Sendable (Share) -> Void
+        /// Nil where the wish was withdrawn.
+        var give: @Sendable (Part?) -> Void
     }
 
     private struct State {
@@ -18,11 +20,16 @@ package final class ByteBudget: Sendable {
     }
 
     /// A part of the budget, given back when the last reference goes.
-    package final class Share: Sendable {
-        private let budget: ByteBudget
-        private let bytes: Int
+    package struct Share: Sendable {
+        /// The part of this budget, and as much of the one that it is within.
+        fileprivate var parts: [Part]
+    }
 
-        fileprivate init(_ budget: ByteBudget, _ bytes: Int) {
+    fileprivate final class Part: Sendable {
+        let bytes: Int
+        private let budget: ByteBudget
+
+        init(_ budget: ByteBudget, _ bytes: Int) {
             self.budget = budget
             self.bytes = bytes
         }
@@ -31,49 +38,79 @@ package final class ByteBudget: Sendable {
     }
 
     private let all: Int
+    private let outer: ByteBudget?
     private let state: Mutex<State>
 
-    package init(_ bytes: Int) {
+    /// - Parameter outer: what is shared by more, of which each share takes as much.
+    package init(_ bytes: Int, within outer: ByteBudget? = nil) {
         all = bytes
+        self.outer = outer
         state = Mutex(State(free: bytes))
     }
 
     package var free: Int { state.withLock { $0.free } }
+    var isWaitedFor: Bool { state.withLock { !$0.waiting.isEmpty } }
 
     /// A share, if nobody waits and there is one.
     package func share(_ bytes: Int) -> Share? {
+        let bytes = min(bytes, all)
         let isGiven = state.withLock { state in
-            guard state.waiting.isEmpty, state.free >= min(bytes, all) else { return false }
-            state.free -= min(bytes, all)
+            guard state.waiting.isEmpty, state.free >= bytes else { return false }
+            state.free -= bytes
             return true
         }
-        return isGiven ? Share(self, min(bytes, all)) : nil
+        guard isGiven else { return nil }
+        let part = Part(self, bytes)
+        guard let outer else { return Share(parts: [part]) }
+        guard let rest = outer.share(bytes) else { return nil }
+        return Share(parts: [part] + rest.parts)
     }
 
     /// Gives a share to `body`, now or later, on whatever thread gives one back.
-    ///
-    /// - Returns: by what to withdraw the wish.
-    @discardableResult
-    package func share(_ bytes: Int, _ body: @escaping @Sendable (Share) -> Void) -> UInt64 {
-        let id = state.withLock { state in
-            state.nextID += 1
-            state.waiting.append(Waiting(id: state.nextID, bytes: min(bytes, all), give: body))
-            return state.nextID
+    package func share(_ bytes: Int, _ body: @escaping @Sendable (Share) -> Void) {
+        wait(for: min(bytes, all), as: nextID()) { [outer] part in
+            guard let part else { return }
+            guard let outer else { return body(Share(parts: [part])) }
+            outer.share(part.bytes) { rest in body(Share(parts: [part] + rest.parts)) }
         }
-        giveBack(0)
-        return id
-    }
-
-    package func withdraw(_ id: UInt64) {
-        state.withLock { state in state.waiting.removeAll { $0.id == id } }
-        giveBack(0)
     }
 
     /// Waits for a share.
-    package func share(waitingFor bytes: Int) async -> Share {
-        await withCheckedContinuation { continuation in
-            share(bytes) { continuation.resume(returning: $0) }
+    ///
+    /// - Throws: `cancelled`.
+    package func share(waitingFor bytes: Int) async throws(VaultError) -> Share {
+        let id = nextID()
+        let part = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                wait(for: min(bytes, all), as: id) { continuation.resume(returning: $0) }
+                if Task.isCancelled { withdraw(id) }
+            }
+        } onCancel: {
+            withdraw(id)
         }
+        guard let part else { throw .cancelled }
+        let rest = try await outer?.share(waitingFor: part.bytes)
+        return Share(parts: [part] + (rest?.parts ?? []))
+    }
+
+    private func nextID() -> UInt64 {
+        state.withLock { state in
+            state.nextID += 1
+            return state.nextID
+        }
+    }
+
+    private func wait(for bytes: Int, as id: UInt64, _ give: @escaping @Sendable (Part?) -> Void) {
+        state.withLock { $0.waiting.append(Waiting(id: id, bytes: bytes, give: give)) }
+        giveBack(0)
+    }
+
+    private func withdraw(_ id: UInt64) {
+        let withdrawn = state.withLock { state in
+            state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
+        }
+        withdrawn?.give(nil)
+        giveBack(0)
     }
 
     private func giveBack(_ bytes: Int) {
@@ -86,6 +123,6 @@ package final class ByteBudget: Sendable {
             }
             return served
         }
-        for waiting in served { waiting.give(Share(self, waiting.bytes)) }
+        for waiting in served { waiting.give(Part(self, waiting.bytes)) }
     }
 }

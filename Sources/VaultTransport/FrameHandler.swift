@@ -10,8 +10,15 @@ package protocol FrameEvents: AnyObject {
     func received(_ bytes: UnsafeRawBufferPointer, request: UInt32) throws(WireViolation)
     /// The peer broke the protocol: it is told, and the connection ends.
     func violated(_ violation: WireViolation)
-    /// The connection is gone; the last event.
+    /// Much that was sent waits for the peer to take it, or no longer does.
+    func backlogged(_ isBacklogged: Bool)
+    /// The connection is gone, or about to be; the last event.
     func disconnected(_ error: (any Error)?)
+}
+
+extension FrameEvents {
+    /// Who sends no more than it is asked for, as a client does, must read on: both sides would wait for ever.
+    package func backlogged(_ isBacklogged: Bool) {}
 }
 
 /// What a connection's events may do to the connection, on its event loop.
@@ -24,6 +31,8 @@ package protocol FrameContext: AnyObject {
     func resumeReading()
     /// Sends what is still to be sent, and closes the connection.
     func finish(_ lastBytes: [UInt8])
+    /// When the peer last took something; nil where nothing waits for it.
+    var waitsForPeerSince: NIODeadline? { get }
 }
 
 /// Reads frames from an encrypted connection and tells what they are.
@@ -40,6 +49,11 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     private var isReadWanted = false
     private var isFinished = false
     private var isConnected = false
+    private var isGone = false
+    /// What the peer has not taken yet, and when it last took something, or the first of these was written.
+    private var waiting = Waiting()
+    private var lastTaken = NIODeadline.now()
+    private var isBacklogged = false
     private var failure: (any Error)?
     /// What had been received when reading was paused.
     private var unread: [ByteBuffer] = []
@@ -79,16 +93,43 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         let bytes = unwrapInboundIn(data)
         counter?.addReceived(bytes.readableBytes)
+        if isFinished { return }
         if isPaused { unread.append(bytes) } else { read(bytes) }
     }
 
     package func read(context: ChannelHandlerContext) {
-        if isPaused { isReadWanted = true } else { context.read() }
+        if isPaused, !isFinished { isReadWanted = true } else { context.read() }
     }
 
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        counter?.addSent(unwrapOutboundIn(data).readableBytes)
+        if isFinished {
+            promise?.fail(ChannelError.ioOnClosedChannel)
+        } else {
+            write(data, context, promise)
+        }
+    }
+
+    package var waitsForPeerSince: NIODeadline? { waiting.writes > 0 ? lastTaken : nil }
+
+    private func write(_ data: NIOAny, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
+        let bytes = unwrapOutboundIn(data).readableBytes
+        counter?.addSent(bytes)
+        if waiting.writes == 0 { lastTaken = .now() }
+        waiting.add(1, bytes)
+        let promise = promise ?? context.eventLoop.makePromise(of: Void.self)
+        promise.futureResult.assumeIsolated().whenComplete { [self] _ in
+            waiting.add(-1, -bytes)
+            lastTaken = .now()
+            tellBacklog()
+        }
         context.write(data, promise: promise)
+        tellBacklog()
+    }
+
+    private func tellBacklog() {
+        guard !isFinished, isBacklogged ? waiting.isLittle : waiting.isMuch else { return }
+        isBacklogged.toggle()
+        events.backlogged(isBacklogged)
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -98,7 +139,7 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
 
     package func channelInactive(context: ChannelHandlerContext) {
         isFinished = true
-        events.disconnected(failure)
+        tellEnd()
         context.fireChannelInactive()
     }
 
@@ -111,24 +152,36 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     }
 
     package func resumeReading() {
-        guard isPaused else { return }
+        guard isPaused, !isFinished else { return }
         isPaused = false
-        while !isPaused, !unread.isEmpty { read(unread.removeFirst()) }
+        while !isPaused, !isFinished, !unread.isEmpty { read(unread.removeFirst()) }
         if !isPaused, isReadWanted {
             isReadWanted = false
             context?.read()
         }
     }
 
+    /// The peer, which may be in the middle of sending, would lose the last bytes if its own were refused: they are
+    /// read and dropped until it has closed its side, or for a while.
     package func finish(_ lastBytes: [UInt8]) {
         guard !isFinished, let context else { return }
+        let isSent = context.eventLoop.makePromise(of: Void.self)
+        write(NIOAny(context.channel.allocator.buffer(bytes: lastBytes)), context, isSent)
         isFinished = true
-        let bytes = context.channel.allocator.buffer(bytes: lastBytes)
-        counter?.addSent(bytes.readableBytes)
-        let isGone = context.eventLoop.makePromise(of: Void.self)
-        context.writeAndFlush(NIOAny(bytes), promise: isGone)
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        isGone.futureResult.whenComplete { _ in bound.value.close(promise: nil) }
+        unread = []
+        context.flush()
+        isSent.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: .output, promise: nil) }
+        context.eventLoop.assumeIsolated().scheduleTask(in: FrameHandler.lingering) { context.close(promise: nil) }
+        if isReadWanted { context.read() }
+        tellEnd()
+    }
+
+    private static let lingering = TimeAmount.seconds(2)
+
+    private func tellEnd() {
+        if isGone { return }
+        isGone = true
+        events.disconnected(failure)
     }
 
     private func read(_ bytes: ByteBuffer) {
@@ -152,14 +205,26 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
         // What is behind the message that paused the reading waits.
         if isPaused, !isFinished, bytes.readableBytes > 0 { unread.insert(bytes, at: 0) }
     }
-}
 
-extension FrameHandler {
     /// Sends bytes of our own, without waiting.
     package func send(_ bytes: [UInt8]) {
         guard !isFinished, let context else { return }
-        let buffer = context.channel.allocator.buffer(bytes: bytes)
-        counter?.addSent(buffer.readableBytes)
-        context.writeAndFlush(NIOAny(buffer), promise: nil)
+        write(NIOAny(context.channel.allocator.buffer(bytes: bytes)), context, nil)
+        context.flush()
+    }
+}
+
+/// Writes that wait to be sent.
+private struct Waiting {
+    private(set) var writes = 0
+    private var bytes = 0
+
+    /// More than the pieces of a few contents that are sent at once, or than a client asks for at once.
+    var isMuch: Bool { writes > 256 || bytes > 4 << 20 }
+    var isLittle: Bool { writes <= 128 && bytes <= 2 << 20 }
+
+    mutating func add(_ writes: Int, _ bytes: Int) {
+        self.writes += writes
+        self.bytes += bytes
     }
 }

@@ -15,15 +15,10 @@ package struct FrameSender: Sendable {
         self.channel = channel
     }
 
-    /// Sends a message's frames behind all that was sent before.
-    package func send(_ frames: [UInt8]) {
-        channel.writeAndFlush(channel.allocator.buffer(bytes: frames), promise: nil)
-    }
-
     /// Sends content in data frames, as fast as the peer takes it.
     ///
     /// - Parameters:
-    ///   - first: frames to send before, such as the message that announces the content.
+    ///   - first: frames to send before: the message that announces the content, or a long one without any.
     ///   - pace: waits until as many bytes may be sent.
     /// - Throws: where the connection is gone; `cancelled`, in the middle of the content.
     package func send(
@@ -64,7 +59,7 @@ private struct ContentPieces {
     private let content: [BufferSlice]
     private let request: UInt32
     private let pieceBytes: Int
-    private var first: [UInt8]
+    private var first: ArraySlice<UInt8>
     private var index = 0
     private var offset = 0
 
@@ -72,21 +67,22 @@ private struct ContentPieces {
         self.content = content
         self.request = request
         self.pieceBytes = pieceBytes
-        self.first = first
+        self.first = first[...]
     }
 
     /// The next frames; nil behind the last.
     mutating func next(_ allocator: ByteBufferAllocator) -> ByteBuffer? {
+        let beginning = first.prefix(pieceBytes)
+        first = first.dropFirst(beginning.count)
         var left = 0
-        for slice in index..<content.count where left < pieceBytes {
+        for slice in index..<content.count where first.isEmpty && left < pieceBytes {
             left += content[slice].count - (slice == index ? offset : 0)
         }
-        if left == 0, first.isEmpty { return nil }
+        if left == 0, beginning.isEmpty { return nil }
         var bytes = min(left, pieceBytes)
         let frames = (bytes + WireLimits.frameBytesMax - 1) / WireLimits.frameBytesMax
-        var piece = allocator.buffer(capacity: first.count + bytes + frames * FrameHeader.byteCount)
-        piece.writeBytes(first)
-        first = []
+        var piece = allocator.buffer(capacity: beginning.count + bytes + frames * FrameHeader.byteCount)
+        piece.writeBytes(beginning)
         while bytes > 0 {
             let length = min(bytes, WireLimits.frameBytesMax)
             piece.writeBytes(FrameHeader(length: length, request: request, kind: .data).encoded)

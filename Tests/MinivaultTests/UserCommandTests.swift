@@ -145,7 +145,7 @@ import VaultModel
 
     @Test func aRemovedVaultEndsTheSessionsThatAreOpen() async throws {
         let data = LocalPath(sandbox.path + "/data")
-        let key = try await ServerProcess.addUser("anna", in: data)
+        let key = try await TestLogin.addUser("anna", in: data)
         let server = try await ServerProcess.start(data: data, users: ["anna": key])
         defer { server.kill() }
         let vault: any Vault = try await server.connect(as: "anna")

@@ -12,9 +12,8 @@ package final class ServerProcess: Sendable {
     /// Where the server keeps its data.
     package let data: LocalPath
     package let port: Int
-    private let fingerprint: VaultModel.Digest
+    private let login: TestLogin
     private let process: Mutex<pid_t>
-    private let keys: Mutex<[String: Curve25519.Signing.PrivateKey]>
 
     /// Servers at once, over all tests: more would only starve each other of the processor.
     private static let slots = ByteBudget(3)
@@ -29,7 +28,7 @@ package final class ServerProcess: Sendable {
         data: LocalPath, users: [String: Curve25519.Signing.PrivateKey], port: Int = 0, clock: LocalPath? = nil,
         options: [String] = []
     ) async throws -> ServerProcess {
-        let slot = await slots.share(waitingFor: 1)
+        let slot = try await slots.share(waitingFor: 1)
         // It waits for the server to listen, on a thread that other tests can spare.
         return try await withTaskExecutorPreference(BlockingExecutor.shared) {
             try ServerProcess(data, users, port, clock, options, slot)
@@ -50,7 +49,6 @@ package final class ServerProcess: Sendable {
             ["serve", "--data", "\(data)", "--listen", "127.0.0.1:\(port)"] + options, environment,
             errors: LocalPath(data.bytes + Array(".log".utf8)))
         process = Mutex(id)
-        keys = Mutex(users)
         let line = ServerProcess.line(output)
         close(output)
         // minivault serves on port 7117, key SHA256:...
@@ -61,26 +59,11 @@ package final class ServerProcess: Sendable {
             throw VaultError(.unavailable, "The server did not start: \(line)")
         }
         self.port = port
-        fingerprint = try VaultModel.Digest(fingerprint: String(words[6]))
+        login = TestLogin(port: port, fingerprint: try VaultModel.Digest(fingerprint: String(words[6])), keys: users)
     }
 
     deinit {
         kill()
-    }
-
-    /// Makes a user with a vault in a data directory.
-    package static func addUser(_ name: String, in data: LocalPath) async throws -> Curve25519.Signing.PrivateKey {
-        let accounts = try Accounts.open(data)
-        let user = try UserName(name)
-        // Nobody logs in by this password.
-        let credentials = ScramCredentials(
-            salt: [UInt8](repeating: 1, count: 16), iterations: 4096, storedKey: [UInt8](repeating: 2, count: 32),
-            serverKey: [UInt8](repeating: 3, count: 32))
-        try await accounts.addUser(user, credentials)
-        let key = Curve25519.Signing.PrivateKey()
-        try accounts.enrolKey(Array(key.publicKey.rawRepresentation), label: "test", of: user)
-        accounts.close()
-        return key
     }
 
     /// The directory of a user's own vault.
@@ -94,16 +77,7 @@ package final class ServerProcess: Sendable {
     package func connect(
         as user: String, vault: String? = nil, through port: Int? = nil, options: RemoteVault.Options = .init()
     ) async throws -> RemoteVault {
-        guard let key = keys.withLock({ $0[user] }) else { throw VaultError(.notFound, "There is no user \(user).") }
-        let url = try ServerURL("minivault://\(user)@127.0.0.1:\(port ?? self.port)" + (vault.map { "/" + $0 } ?? ""))
-        let verifier = try ServerVerifier(.pinned(fingerprint), url: url, authorities: LocalPath("/dev/null"))
-        let identity = ClientIdentity.deviceKey(user: try UserName(user), key: key)
-        // The threads that all tests share may be busy for longer than a login may take.
-        return try await BlockingExecutor.run { () async throws(VaultError) in
-            try await RemoteVault.connect(
-                to: url, trust: ServerTrust { (chain) throws(VaultError) in try await verifier.verify(chain) },
-                as: identity, options: options)
-        }
+        try await login.connect(as: user, vault: vault, through: port, options: options)
     }
 
     package func send(_ signal: Int32) {

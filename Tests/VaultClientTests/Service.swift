@@ -12,7 +12,7 @@ final class Service: Sendable {
 
     init(options: [String] = []) async throws {
         directory = try TemporaryDirectory()
-        keys = ["anna": try await ServerProcess.addUser("anna", in: directory("data"))]
+        keys = ["anna": try await TestLogin.addUser("anna", in: directory("data"))]
         server = try await ServerProcess.start(data: directory("data"), users: keys, options: options)
         proxy = try FaultProxy(upstream: server.port)
     }

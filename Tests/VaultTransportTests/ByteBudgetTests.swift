@@ -1,5 +1,6 @@
 import TestSupport
 import Testing
+import VaultModel
 
 @testable import VaultTransport
 
@@ -34,15 +35,39 @@ import Testing
         #expect(budget.free == 10)
     }
 
-    @Test func aWishThatIsWithdrawnLetsTheNextThrough() {
+    @Test func aWishOfACancelledTaskLetsTheNextThrough() async throws {
         let budget = ByteBudget(10)
         let held = budget.share(6)
+        let large = Task { try await budget.share(waitingFor: 10) }
+        #expect(try await soon { budget.isWaitedFor })
         let log = Shared<[String]>([])
-        let wish = budget.share(10) { _ in log.change { $0.append("large") } }
         budget.share(4) { _ in log.change { $0.append("small") } }
         #expect(log.value == [])
-        budget.withdraw(wish)
+        large.cancel()
+        let error = await #expect(throws: VaultError.self) { try await large.value }
+        #expect(error?.code == .cancelled)
         #expect(log.value == ["small"])
         withExtendedLifetime(held) {}
+    }
+
+    @Test func aShareIsOneOfTheBudgetAroundToo() async throws {
+        let all = ByteBudget(10)
+        let one = ByteBudget(6, within: all)
+        let other = ByteBudget(6, within: all)
+        var first = one.share(100)
+        #expect(first != nil)
+        #expect(all.free == 4)
+        #expect(other.share(5) == nil)
+        #expect(other.free == 6)
+        let log = Shared<[Int]>([])
+        other.share(5) { share in
+            log.change { $0.append(5) }
+            withExtendedLifetime(share) {}
+        }
+        #expect(log.value == [])
+        first = nil
+        #expect(log.value == [5])
+        _ = try await one.share(waitingFor: 6)
+        #expect([all.free, one.free, other.free] == [10, 6, 6])
     }
 }

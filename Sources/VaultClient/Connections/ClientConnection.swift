@@ -10,12 +10,13 @@ final class ClientConnection: Sendable {
     /// Requests and bytes of content that the server takes at once.
     private let requests: ByteBudget
     private let contentBytes: ByteBudget
+    /// Held by the request whose content is sent, since the contents go one after another.
+    private let sending = ByteBudget(1)
 
     init(_ channel: any Channel, _ events: ClientEvents, _ login: WireLoginDone) {
         self.channel = channel
         self.events = events
-        // A few numbers stay for signs of life and for taking requests back.
-        requests = ByteBudget(max(1, min(Int(login.requestsMax), WireLimits.requestsMax) - 8))
+        requests = ByteBudget(max(1, min(Int(login.requestsMax), WireLimits.requestsMax)))
         contentBytes = ByteBudget(max(WireLimits.contentBytesMax, min(Int(login.bytesMax), WireLimits.requestBytesMax)))
     }
 
@@ -30,14 +31,13 @@ final class ClientConnection: Sendable {
         _ message: WireClientMessage, content: [BufferSlice] = [],
         pace: (Int) async throws(VaultError) -> Void
     ) async throws(RequestFailure) -> ClientAnswer {
-        if Task.isCancelled { throw .failed(.cancelled) }
-        let slot = await requests.share(waitingFor: 1)
-        let share = await contentBytes.share(waitingFor: content.reduce(0) { $0 + $1.count })
-        defer { withExtendedLifetime((slot, share)) {} }
         let pending = PendingAnswer()
+        do throws(VaultError) {
+            try await send(message, content, pending, pace)
+        } catch {
+            throw .failed(error)
+        }
         let events = events
-        events.loop.execute { events.begin(message, pending) }
-        if !content.isEmpty { await send(content, pending, pace) }
         var answer = try await withTaskCancellationHandler {
             () async -> Result<ClientAnswer, RequestFailure> in
             do throws(RequestFailure) {
@@ -50,6 +50,21 @@ final class ClientConnection: Sendable {
         }.get()
         answer.giveUp = { events.loop.execute { if let id = pending.id { events.cancel(id) } } }
         return answer
+    }
+
+    /// Sends a request once the server has room for it, and its content once that of those before has been sent.
+    private func send(
+        _ message: WireClientMessage, _ content: [BufferSlice], _ pending: PendingAnswer,
+        _ pace: (Int) async throws(VaultError) -> Void
+    ) async throws(VaultError) {
+        let events = events
+        let slot = try await requests.share(waitingFor: 1)
+        if content.isEmpty { return events.loop.execute { events.begin(message, pending, [slot]) } }
+        let share = try await contentBytes.share(waitingFor: content.reduce(0) { $0 + $1.count })
+        let turn = try await sending.share(waitingFor: 1)
+        events.loop.execute { events.begin(message, pending, [slot, share]) }
+        await send(content, pending, pace)
+        withExtendedLifetime(turn) {}
     }
 
     private func send(
@@ -71,7 +86,9 @@ final class ClientConnection: Sendable {
 
     /// Sends a request whose answer nobody waits for.
     func post(_ message: WireClientMessage) {
-        events.loop.execute { [events] in events.post(message) }
+        requests.share(1) { [events] slot in
+            events.loop.execute { events.post(message, [slot]) }
+        }
     }
 
     func close() {

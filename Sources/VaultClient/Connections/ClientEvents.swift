@@ -22,6 +22,9 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
     private let loginContinuation: AsyncStream<LoginEvent>.Continuation
     private var machine = ClientConnectionMachine()
     private var waiting: [UInt32: PendingAnswer] = [:]
+    /// What each request takes of what the server allows at once, until its answer is complete: also where nobody
+    /// waits for that any more.
+    private var shares: [UInt32: [ByteBudget.Share]] = [:]
     private var receivers: [UInt32: ContentReceiver] = [:]
     private weak var handler: FrameHandler?
     /// Why the connection takes no requests any more.
@@ -46,7 +49,9 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
     }
 
     func received(_ message: [UInt8], request: UInt32) throws(WireViolation) {
-        switch try machine.receive(WireServerMessage(decoding: message), request: request) {
+        let action = try machine.receive(WireServerMessage(decoding: message), request: request)
+        if !machine.isInFlight(request) { shares[request] = nil }
+        switch action {
         case .welcome(let welcome): loginContinuation.yield(.welcome(welcome))
         case .challenge(let challenge): loginContinuation.yield(.challenge(challenge))
         case .opened(let done):
@@ -55,7 +60,7 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
             loginContinuation.yield(.opened(done))
         case .refused(let error), .closing(let error):
             end = end ?? error
-            loginContinuation.yield(.ended(error))
+            handler?.finish([])
         case .answer(let id, let message, let bytes): try answer(id, message, bytes)
         case .failed(let id, let error):
             receivers.removeValue(forKey: id)?.fail(error)
@@ -65,7 +70,9 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
     }
 
     func received(_ bytes: UnsafeRawBufferPointer, request: UInt32) throws(WireViolation) {
-        switch try machine.receiveData(bytes.count, request: request) {
+        let action = try machine.receiveData(bytes.count, request: request)
+        if !machine.isInFlight(request) { shares[request] = nil }
+        switch action {
         case .discard: break
         case .deliver(let isLast):
             receivers[request]?.receive(bytes)
@@ -86,7 +93,7 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
         loginContinuation.finish()
         for receiver in receivers.values { receiver.fail(.connectionLost(cause: reason.description)) }
         for answer in waiting.values { answer.finish(.failure(.lost(reason))) }
-        (receivers, waiting) = ([:], [:])
+        (receivers, waiting, shares) = ([:], [:], [:])
         onEnd(reason)
     }
 
@@ -119,23 +126,27 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
 
     /// Numbers a request and sends it; its content, if it has any, may follow once it has its number.
     ///
-    /// - Parameter pending: hears the answer, or at once that the connection takes no more requests.
-    func begin(_ message: WireClientMessage, _ pending: PendingAnswer) {
+    /// - Parameters:
+    ///   - pending: hears the answer, or at once that the connection takes no more requests.
+    ///   - shares: what the request takes of what the server allows.
+    func begin(_ message: WireClientMessage, _ pending: PendingAnswer, _ shares: [ByteBudget.Share]) {
         guard let handler, end == nil, machine.isOpen, machine.hasNumbers else {
             return pending.finish(.failure(.lost(end ?? .connectionLost())))
         }
         let id = machine.begin(message)
         waiting[id] = pending
+        self.shares[id] = shares
         handler.send(FrameWriter.frames(of: message, request: id))
         pending.begin(id)
     }
 
     /// Sends a request whose answer nobody waits for.
-    func post(_ message: WireClientMessage) {
+    func post(_ message: WireClientMessage, _ shares: [ByteBudget.Share]) {
         guard let handler, end == nil, machine.isOpen, machine.hasNumbers else { return }
         let id = machine.begin(message)
         handler.send(FrameWriter.frames(of: message, request: id))
         _ = machine.giveUp(id)
+        self.shares[id] = shares
     }
 
     /// Gives a request up: whoever waits for it hears so, and the server stops working on it.

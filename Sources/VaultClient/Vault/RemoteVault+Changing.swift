@@ -18,21 +18,35 @@ extension RemoteVault {
     }
 
     package func history(_ name: Name) async throws(VaultError) -> [Entry] {
-        let answer = try await ask { $0.history.name = Data(name.bytes) }
-        return try reading { () throws(WireViolation) in
-            var entries: [Entry] = []
-            for entry in answer.versions.entries { entries.append(try entry.model) }
-            return entries
+        var entries: [Entry] = []
+        while true {
+            let answer = try await ask { message in
+                message.history.name = Data(name.bytes)
+                message.history.after = entries.last?.version ?? 0
+            }
+            let last = entries.last?.version ?? 0
+            entries += try reading { () throws(WireViolation) in
+                var page: [Entry] = []
+                for entry in answer.versions.entries { page.append(try entry.model) }
+                return page
+            }
+            guard answer.versions.more else { return entries }
+            // A server that turned back would keep its client for ever.
+            guard let reached = entries.last?.version, reached > last else {
+                throw VaultError(WireViolation("versions that were not asked for"))
+            }
         }
     }
 
     package func change(_ changes: [Change]) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {
         var results: [Result<ChangeOutcome, VaultError>] = []
-        for start in stride(from: 0, to: changes.count, by: RemoteVault.changesMax) {
-            let batch = changes[start..<min(start + RemoteVault.changesMax, changes.count)]
+        let messages = changes.map { WireOneChange($0) }
+        let batches = messages.batches(
+            bytesMax: WireLimits.clientMessageBytesMax / 2, countMax: RemoteVault.changesMax, \.byteCount)
+        for batch in batches {
             let change = UniqueID()
             let answer = try await ask { message in
-                message.change.changes = batch.map { WireOneChange($0) }
+                message.change.changes = Array(batch)
                 message.change.change = change.wire
             }
             let outcomes = try reading { () throws(WireViolation) in try answer.changed.model }
@@ -44,7 +58,7 @@ extension RemoteVault {
         return results
     }
 
-    /// So that the longest names fit one message.
+    /// So that the answer, which may have an entry for each, comes soon.
     private static let changesMax = 96
 
     package func keep(

@@ -108,7 +108,7 @@ extension SmallSave {
 
 extension Array {
     /// The elements in batches, none of more bytes or elements than allowed, but of one element at least.
-    fileprivate func batches(bytesMax: Int, countMax: Int, _ bytes: (Element) -> Int) -> [ArraySlice<Element>] {
+    func batches(bytesMax: Int, countMax: Int, _ bytes: (Element) -> Int) -> [ArraySlice<Element>] {
         var batches: [ArraySlice<Element>] = []
         var start = startIndex
         var total = 0

@@ -17,7 +17,7 @@ enum ConnectionEvent: Sendable {
 ///
 /// `@unchecked Sendable`: all but `send` and `close` run on the event loop.
 final class ConnectionEvents: FrameEvents, @unchecked Sendable {
-    private let budget: ByteBudget
+    private let bounds: ServerBounds
     private let report: @Sendable (String) -> Void
     private let continuation: AsyncStream<ConnectionEvent>.Continuation
     /// What the connection tells, in order; it ends with the connection. The machine bounds it.
@@ -27,31 +27,34 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     private var machine = ServerConnectionMachine()
     private var receivers: [UInt32: ContentReceiver] = [:]
     private weak var handler: FrameHandler?
-    /// Gives a change its place among those of its session, once there is one.
-    private var enter: (@Sendable (WireClientMessage) -> ChangeOrder.Turn?)?
+    private var session: Session?
     private var loginTimer: Scheduled<Void>?
     private var silenceTimer: RepeatedTask?
     private var lastHeard = NIODeadline.now()
-    private var wish: UInt64?
+    /// The request whose content comes, one at a time.
+    private var incoming: Incoming?
+    /// A request waits for memory, or the client does not take its answers: nothing is read meanwhile.
+    private var isStarved = false
+    private var isBacklogged = false
+    private var pausedAt: NIODeadline?
     /// Requests that somebody works on.
     private var working: Set<UInt32> = []
     /// Why the connection ends once nobody works on a request.
     private var draining: VaultError?
 
     /// - Parameter report: is told what ends the connection from this side.
-    init(_ loop: any EventLoop, budget: ByteBudget, report: @escaping @Sendable (String) -> Void) {
+    init(_ loop: any EventLoop, _ bounds: ServerBounds, report: @escaping @Sendable (String) -> Void) {
         self.loop = loop
-        self.budget = budget
+        self.bounds = bounds
         self.report = report
         (stream, continuation) = AsyncStream.makeStream()
     }
 
     /// Starts to count the time until the login must be done.
-    func started(_ handler: FrameHandler, channel: any Channel) {
+    func started(_ handler: FrameHandler) {
         self.handler = handler
-        loginTimer = loop.scheduleTask(in: .seconds(Int64(ServerLimits.loginSecondsMax))) { [weak self] in
+        loginTimer = loop.scheduleTask(in: TimeAmount(bounds.login)) { [weak self] in
             self?.refuse(VaultError(.timeout, "The login took too long."), silently: true)
-            channel.close(promise: nil)
         }
     }
 
@@ -73,7 +76,7 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         case .prove(let proof): continuation.yield(.prove(proof))
         case .begin(let id, let message, let bytes): try begin(id, message, bytes)
         case .cancel(let id):
-            receivers.removeValue(forKey: id)?.fail(.cancelled)
+            endContent(of: id)?.fail(.cancelled)
             continuation.yield(.cancel(id))
         case .pong(let id):
             var answer = WireServerMessage()
@@ -88,8 +91,9 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         switch try machine.receiveData(bytes.count, request: request) {
         case .discard: break
         case .deliver(let isLast):
+            incoming?.lastHeard = .now()
             receivers[request]?.receive(bytes)
-            if isLast { receivers[request] = nil }
+            if isLast { endContent(of: request) }
         }
     }
 
@@ -97,10 +101,14 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         refuse(VaultError(violation))
     }
 
+    func backlogged(_ isBacklogged: Bool) {
+        self.isBacklogged = isBacklogged
+        pauseOrResume()
+    }
+
     func disconnected(_ error: (any Error)?) {
         loginTimer?.cancel()
         silenceTimer?.cancel()
-        if let wish { budget.withdraw(wish) }
         for receiver in receivers.values { receiver.fail(.connectionLost()) }
         receivers = [:]
         if let error, !machine.isOpen { report(error is OtherProtocol ? "another protocol was asked for" : "\(error)") }
@@ -109,41 +117,60 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
 
     private func begin(_ id: UInt32, _ message: WireClientMessage, _ bytes: Int) throws(WireViolation) {
         // Without an answer, the client asks again over another connection.
-        if draining != nil { return }
-        let turn = enter?(message)
-        let request = ServerRequest(id: id, message: message, turn: turn)
-        guard bytes > 0 else {
-            start(request)
-            return
-        }
+        guard draining == nil, let session else { return }
+        let request = ServerRequest(id: id, message: message)
+        guard bytes > 0 else { return start(request) }
         let lengths = try message.contentLengths
-        if let share = budget.share(bytes) { return take(request, lengths, share) }
-        // The peer waits, by TCP's own means, until there is memory for what it sends.
-        handler?.pauseReading()
-        wish = budget.share(bytes) { [weak self] share in
-            guard let events = self else { return }
-            events.loop.execute { events.resume(request, lengths, share) }
+        if let share = session.budget.share(bytes) { return take(request, lengths, share) }
+        // The peer waits, by TCP's own means, until there is memory for what it sends. All content before has come
+        // whole, so that whoever holds memory can do without this connection.
+        isStarved = true
+        pauseOrResume()
+        session.budget.share(bytes) { [weak self] share in
+            guard let self else { return }
+            loop.execute {
+                guard self.isStarved else { return }
+                self.take(request, lengths, share)
+                self.isStarved = false
+                self.pauseOrResume()
+            }
         }
-    }
-
-    private func resume(_ request: ServerRequest, _ lengths: [Int], _ share: ByteBudget.Share) {
-        wish = nil
-        guard let handler else { return }
-        lastHeard = .now()
-        take(request, lengths, share)
-        handler.resumeReading()
     }
 
     private func take(_ request: ServerRequest, _ lengths: [Int], _ share: ByteBudget.Share) {
+        guard handler != nil else { return }
         var request = request
         let receiver = ContentReceiver(lengths: lengths)
         receivers[request.id] = receiver
+        incoming = Incoming(request.id, bytes: receiver.count, within: bounds.stall)
         request.content = receiver
         request.share = share
         start(request)
     }
 
+    @discardableResult
+    private func endContent(of request: UInt32) -> ContentReceiver? {
+        if incoming?.request == request { incoming = nil }
+        return receivers.removeValue(forKey: request)
+    }
+
+    private func pauseOrResume() {
+        if isStarved || isBacklogged {
+            pausedAt = pausedAt ?? .now()
+            handler?.pauseReading()
+        } else if let since = pausedAt {
+            // The client is not to be blamed for what could not be heard.
+            incoming?.forgive(.now() - since)
+            lastHeard = .now()
+            pausedAt = nil
+            handler?.resumeReading()
+        }
+    }
+
     private func start(_ request: ServerRequest) {
+        var request = request
+        // Not before there is memory for it: whoever has a turn must not wait for those behind.
+        request.turn = session?.enter(request.message)
         working.insert(request.id)
         continuation.yield(.request(request))
     }
@@ -160,13 +187,11 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     }
 
     /// Ends the login well: requests may come.
-    func open(
-        _ message: WireServerMessage, entering enter: @escaping @Sendable (WireClientMessage) -> ChangeOrder.Turn?
-    ) {
+    func open(_ message: WireServerMessage, _ session: Session) {
         loop.execute { [self] in
             guard let handler else { return }
             machine.opened()
-            self.enter = enter
+            self.session = session
             loginTimer?.cancel()
             handler.allowMessages(ofBytes: WireLimits.clientMessageBytesMax)
             sendNow(message, request: 0)
@@ -174,12 +199,11 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         }
     }
 
-    /// Sends an answer that has no content.
-    func answer(_ request: UInt32, _ message: WireServerMessage) {
-        let frames = FrameWriter.frames(of: message, request: request)
+    /// Sends an answer that is short and has no content.
+    func answer(_ request: UInt32, _ frames: [UInt8]) {
         loop.execute { [self] in
             guard let handler else { return }
-            receivers[request] = nil
+            endContent(of: request)
             handler.send(frames)
             noteAnswer(request)
         }
@@ -224,18 +248,44 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         handler?.send(FrameWriter.frames(of: message, request: request))
     }
 
-    /// Ends a connection that says nothing for long, or that stops in the middle of a request's content.
+    /// Ends a connection that says nothing for long, stops in the middle of a request's content, or does not take
+    /// its answers.
     private func watchSilence() {
-        let interval = TimeAmount.seconds(5)
+        let interval = TimeAmount(min(bounds.stall / 4, .seconds(5)))
         silenceTimer = loop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in
-            guard let self else { return }
-            let silence = NIODeadline.now() - lastHeard
-            if !receivers.isEmpty, wish == nil, silence > .seconds(Int64(ServerLimits.stallSecondsMax)) {
-                refuse(VaultError(.timeout, "The content of a request stopped coming."))
-            } else if machine.requestsInFlight == 0, silence > .seconds(Int64(ServerLimits.idleSecondsMax)) {
-                refuse(VaultError(.timeout, "The connection was idle for too long."), silently: true)
-            }
+            self?.checkSilence(.now())
         }
+    }
+
+    private func checkSilence(_ now: NIODeadline) {
+        let stall = TimeAmount(bounds.stall)
+        if let since = handler?.waitsForPeerSince, now - since > stall {
+            refuse(VaultError(.timeout, "The answers to its requests were not taken."))
+        } else if pausedAt != nil {
+            return
+        } else if let incoming, now - incoming.lastHeard > stall || now > incoming.deadline {
+            refuse(VaultError(.timeout, "The content of a request stopped coming."))
+        } else if machine.requestsInFlight == 0, now - lastHeard > TimeAmount(bounds.idle) {
+            refuse(VaultError(.timeout, "The connection was idle for too long."), silently: true)
+        }
+    }
+}
+
+/// The content of a request that is on its way.
+private struct Incoming {
+    let request: UInt32
+    /// By when all of it must have come: memory is not lent to who sends a byte now and then.
+    private(set) var deadline: NIODeadline
+    var lastHeard = NIODeadline.now()
+
+    init(_ request: UInt32, bytes: Int, within stall: Duration) {
+        self.request = request
+        deadline = .now() + TimeAmount(stall + .seconds(bytes / ServerLimits.contentBytesPerSecondMin))
+    }
+
+    mutating func forgive(_ time: TimeAmount) {
+        deadline = deadline + time
+        lastHeard = .now()
     }
 }
 

@@ -5,21 +5,21 @@ import VaultModel
 final class ConnectionLimiter: Sendable {
     private struct Member {
         var connection: ServerConnection
-        var address: String
+        var address: AddressGroup
         var user: String?
     }
 
     private struct State {
         var members: [ObjectIdentifier: Member] = [:]
-        var ofAddress: [String: Int] = [:]
+        var ofAddress: [AddressGroup: Int] = [:]
         var ofUser: [String: Int] = [:]
     }
 
-    private let limits: ConnectionBounds
+    private let bounds: ServerBounds
     private let state = Mutex(State())
 
-    init(_ limits: ConnectionBounds) {
-        self.limits = limits
+    init(_ bounds: ServerBounds) {
+        self.bounds = bounds
     }
 
     var count: Int { state.withLock { $0.members.count } }
@@ -28,15 +28,17 @@ final class ConnectionLimiter: Sendable {
     /// Counts a connection that has just been accepted.
     ///
     /// - Throws: `unavailable` where it is one too many.
-    func add(_ connection: ServerConnection, address: String) throws(VaultError) {
+    func add(_ connection: ServerConnection) throws(VaultError) {
+        let address = AddressGroup(ipAddress: connection.peer)
         try state.withLock { (state) throws(VaultError) in
-            guard state.members.count < limits.all else {
+            guard state.members.count < bounds.connections else {
                 throw VaultError(
                     .unavailable, "The server has too many connections; try again later.", isRetryable: true)
             }
-            guard state.ofAddress[address, default: 0] < limits.perAddress else {
+            guard state.ofAddress[address, default: 0] < bounds.connectionsPerAddress else {
                 throw VaultError(
-                    .unavailable, "There are too many connections from \(address); try again later.", isRetryable: true)
+                    .unavailable, "There are too many connections from \(connection.peer); try again later.",
+                    isRetryable: true)
             }
             state.members[ObjectIdentifier(connection)] = Member(connection: connection, address: address)
             state.ofAddress[address, default: 0] += 1
@@ -46,7 +48,7 @@ final class ConnectionLimiter: Sendable {
     /// Counts a connection as its user's, after the login.
     func admit(_ connection: ServerConnection, user: String) throws(VaultError) {
         try state.withLock { (state) throws(VaultError) in
-            guard state.ofUser[user, default: 0] < limits.perUser else {
+            guard state.ofUser[user, default: 0] < bounds.connectionsPerUser else {
                 throw VaultError(
                     .unavailable, "\(user) has too many connections; try again later.", isRetryable: true)
             }
@@ -65,17 +67,8 @@ final class ConnectionLimiter: Sendable {
     }
 }
 
-/// How many connections a server takes.
-package struct ConnectionBounds: Sendable {
-    package var all = ServerLimits.connectionsMax
-    package var perAddress = ServerLimits.connectionsPerAddressMax
-    package var perUser = ServerLimits.connectionsPerUserMax
-
-    package init() {}
-}
-
-extension [String: Int] {
-    fileprivate mutating func countDown(_ key: String) {
+extension Dictionary where Value == Int {
+    fileprivate mutating func countDown(_ key: Key) {
         guard let count = self[key] else { return }
         self[key] = count > 1 ? count - 1 : nil
     }

@@ -15,13 +15,13 @@ enum ConnectionSetup {
     ) -> EventLoopFuture<ServerConnection> {
         channel.eventLoop.makeCompletedFuture {
             let peer = channel.remoteAddress?.ipAddress ?? "unknown"
-            let events = ConnectionEvents(channel.eventLoop, budget: services.budget) { reason in
+            let events = ConnectionEvents(channel.eventLoop, services.bounds) { reason in
                 logger.info("connection ended", metadata: ["peer": "\(peer)", "reason": "\(printable(reason))"])
             }
             let handler = FrameHandler(events, messageBytesMax: WireLimits.loginMessageBytesMax)
             try channel.pipeline.syncOperations.addHandlers(
                 NIOSSLServerHandler(context: presented.context), handler)
-            events.started(handler, channel: channel)
+            events.started(handler)
             return ServerConnection(
                 channel, events, peer: peer, identity: presented.identity, services: services, logger: logger)
         }

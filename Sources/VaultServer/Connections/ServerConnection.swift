@@ -66,6 +66,8 @@ final class ServerConnection: Sendable {
         events.drain(reason)
     }
 
+    private static let shortBytes = 64 << 10
+
     private func step(
         _ login: inout ServerLogin, _ session: inout Session?,
         _ body: (inout ServerLogin) async throws(VaultError) -> ServerLogin.Step
@@ -78,7 +80,7 @@ final class ServerConnection: Sendable {
                 try services.connections.admit(self, user: opened.user)
                 try opened.attach(self, isControl: isControl)
                 session = opened
-                events.open(message) { opened.enter($0) }
+                events.open(message, opened)
             }
         } catch {
             events.close(error)
@@ -88,7 +90,7 @@ final class ServerConnection: Sendable {
     private func serve(_ request: ServerRequest, _ session: Session) async {
         do throws(VaultError) {
             let answer = try await session.answer(request, services)
-            try await send(answer, to: request.id)
+            try await send(answer, to: request, session.budget)
         } catch {
             if [.internal, .integrity].contains(error.code) {
                 logger.error(
@@ -105,16 +107,21 @@ final class ServerConnection: Sendable {
                         "code": "\(error.code.rawValue)", "reason": "\(printable(error.description))",
                     ])
             }
-            events.answer(request.id, .failure(error))
+            events.answer(request.id, FrameWriter.frames(of: .failure(error), request: request.id))
         }
         events.requestEnded(request.id)
     }
 
-    private func send(_ answer: ServerAnswer, to request: UInt32) async throws(VaultError) {
-        if answer.content.isEmpty { return events.answer(request, answer.message) }
-        let first = FrameWriter.frames(of: answer.message, request: request)
-        try await FrameSender(channel).send(first, content: answer.content, request: request)
-        withExtendedLifetime(answer.share) {}
-        events.answered(request)
+    private func send(_ answer: ServerAnswer, to request: ServerRequest, _ budget: ByteBudget) async throws(VaultError)
+    {
+        let id = request.id
+        let frames = FrameWriter.frames(of: answer.message, request: id)
+        if answer.content.isEmpty, frames.count <= ServerConnection.shortBytes { return events.answer(id, frames) }
+        // What is long waits in memory that is counted, for a client that may be slow to take it.
+        var share = answer.share ?? request.share
+        if share == nil { share = try await budget.share(waitingFor: frames.count) }
+        try await FrameSender(channel).send(frames, content: answer.content, request: id)
+        withExtendedLifetime(share) {}
+        events.answered(id)
     }
 }

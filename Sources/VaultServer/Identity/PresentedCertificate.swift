@@ -1,3 +1,4 @@
+import NIOCore
 import NIOSSL
 import VaultModel
 import VaultTransport
@@ -20,6 +21,8 @@ struct PresentedCertificate: Sendable {
                 privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)))
             configuration.minimumTLSVersion = .tlsv13
             configuration.applicationProtocols = [ApplicationProtocol.minivault.text ?? ""]
+            // For a client that no longer answers; before, it had its time to read why.
+            configuration.shutdownTimeout = .seconds(1)
             context = try NIOSSLContext(configuration: configuration)
         } catch {
             throw VaultError(.invalid, "The server's certificate and key cannot be used for TLS.", cause: "\(error)")

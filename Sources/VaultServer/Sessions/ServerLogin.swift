@@ -144,7 +144,8 @@ struct ServerLogin {
         guard !rules.grants.isEmpty else { throw denied }
         let hosted = try await services.hosts.vault(vault.id)
         let session = Session(
-            user: user, vaultName: name, vault: hosted, rules: rules, method: method, peer: peer)
+            user: user, vaultName: name, vault: hosted, rules: rules, method: method, peer: peer,
+            budget: services.budget(of: user))
         services.sessions.add(session)
         services.audit(.login, user: user, peer: peer, detail: name)
         logger.info(

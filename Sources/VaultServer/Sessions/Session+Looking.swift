@@ -62,8 +62,25 @@ extension Session {
     func history(_ history: WireHistory) async throws -> ServerAnswer {
         let name = try Name(history.name)
         try require(.read, "look at", on: name)
-        let entries = try await vault.local.history(name)
-        return ServerAnswer { $0.versions.entries = entries.map { WireEntry($0) } }
+        let entries = try await vault.local.history(name).drop { $0.version <= history.after }
+        let page = entries.prefix(Session.fitting(entries))
+        return ServerAnswer { answer in
+            answer.versions.entries = page.map { WireEntry($0) }
+            answer.versions.more = page.count < entries.count
+        }
+    }
+
+    /// How many of the entries make a page; 1 at least, where there are any.
+    fileprivate static func fitting(_ entries: some Sequence<Entry>) -> Int {
+        var (count, bytes) = (0, 0)
+        for entry in entries {
+            // Each tag is three parts of a message, of which a client takes only so many.
+            bytes += 256 + entry.name.bytes.count
+            bytes += entry.tags.reduce(0) { $0 + 192 + $1.key.utf8.count + $1.value.utf8.count }
+            if count > 0, bytes > ServerLimits.pageBytesMax { break }
+            count += 1
+        }
+        return count
     }
 
     func status() async throws -> ServerAnswer {
@@ -82,17 +99,13 @@ extension Session {
 extension ListPage {
     /// As many of the entries as fit a message, and where the rest begins.
     fileprivate func fitting(_ query: ListQuery) -> ListPage {
-        var bytes = 0
-        for (index, entry) in entries.enumerated() {
-            bytes +=
-                256 + entry.name.bytes.count + entry.tags.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
-            guard bytes > WireLimits.serverMessageBytesMax / 2, index > 0, entries[index - 1].name != entry.name else {
-                continue
-            }
-            var rest = next ?? query
-            rest.after = entries[index - 1].name
-            return ListPage(entries: Array(entries[..<index]), next: rest)
-        }
-        return self
+        var count = Session.fitting(entries)
+        // All versions of a name stay on one page, since the next one begins behind the name.
+        while count < entries.count, count > 0, entries[count].name == entries[max(0, count - 1)].name { count -= 1 }
+        if count == 0 { count = entries.firstIndex { $0.name != entries[0].name } ?? entries.count }
+        if count == entries.count { return self }
+        var rest = next ?? query
+        rest.after = entries[count - 1].name
+        return ListPage(entries: Array(entries[..<count]), next: rest)
     }
 }

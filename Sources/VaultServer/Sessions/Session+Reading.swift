@@ -6,7 +6,7 @@ import VaultWire
 
 extension Session {
     /// The other way round: the intent, then the size and the first chunks, and a small content at once.
-    func openRead(_ open: WireOpenRead, _ budget: ByteBudget) async throws -> ServerAnswer {
+    func openRead(_ open: WireOpenRead) async throws -> ServerAnswer {
         let id = try UniqueID(wire: open.read)
         let name = try Name(open.name)
         try require(.read, "read", on: name)
@@ -29,7 +29,7 @@ extension Session {
         answer.readReady.first = WireChunkList(first.map(\.reference))
         guard first.count == 1, read.entry.size <= UInt64(Limits.smallFileBytesMax) else { return ServerAnswer(answer) }
         answer.readReady.contentFollows = true
-        let share = await budget.share(waitingFor: first[0].length)
+        let share = try await budget.share(waitingFor: first[0].length)
         let chunks = try await vault.local.fetch(first, of: read.id, verifying: false)
         return ServerAnswer(answer, content: chunks.map(\.bytes), share: share)
     }
@@ -46,14 +46,13 @@ extension Session {
         }
     }
 
-    func fetch(_ fetch: WireFetch, _ budget: ByteBudget) async throws -> ServerAnswer {
+    func fetch(_ fetch: WireFetch) async throws -> ServerAnswer {
         let read = try openRead(fetch.read)
         guard fetch.positions.count <= WireLimits.chunksMax else {
             throw WireViolation("a fetch of too many chunks")
         }
         // A fetch is for what fits one buffer; the share is taken before anything is read.
-        let share = await budget.share(waitingFor: Limits.bufferBytes)
-        if Task.isCancelled { throw VaultError.cancelled }
+        let share = try await budget.share(waitingFor: Limits.bufferBytes)
         let chunks = try await vault.local.fetch(
             positions: fetch.positions, of: read.id, verifying: fetch.verify)
         var answer = WireServerMessage()

@@ -3,6 +3,7 @@ import FoundationEssentials
 import Synchronization
 import VaultModel
 import VaultStore
+import VaultTransport
 import VaultWire
 
 /// One login: who it is, what it may do, and what it has open. It outlives its connections for a while.
@@ -39,12 +40,17 @@ final class Session: Sendable {
     /// The address from which the session was begun.
     let peer: String
     let vault: HostedVault
+    /// The memory for content, which all sessions of the user share.
+    let budget: ByteBudget
     let order = ChangeOrder()
     /// Lets one offer of an upload in at a time, since their order is the file's.
     let offers = AsyncLock()
     private let state: Mutex<State>
 
-    init(user: String, vaultName: String, vault: HostedVault, rules: AccessRules, method: Method, peer: String) {
+    init(
+        user: String, vaultName: String, vault: HostedVault, rules: AccessRules, method: Method, peer: String,
+        budget: ByteBudget
+    ) {
         var generator = SystemRandomNumberGenerator()
         ticket = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
         self.user = user
@@ -52,6 +58,7 @@ final class Session: Sendable {
         self.vault = vault
         self.method = method
         self.peer = peer
+        self.budget = budget
         state = Mutex(State(rules: rules))
     }
 

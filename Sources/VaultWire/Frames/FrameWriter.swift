@@ -29,7 +29,7 @@ package enum FrameWriter {
         return bytes
     }
 
-    private static func encode(_ message: some Message) -> [UInt8] {
+    fileprivate static func encode(_ message: some Message) -> [UInt8] {
         do {
             return try message.serializedBytes()
         } catch {
@@ -37,6 +37,11 @@ package enum FrameWriter {
             preconditionFailure("A message of our own cannot be encoded: \(error)")
         }
     }
+}
+
+extension WireOneChange {
+    /// Bytes that the change takes in a message.
+    package var byteCount: Int { FrameWriter.encode(self).count }
 }
 
 extension WireClientMessage {

@@ -54,6 +54,9 @@ package struct ClientConnectionMachine: Sendable {
     /// Requests without a complete answer.
     package var requestsInFlight: Int { pending.count }
 
+    /// Whether the answer to a request is not complete, whoever still waits for it.
+    package func isInFlight(_ request: UInt32) -> Bool { pending[request] != nil }
+
     /// Whether numbers for requests are left.
     package var hasNumbers: Bool { lastRequest < UInt32.max }
 

@@ -4,7 +4,8 @@ package import VaultModel
 ///
 /// A connection begins with `Hello`, then a login, then requests, which are answered in any order, each
 /// exactly once. A violation is: a message that is not of the state, a number that is not greater than all
-/// before it, more requests or content in flight than agreed, content that no request announced. Ignored is
+/// before it, more requests or content in flight than agreed, content that no request announced, a request with
+/// content before the content of the last one has come (or its answer gone, or its `Cancel` come). Ignored is
 /// the `Cancel` of a request that has been answered or cancelled, and content of a request that has been
 /// answered: a client that is refused early may go on or stop, so nobody counts it. Calling
 /// ``challenged()``, ``opened()`` or ``answered(_:)`` in another state than the one that asks for it is our bug.
@@ -144,6 +145,9 @@ package struct ServerConnectionMachine: Sendable {
         let bytes = try message.contentBytes
         guard bytes <= WireLimits.contentBytesMax, bytesInFlight + bytes <= WireLimits.requestBytesMax else {
             throw WireViolation("too much content at once")
+        }
+        if bytes > 0, pending.values.contains(where: { $0.missing > 0 }) {
+            throw WireViolation("content within another content")
         }
         pending[request] = Pending(announced: bytes, missing: bytes)
         bytesInFlight += bytes

@@ -215,8 +215,8 @@ final class Office: Sendable {
         directory = try TemporaryDirectory()
         let data = directory("data")
         keys = [
-            "anna": try await ServerProcess.addUser("anna", in: data),
-            "bert": try await ServerProcess.addUser("bert", in: data),
+            "anna": try await TestLogin.addUser("anna", in: data),
+            "bert": try await TestLogin.addUser("bert", in: data),
         ]
         let accounts = try Accounts.open(data)
         for grant in grants {

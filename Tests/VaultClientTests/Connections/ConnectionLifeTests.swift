@@ -53,7 +53,7 @@ import VaultModel
         defer { service.end() }
         let vault = try await service.connect()
         // Another pair takes the place of the server's own, as an operator would renew it.
-        _ = try await ServerProcess.addUser("other", in: own.path)
+        _ = try await TestLogin.addUser("other", in: own.path)
         let other = try await ServerProcess.start(data: own.path, users: [:])
         other.kill()
         for name in ["key.pem", "certificate.pem"] {

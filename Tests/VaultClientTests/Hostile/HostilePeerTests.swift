@@ -68,7 +68,6 @@ import VaultWire
         let service = try await Service()
         defer { service.end() }
         let vault = try await service.connect()
-        let start = try service.attaching(vault)
         var put = WireClientMessage()
         put.put.upload = UniqueID().wire
         put.put.chunks = WireChunkList([ChunkReference(digest: Digest(of: [1]), span: 1)])
@@ -79,17 +78,27 @@ import VaultWire
         let data = { (request: UInt32, count: Int) in
             FrameHeader(length: count, request: request, kind: .data).encoded + [UInt8](repeating: 1, count: count)
         }
+        let upload = try await vault.beginUpload(intent("open"))
+        var slow = put
+        slow.put.upload = upload.value.wire
+        slow.put.chunks = WireChunkList([ChunkReference(digest: Digest(of: [1]), span: 2)])
         let attacks: [(String, [UInt8])] = [
-            ("a number used twice", FrameWriter.frames(of: put, request: 5) + FrameWriter.frames(of: put, request: 5)),
-            ("content for nothing", data(9, 10)),
-            ("more content than announced", FrameWriter.frames(of: put, request: 1) + data(1, 2)),
-            ("a chunk that is too long", FrameWriter.frames(of: long, request: 1)),
-            ("too many files", FrameWriter.frames(of: many, request: 1)),
-            ("a second login", start),
+            ("used before", FrameWriter.frames(of: put, request: 5) + FrameWriter.frames(of: put, request: 5)),
+            ("content that no request announced", data(9, 10)),
+            ("more content than was announced", FrameWriter.frames(of: slow, request: 1) + data(1, 3)),
+            (
+                "content within another content",
+                FrameWriter.frames(of: slow, request: 1) + data(1, 1) + FrameWriter.frames(of: slow, request: 2)
+            ),
+            ("a chunk of", FrameWriter.frames(of: long, request: 1)),
+            ("too many files at once", FrameWriter.frames(of: many, request: 1)),
+            ("a login where there is one", try vault.attaching()),
         ]
-        for (name, bytes) in attacks {
-            let heard = try await RawPeer.exchange(start + bytes, port: service.server.port)
-            #expect(RawPeer.closingCode(heard) == "invalid", "\(name)")
+        for (reason, bytes) in attacks {
+            let heard = try await RawPeer.exchange(bytes, port: service.server.port, login: try vault.attaching())
+            let closing = try #require(RawPeer.closing(heard), "\(reason)")
+            #expect(closing.code == "invalid")
+            #expect(closing.message.contains(reason) || closing.cause.contains(reason), "\(closing)")
         }
         #expect(try await vault.stat(Name("none"), .current) == nil)
         await vault.close()
@@ -173,13 +182,16 @@ extension Service {
         await vault.close()
     }
 
-    /// The frames that attach a connection to a session.
-    func attaching(_ vault: RemoteVault) throws -> [UInt8] {
+}
+
+extension RemoteVault {
+    /// The frames that attach a connection to the session.
+    func attaching() throws -> [UInt8] {
         var hello = WireClientMessage()
         hello.hello.versionMin = 1
         hello.hello.versionMax = 1
         var begin = WireClientMessage()
-        begin.loginBegin.ticket.ticket = try #require(vault.session.login?.ticket)
+        begin.loginBegin.ticket.ticket = try #require(session.login?.ticket)
         return FrameWriter.frames(of: hello, request: 0) + FrameWriter.frames(of: begin, request: 0)
     }
 }

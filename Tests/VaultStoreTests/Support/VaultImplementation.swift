@@ -30,7 +30,7 @@ struct VaultImplementation: Sendable, CustomTestStringConvertible {
                 pwrite(file.descriptor, &time, 8, 0)
             }
             let data = directory.appending("data")
-            let key = try await ServerProcess.addUser("anna", in: data)
+            let key = try await TestLogin.addUser("anna", in: data)
             let server = try await ServerProcess.start(
                 data: data, users: ["anna": key], clock: directory.appending("clock"))
             defer { server.kill() }

@@ -112,13 +112,34 @@ import VaultModel
     @Test func rejectsMoreContentAtOnceThanAgreed() throws {
         var machine = try opened()
         let chunks = [Int](repeating: Chunker.maximumSize, count: 4)
-        for number in 1...3 { _ = try machine.receive(.put(chunks), request: UInt32(number)) }
+        for number in 1...3 as ClosedRange<UInt32> {
+            _ = try machine.receive(.put(chunks), request: number)
+            _ = try machine.receiveData(chunks.reduce(0, +), request: number)
+        }
         var copy = machine
         #expect(throws: WireViolation.self) { try copy.receive(.put([1]), request: 4) }
         machine.answered(1)
         #expect(try begun(machine.receive(.put([1]), request: 4)) == 4)
         var other = try opened()
         #expect(throws: WireViolation.self) { try other.receive(.put(chunks + [1]), request: 1) }
+    }
+
+    @Test func rejectsContentWithinAnotherContent() throws {
+        var machine = try opened()
+        _ = try machine.receive(.put([10]), request: 1)
+        #expect(try machine.receiveData(9, request: 1) == .deliver(isLast: false))
+        var copy = machine
+        #expect(throws: WireViolation.self) { try copy.receive(.put([1]), request: 2) }
+        #expect(try begun(machine.receive(.stat("a"), request: 3)) == 3)
+        // It is over by its last byte, by its answer, or by being taken back.
+        copy = machine
+        #expect(try copy.receiveData(1, request: 1) == .deliver(isLast: true))
+        #expect(try begun(copy.receive(.put([1]), request: 4)) == 4)
+        copy = machine
+        copy.answered(1)
+        #expect(try begun(copy.receive(.put([1]), request: 4)) == 4)
+        guard case .cancel(1) = try machine.receive(.cancel(1), request: 4) else { return #expect(Bool(false)) }
+        #expect(try begun(machine.receive(.put([1]), request: 5)) == 5)
     }
 
     @Test func discardsTheContentOfARefusedRequest() throws {

@@ -69,9 +69,9 @@ struct Serve: AsyncParsableCommand {
         options.socket = ServiceManager.passedSocket
         options.certificate = certificate.map { CommandText.path($0) }
         options.key = key.map { CommandText.path($0) }
-        if let maxConnections { options.bounds.all = maxConnections }
-        if let maxPerAddress { options.bounds.perAddress = maxPerAddress }
-        if let maxPerUser { options.bounds.perUser = maxPerUser }
+        if let maxConnections { options.bounds.connections = maxConnections }
+        if let maxPerAddress { options.bounds.connectionsPerAddress = maxPerAddress }
+        if let maxPerUser { options.bounds.connectionsPerUser = maxPerUser }
         return options
     }
 

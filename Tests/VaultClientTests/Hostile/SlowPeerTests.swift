@@ -1,0 +1,117 @@
+import FoundationEssentials
+import TestSupport
+import Testing
+import VaultModel
+import VaultServer
+import VaultWire
+
+@testable import VaultClient
+
+/// Peers that are slow or stuck, at a server that has little memory and less patience.
+@Suite struct SlowPeerTests {
+    @Test(.timeLimit(.minutes(2))) func manySavesThatShareLittleMemoryAllEnd() async throws {
+        let server = try await BoundedServer { $0.contentBytes = 4 << 20 }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in 0..<6 {
+                group.addTask(executorPreference: BlockingExecutor.shared) {
+                    let vault = try await server.connect()
+                    let bytes = randomBytes(6 << 20, seed: UInt64(index))
+                    let name = try Name("file \(index)")
+                    let intent = SaveIntent(name: name, attributes: Attributes(mode: 0o644, modified: 1))
+                    _ = try await ContentSave(to: vault).save(bytes, intent)
+                    #expect(try await ContentRead(from: vault).read(name, .current) == bytes)
+                    await vault.close()
+                }
+            }
+            try await group.waitForAll()
+        }
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func contentThatStopsOrTricklesEndsItsConnection() async throws {
+        let server = try await BoundedServer { $0.stall = .seconds(1) }
+        let vault = try await server.connect()
+        var put = WireClientMessage()
+        let upload = try await vault.beginUpload(
+            SaveIntent(name: try Name("slow"), attributes: Attributes(mode: 0o644, modified: 1)))
+        put.put.upload = upload.value.wire
+        put.put.chunks = WireChunkList([ChunkReference(digest: Digest(of: [1]), span: 2000)])
+        let announced = FrameWriter.frames(of: put, request: 1)
+        let frame = FrameHeader(length: 1000, request: 1, kind: .data).encoded
+        let behaviours: [RawPeer.Behaviour] = [
+            .hearing, .trickling(frame + [UInt8](repeating: 1, count: 1000)),
+        ]
+        for behaviour in behaviours {
+            let heard = try await RawPeer.exchange(
+                announced, port: server.port, login: try vault.attaching(), behaviour)
+            #expect(RawPeer.closingCode(heard) == "timeout")
+        }
+        #expect(try await vault.stat(Name("none"), .current) == nil)
+        await vault.close()
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whoTakesNoAnswersDoesNotKeepTheMemoryThatTheyLieIn() async throws {
+        let server = try await BoundedServer {
+            $0.contentBytes = 8 << 20
+            $0.stall = .seconds(1)
+        }
+        let vault = try await server.connect()
+        let bytes = randomBytes(24 << 20, seed: 5)
+        let name = try Name("large")
+        let intent = SaveIntent(name: name, attributes: Attributes(mode: 0o644, modified: 1))
+        _ = try await ContentSave(to: vault).save(bytes, intent)
+        let read = UniqueID().wire
+        var open = WireClientMessage()
+        open.openRead.read = read
+        open.openRead.name = Data(name.bytes)
+        var fetch = WireClientMessage()
+        fetch.fetch.read = read
+        fetch.fetch.positions = try await vault.positions(of: name)
+        var asking = FrameWriter.frames(of: open, request: 1)
+        for request in 2..<40 as Range<UInt32> { asking += FrameWriter.frames(of: fetch, request: request) }
+        let deaf = Task { [asking, login = try vault.attaching()] in
+            try await RawPeer.exchange(asking, port: server.port, login: login, .deaf)
+        }
+        // It has the memory: who wants some now waits until the deaf one is cut off.
+        #expect(try await ContentRead(from: vault).read(name, .current) == bytes)
+        await vault.close()
+        await server.stop()
+        deaf.cancel()
+        _ = try await deaf.value
+    }
+
+    @Test(.timeLimit(.minutes(1))) func whoAsksAndTakesNothingFillsNoMemory() async throws {
+        let service = try await Service()
+        defer { service.end() }
+        let vault = try await service.connect()
+        var pings: [UInt8] = []
+        var ping = WireClientMessage()
+        ping.ping = WirePing()
+        let body = FrameWriter.frames(of: ping, request: 1).dropFirst(FrameHeader.byteCount)
+        for request in 1...200_000 as ClosedRange<UInt32> {
+            pings += FrameHeader(length: body.count, request: request, kind: .message).encoded + body
+        }
+        let before = try #require(service.server.memory)
+        let deaf = Task { [pings, login = try vault.attaching()] in
+            try await RawPeer.exchange(pings, port: service.server.port, login: login, .deaf)
+        }
+        let isBounded = try await soon(within: .seconds(3)) { (service.server.memory ?? .max) > before + 16 << 10 }
+        #expect(!isBounded)
+        try await service.servesOn()
+        await vault.close()
+        service.server.kill()
+        deaf.cancel()
+        _ = try await deaf.value
+    }
+}
+
+extension RemoteVault {
+    /// Where the first few chunks of a content begin.
+    fileprivate func positions(of name: Name) async throws -> [UInt64] {
+        let read = try await openRead(name, .current)
+        let chunks = try await layout(read.id, from: 0, count: 2)
+        await closeRead(read.id)
+        return chunks.map(\.position)
+    }
+}
