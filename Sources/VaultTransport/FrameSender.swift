@@ -1,4 +1,5 @@
 package import NIOCore
+import Synchronization
 package import VaultModel
 import VaultWire
 
@@ -25,24 +26,30 @@ package struct FrameSender: Sendable {
         _ first: [UInt8] = [], content: [BufferSlice], request: UInt32,
         pace: (Int) async throws(VaultError) -> Void = { (_) throws(VaultError) in }
     ) async throws(VaultError) {
-        var sending: [EventLoopFuture<Void>] = []
+        var sending: [Sending] = []
         var pieces = ContentPieces(content, first: first, request: request, pieceBytes: FrameSender.pieceBytes)
         while let piece = pieces.next(channel.allocator) {
             if Task.isCancelled { throw .cancelled }
             try await pace(piece.readableBytes)
-            if sending.count == FrameSender.piecesMax { try await FrameSender.wait(for: sending.removeFirst()) }
+            if sending.count == FrameSender.piecesMax { try await sending.removeFirst().wait() }
             let promise = channel.eventLoop.makePromise(of: Void.self)
             channel.writeAndFlush(piece, promise: promise)
-            sending.append(promise.futureResult)
+            sending.append(Sending(piece: piece, isSent: promise.futureResult))
         }
-        for future in sending { try await FrameSender.wait(for: future) }
+        for piece in sending { try await piece.wait() }
     }
 
-    private static func wait(for future: EventLoopFuture<Void>) async throws(VaultError) {
-        do {
-            try await future.get()
-        } catch {
-            throw .connectionLost(cause: "\(error)")
+    private struct Sending {
+        var piece: ByteBuffer
+        var isSent: EventLoopFuture<Void>
+
+        consuming func wait() async throws(VaultError) {
+            do {
+                try await isSent.get()
+            } catch {
+                throw .connectionLost(cause: "\(error)")
+            }
+            PieceBuffers.shared.giveBack(piece)
         }
     }
 }
@@ -81,7 +88,8 @@ private struct ContentPieces {
         if left == 0, beginning.isEmpty { return nil }
         var bytes = min(left, pieceBytes)
         let frames = (bytes + WireLimits.frameBytesMax - 1) / WireLimits.frameBytesMax
-        var piece = allocator.buffer(capacity: beginning.count + bytes + frames * FrameHeader.byteCount)
+        var piece = PieceBuffers.shared.take(
+            beginning.count + bytes + frames * FrameHeader.byteCount, allocator)
         piece.writeBytes(beginning)
         while bytes > 0 {
             let length = min(bytes, WireLimits.frameBytesMax)
@@ -103,6 +111,31 @@ private struct ContentPieces {
             offset += count
             missing -= count
             if offset == slice.count { (index, offset) = (index + 1, 0) }
+        }
+    }
+}
+
+/// Keeps the buffers of a few large pieces, since memory fresh from the system costs more than to fill it.
+private final class PieceBuffers: Sendable {
+    static let shared = PieceBuffers()
+
+    private static let bytesMin = 256 << 10
+    private static let sparesMax = 8
+    private let spares = Mutex<[ByteBuffer]>([])
+
+    func take(_ bytes: Int, _ allocator: ByteBufferAllocator) -> ByteBuffer {
+        guard bytes >= PieceBuffers.bytesMin, var spare = spares.withLock({ $0.popLast() }) else {
+            return allocator.buffer(capacity: bytes)
+        }
+        // What somebody still holds is left to him, and other memory takes its place.
+        spare.clear(minimumCapacity: bytes)
+        return spare
+    }
+
+    func giveBack(_ buffer: ByteBuffer) {
+        guard buffer.capacity >= PieceBuffers.bytesMin else { return }
+        spares.withLock { spares in
+            if spares.count < PieceBuffers.sparesMax { spares.append(buffer) }
         }
     }
 }

@@ -16,6 +16,8 @@ package struct Download: Sendable {
     package func write(_ read: OpenRead, to file: OpenFile) async throws(VaultError) {
         let size = read.entry.size
         var list = ListBuilder()
+        // One stretch is written at a time: threads that wait for the file's own lock would burn the processor.
+        let writing = AsyncLock()
         try await mappingErrors {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 var position: UInt64 = 0
@@ -27,14 +29,11 @@ package struct Download: Sendable {
                         if started >= Limits.segmentsInFlight { try await group.next() }
                         started += 1
                         group.addTask {
-                            var position = batch[0].position
-                            for chunk in try await fetch(batch, of: read) {
-                                try chunk.bytes.withUnsafeBytes { (bytes) throws(VaultError) in
-                                    try file.write(bytes, at: position)
-                                }
-                                position += UInt64(chunk.bytes.count)
+                            let chunks = try await fetch(batch, of: read)
+                            try await writing.withLock { () throws(VaultError) in
+                                try file.write(chunks, at: batch[0].position)
                             }
-                            meter?.advance(position - batch[0].position)
+                            meter?.advance(batch.reduce(0) { $0 + UInt64($1.length) })
                         }
                     }
                 }
@@ -109,6 +108,16 @@ package struct Download: Sendable {
 
     private static func integrity(of read: OpenRead, _ problem: String) -> VaultError {
         VaultError(.integrity, "The content of '\(read.entry.name)' \(problem).", name: read.entry.name)
+    }
+}
+
+extension OpenFile {
+    fileprivate func write(_ chunks: [Chunk], at start: UInt64) throws(VaultError) {
+        var position = start
+        for chunk in chunks {
+            try chunk.bytes.withUnsafeBytes { (bytes) throws(VaultError) in try write(bytes, at: position) }
+            position += UInt64(chunk.bytes.count)
+        }
     }
 }
 
