@@ -76,7 +76,7 @@ extension VaultLibrary {
             let name = try call.name(invocation.first)
             let selector = try invocation.options(call, 1).selector()
             let vault = try invocation.vault
-            let entry = try invocation.session.wait { () async throws(VaultError) in
+            let entry = try invocation.session.wait(isBrief: true) { () async throws(VaultError) in
                 try await vault.stat(name, selector)
             }
             if let entry { call.returns(EntryValue.table(entry)) } else { call.returnsNil() }
@@ -85,7 +85,7 @@ extension VaultLibrary {
             invocation, call in
             let name = try call.name(invocation.first)
             let vault = try invocation.vault
-            let entry = try invocation.session.wait { () async throws(VaultError) in
+            let entry = try invocation.session.wait(isBrief: true) { () async throws(VaultError) in
                 try await vault.stat(name, .current)
             }
             call.returns(entry != nil)

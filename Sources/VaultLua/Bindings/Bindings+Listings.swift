@@ -114,7 +114,7 @@ extension ScriptSession {
     fileprivate func waitUnlessAtHand(_ stream: inout EntryStream) throws -> (Entry?, EntryStream) {
         if let entry = stream.nextAtHand() { return (entry, stream) }
         let current = stream
-        return try wait { () async throws(VaultError) in
+        return try wait(isBrief: true) { () async throws(VaultError) in
             var stream = current
             let entry = try await stream.next()
             return (entry, stream)

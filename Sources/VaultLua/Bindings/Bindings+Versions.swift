@@ -33,7 +33,7 @@ extension VaultLibrary {
         ) { invocation, call in
             let name = try call.name(invocation.first)
             let vault = try invocation.vault
-            let entries = try invocation.session.wait { () async throws(VaultError) in
+            let entries = try invocation.session.wait(isBrief: true) { () async throws(VaultError) in
                 try await vault.history(name)
             }
             call.returns(LuaTable(elements: entries.map { EntryValue.table($0) }))
@@ -74,7 +74,7 @@ extension Invocation {
     /// Carries out one change.
     func change(_ change: Change) throws -> ChangeOutcome {
         let vault = try vault
-        return try session.wait { () async throws(VaultError) in
+        return try session.wait(isBrief: true) { () async throws(VaultError) in
             guard let result = try await vault.change([change]).first else {
                 throw VaultError(.internal, "The vault did not answer.")
             }

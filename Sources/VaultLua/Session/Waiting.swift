@@ -2,38 +2,50 @@ import Glibc
 import LuaEngine
 import VaultModel
 
-/// The result of an operation that a Lua thread waits for.
+/// The result of an operation that a Lua thread waits for, and an executor that uses this thread meanwhile.
 ///
-/// `@unchecked Sendable`: `result` is only touched with `lock` held.
-private final class Completion<Value: Sendable>: @unchecked Sendable {
+/// `@unchecked Sendable`: `result` and `jobs` are only touched with `lock` held.
+private final class Completion<Value: Sendable>: TaskExecutor, @unchecked Sendable {
     private let lock: UnsafeMutablePointer<pthread_mutex_t>
-    private let isDone: UnsafeMutablePointer<pthread_cond_t>
+    /// There is a result or a job.
+    private let isNews: UnsafeMutablePointer<pthread_cond_t>
     private var result: Result<Value, VaultError>?
+    private var jobs: [UnownedJob] = []
 
     init() {
         lock = .allocate(capacity: 1)
         lock.initialize(to: pthread_mutex_t())
-        isDone = .allocate(capacity: 1)
-        isDone.initialize(to: pthread_cond_t())
+        isNews = .allocate(capacity: 1)
+        isNews.initialize(to: pthread_cond_t())
         pthread_mutex_init(lock, nil)
-        pthread_cond_init(isDone, nil)
+        pthread_cond_init(isNews, nil)
     }
 
     deinit {
-        pthread_cond_destroy(isDone)
+        pthread_cond_destroy(isNews)
         pthread_mutex_destroy(lock)
-        isDone.deallocate()
+        isNews.deallocate()
         lock.deallocate()
     }
 
     func finish(_ value: Result<Value, VaultError>) {
         pthread_mutex_lock(lock)
         result = value
-        pthread_cond_signal(isDone)
         pthread_mutex_unlock(lock)
+        // After the lock, which the woken thread would only wait for.
+        pthread_cond_signal(isNews)
     }
 
-    /// The result; nil when it is not there after `milliseconds`.
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        pthread_mutex_lock(lock)
+        jobs.append(job)
+        pthread_mutex_unlock(lock)
+        // After the lock, which the woken thread would only wait for.
+        pthread_cond_signal(isNews)
+    }
+
+    /// Runs the jobs that come, until there is a result; nil when it is not there after `milliseconds`.
     func wait(milliseconds: Int) -> Result<Value, VaultError>? {
         var end = timespec()
         clock_gettime(CLOCK_REALTIME, &end)
@@ -43,7 +55,14 @@ private final class Completion<Value: Sendable>: @unchecked Sendable {
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
         while result == nil {
-            if pthread_cond_timedwait(isDone, lock, &end) == ETIMEDOUT { break }
+            if !jobs.isEmpty {
+                let job = jobs.removeFirst()
+                pthread_mutex_unlock(lock)
+                job.runSynchronously(on: asUnownedTaskExecutor())
+                pthread_mutex_lock(lock)
+            } else if pthread_cond_timedwait(isNews, lock, &end) == ETIMEDOUT {
+                break
+            }
         }
         return result
     }
@@ -57,14 +76,18 @@ extension ScriptSession {
     /// An interrupt of the state cancels the operation; so does an error in the progress function, which is
     /// then raised.
     ///
-    /// - Parameter progress: is told about the operation now and then, and once at its end.
+    /// - Parameters:
+    ///   - progress: is told about the operation now and then, and once at its end.
+    ///   - isBrief: whether the operation does nothing side by side: it runs on the waiting thread, since each other
+    ///     thread on its way costs a wake-up, of which a question to a server has few others.
     func wait<Value: Sendable>(
-        _ progress: ProgressReporter? = nil,
+        _ progress: ProgressReporter? = nil, isBrief: Bool = false,
         _ operation: @escaping @Sendable () async throws(VaultError) -> Value
     ) throws -> Value {
         guard !isReporting else { throw LuaError.message("a progress function cannot wait for the vault") }
         let completion = Completion<Value>()
-        let task = Task(executorPreference: BlockingExecutor.shared) {
+        let executor: any TaskExecutor = isBrief ? completion : BlockingExecutor.shared
+        let task = Task(executorPreference: executor) {
             do throws(VaultError) {
                 completion.finish(.success(try await operation()))
             } catch {

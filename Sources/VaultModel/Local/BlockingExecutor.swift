@@ -55,8 +55,9 @@ private final class JobQueue: @unchecked Sendable {
     func append(_ job: UnownedJob) {
         pthread_mutex_lock(lock)
         jobs.append(job)
-        pthread_cond_signal(isFilled)
         pthread_mutex_unlock(lock)
+        // After the lock, which the woken thread would only wait for.
+        pthread_cond_signal(isFilled)
     }
 
     func next() -> UnownedJob {

@@ -7,10 +7,8 @@ import VaultWire
 enum ConnectionEvent: Sendable {
     case login(WireLoginBegin)
     case prove(WireLoginProof)
-    case request(ServerRequest)
-    case cancel(UInt32)
-    /// The task of a request has ended.
-    case ended(UInt32)
+    /// The connection is gone, and these tasks of its requests are being cancelled.
+    case ended([Task<Void, Never>])
 }
 
 /// One connection on its event loop: the machine that judges its messages, and the content on its way.
@@ -28,6 +26,8 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     private var receivers: [UInt32: ContentReceiver] = [:]
     private weak var handler: FrameHandler?
     private var session: Session?
+    /// Begins to work on a request, once the login is done.
+    private var serve: (@Sendable (ServerRequest) -> Task<Void, Never>)?
     private var loginTimer: Scheduled<Void>?
     private var silenceTimer: RepeatedTask?
     private var lastHeard = NIODeadline.now()
@@ -37,9 +37,10 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     private var isStarved = false
     private var isBacklogged = false
     private var pausedAt: NIODeadline?
-    /// Requests that somebody works on.
-    private var working: Set<UInt32> = []
-    /// Why the connection ends once nobody works on a request.
+    /// Requests that are worked on.
+    private var running: [UInt32: Task<Void, Never>] = [:]
+    private var isEnded = false
+    /// Why the connection ends once no request is worked on.
     private var draining: VaultError?
 
     /// - Parameter report: is told what ends the connection from this side.
@@ -77,7 +78,7 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         case .begin(let id, let message, let bytes): try begin(id, message, bytes)
         case .cancel(let id):
             endContent(of: id)?.fail(.cancelled)
-            continuation.yield(.cancel(id))
+            running[id]?.cancel()
         case .pong(let id):
             var answer = WireServerMessage()
             answer.pong = WirePong()
@@ -112,7 +113,10 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         for receiver in receivers.values { receiver.fail(.connectionLost()) }
         receivers = [:]
         if let error, !machine.isOpen { report(error is OtherProtocol ? "another protocol was asked for" : "\(error)") }
+        for task in running.values { task.cancel() }
+        continuation.yield(.ended(Array(running.values)))
         continuation.finish()
+        (running, serve, session, isEnded) = ([:], nil, nil, true)
     }
 
     private func begin(_ id: UInt32, _ message: WireClientMessage, _ bytes: Int) throws(WireViolation) {
@@ -171,8 +175,7 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         var request = request
         // Not before there is memory for it: whoever has a turn must not wait for those behind.
         request.turn = session?.enter(request.message)
-        working.insert(request.id)
-        continuation.yield(.request(request))
+        running[request.id] = serve?(request)
     }
 
     // MARK: What the serving task does
@@ -180,18 +183,21 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     /// Sends a step of the login, and awaits the client's proof.
     func challenge(_ message: WireServerMessage) {
         loop.execute { [self] in
-            guard handler != nil else { return }
+            guard !isEnded else { return }
             machine.challenged()
             sendNow(message, request: 0)
         }
     }
 
     /// Ends the login well: requests may come.
-    func open(_ message: WireServerMessage, _ session: Session) {
+    func open(
+        _ message: WireServerMessage, _ session: Session,
+        serving serve: @escaping @Sendable (ServerRequest) -> Task<Void, Never>
+    ) {
         loop.execute { [self] in
-            guard let handler else { return }
+            guard let handler, !isEnded else { return }
             machine.opened()
-            self.session = session
+            (self.session, self.serve) = (session, serve)
             loginTimer?.cancel()
             handler.allowMessages(ofBytes: WireLimits.clientMessageBytesMax)
             sendNow(message, request: 0)
@@ -202,9 +208,9 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     /// Sends an answer that is short and has no content.
     func answer(_ request: UInt32, _ frames: [UInt8]) {
         loop.execute { [self] in
-            guard let handler else { return }
+            guard !isEnded else { return }
             endContent(of: request)
-            handler.send(frames)
+            handler?.send(frames)
             noteAnswer(request)
         }
     }
@@ -212,31 +218,27 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     /// Counts an answer whose content has been sent by other means.
     func answered(_ request: UInt32) {
         loop.execute { [self] in
-            if handler != nil { noteAnswer(request) }
+            if !isEnded { noteAnswer(request) }
         }
     }
 
     private func noteAnswer(_ request: UInt32) {
         machine.answered(request)
-        working.remove(request)
-        if let draining, working.isEmpty { refuse(draining, silently: true) }
+        running[request] = nil
+        if let draining, running.isEmpty { refuse(draining, silently: true) }
     }
 
     /// Begins no request any more, and ends the connection once those that run are answered.
     func drain(_ reason: VaultError) {
         loop.execute { [self] in
             draining = reason
-            if working.isEmpty { refuse(reason, silently: true) }
+            if running.isEmpty { refuse(reason, silently: true) }
         }
     }
 
     /// Ends the connection with a reason for the client.
     func close(_ reason: VaultError) {
         loop.execute { [self] in refuse(reason) }
-    }
-
-    func requestEnded(_ request: UInt32) {
-        continuation.yield(.ended(request))
     }
 
     private func refuse(_ error: VaultError, silently: Bool = false) {

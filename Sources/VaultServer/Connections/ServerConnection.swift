@@ -28,7 +28,6 @@ final class ServerConnection: Sendable {
 
     /// Serves the connection until it ends; no task of its requests outlives it.
     func run() async {
-        var running: [UInt32: Task<Void, Never>] = [:]
         var login = ServerLogin(self, services, logger)
         var session: Session?
         for await event in events.stream {
@@ -37,19 +36,10 @@ final class ServerConnection: Sendable {
                 await step(&login, &session) { login throws(VaultError) in try await login.begin(begin) }
             case .prove(let proof):
                 await step(&login, &session) { login throws(VaultError) in try await login.prove(proof) }
-            case .request(let request):
-                guard let session else { continue }
-                running[request.id] = Task(executorPreference: ServerExecutor.shared) {
-                    await self.serve(request, session)
-                }
-            case .cancel(let id):
-                running[id]?.cancel()
-            case .ended(let id):
-                running[id] = nil
+            case .ended(let running):
+                for task in running { await task.value }
             }
         }
-        for task in running.values { task.cancel() }
-        for task in running.values { await task.value }
         if let session {
             session.detach(self)
             logger.debug("connection closed", metadata: ["user": "\(session.user)", "peer": "\(peer)"])
@@ -80,7 +70,10 @@ final class ServerConnection: Sendable {
                 try services.connections.admit(self, user: opened.user)
                 try opened.attach(self, isControl: isControl)
                 session = opened
-                events.open(message, opened)
+                events.open(message, opened) { request in
+                    // From the event loop straight to a thread that may block: each stop on the way costs a wake-up.
+                    Task(executorPreference: ServerExecutor.shared) { await self.serve(request, opened) }
+                }
             }
         } catch {
             events.close(error)
@@ -109,7 +102,6 @@ final class ServerConnection: Sendable {
             }
             events.answer(request.id, FrameWriter.frames(of: .failure(error), request: request.id))
         }
-        events.requestEnded(request.id)
     }
 
     private func send(_ answer: ServerAnswer, to request: ServerRequest, _ budget: ByteBudget) async throws(VaultError)
