@@ -24,17 +24,17 @@ package struct Chunker: Sendable {
     /// No chunk but the last of a file is shorter, in bytes: 256 KiB.
     package static let minimumSize = 256 << 10
 
-    /// What sizes average on data without repetition, in bytes: about 1 MiB.
-    package static let averageSize = 1 << 20
+    /// What sizes average on data without repetition, in bytes: about 820 KiB.
+    package static let averageSize = 820 << 10
 
     /// No chunk is longer, in bytes: 4 MiB.
     package static let maximumSize = 4 << 20
 
-    /// Up to this size, in bytes, only one place in 2^22 is a candidate; from here on, one in 2^18.
-    static let normalSize = 832 << 10
+    /// Up to this size, in bytes, only one place in 2^21 is a candidate; from here on, one in 2^18.
+    static let normalSize = 640 << 10
 
     /// The least hash of a candidate before ``normalSize``.
-    static let sparseThreshold = UInt32.max - (1 << 10 - 1)
+    static let sparseThreshold = UInt32.max - (1 << 11 - 1)
 
     /// The least hash of a candidate from ``normalSize`` on.
     static let denseThreshold = UInt32.max - (1 << 14 - 1)

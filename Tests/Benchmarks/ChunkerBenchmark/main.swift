@@ -16,10 +16,12 @@ let arguments = CommandLine.arguments.dropFirst()
 let candidates: [Candidate] =
     getenv("RULES") == nil
     ? [
-        .chosen, .portable, .gathered, .interleaved, .fastCDC, .seqCDC(run: 8), .seqCDC(run: 9), .ram, .ae, .fixed,
+        .chosen, .rule(sparse: 22, dense: 18, normal: 832), .portable, .gathered, .interleaved, .fastCDC,
+        .seqCDC(run: 8), .seqCDC(run: 9), .ram, .ae, .fixed,
     ]
     : [
         .rule(sparse: 20, dense: 20, normal: 832), .rule(sparse: 21, dense: 19, normal: 640),
+        .rule(sparse: 21, dense: 18, normal: 640), .rule(sparse: 20, dense: 18, normal: 640),
         .rule(sparse: 21, dense: 19, normal: 832),
         .rule(sparse: 22, dense: 18, normal: 832), .rule(sparse: 22, dense: 18, normal: 960),
         .rule(sparse: 23, dense: 17, normal: 896), .rule(sparse: 24, dense: 16, normal: 960), .fastCDC, .fixed,
