@@ -123,7 +123,7 @@ struct ClientConnector: Sendable {
         return VaultError(
             .unavailable,
             "\(url.place) answers, but not as a MiniVault server: check the port; MiniVault's own is "
-                + "\(ServerURL.portByDefault).", cause: error.cause, isRetryable: true)
+                + "\(ServerURL.portByDefault).", isRetryable: true)
     }
 }
 

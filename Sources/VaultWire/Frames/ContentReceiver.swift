@@ -28,7 +28,7 @@ package final class ContentReceiver: Sendable {
         }
         // Buffers of the usual size are used again, since fresh memory costs more than to fill it.
         buffer =
-            end > Limits.bufferBytes / 8 && end <= Limits.bufferBytes
+            end >= Limits.bufferBytes / 8 && end <= Limits.bufferBytes
             ? BufferPool.transfers.take() : Buffer(byteCount: end)
     }
 
