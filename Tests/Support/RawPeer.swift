@@ -33,8 +33,10 @@ package enum RawPeer {
     }
 
     /// The same without TLS.
-    package static func exchangePlainly(_ bytes: [UInt8], port: Int) async throws -> [UInt8] {
-        try await exchange([], bytes, port, .hearing) { nil }
+    package static func exchangePlainly(
+        _ bytes: [UInt8], port: Int, _ behaviour: Behaviour = .hearing
+    ) async throws -> [UInt8] {
+        try await exchange([], bytes, port, behaviour) { nil }
     }
 
     /// All happens on the event loop, since the threads that tests share may be busy for longer than a server waits.

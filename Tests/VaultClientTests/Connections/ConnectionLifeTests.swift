@@ -75,13 +75,4 @@ import VaultModel
         #expect(try await vault.stat(Name("none"), .current) == nil)
         await vault.close()
     }
-
-    @Test func aConnectionThatSaysNothingIsClosed() async throws {
-        let service = try await Service()
-        defer { service.end() }
-        let clock = ContinuousClock()
-        let start = clock.now
-        _ = try await RawPeer.exchange([], port: service.server.port)
-        #expect(clock.now - start > .seconds(10))
-    }
 }

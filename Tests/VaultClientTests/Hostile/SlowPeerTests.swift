@@ -28,6 +28,31 @@ import VaultWire
         await server.stop()
     }
 
+    @Test(.timeLimit(.minutes(1))) func handshakesAndLoginsThatNeverEndAreClosed() async throws {
+        let server = try await BoundedServer { $0.login = .seconds(1) }
+        // A TLS handshake that comes byte by byte, one that does not come, and a login that does not.
+        let hello: [UInt8] = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xFC, 0x03, 0x03]
+        let random = [UInt8](repeating: 7, count: 400)
+        _ = try await RawPeer.exchangePlainly([], port: server.port, .trickling(hello + random))
+        _ = try await RawPeer.exchangePlainly([], port: server.port)
+        let heard = try await RawPeer.exchange([], port: server.port)
+        #expect(RawPeer.closingCode(heard) == "timeout")
+        await server.stop()
+    }
+
+    @Test(.timeLimit(.minutes(1))) func aSessionThatDoesNothingIsClosedAndTakenUpAgain() async throws {
+        let server = try await BoundedServer {
+            $0.idle = .seconds(1)
+            $0.stall = .seconds(1)
+        }
+        let vault = try await server.connect()
+        let heard = try await RawPeer.exchange([], port: server.port, login: try vault.attaching())
+        #expect(RawPeer.closingCode(heard) == "timeout")
+        #expect(try await vault.stat(Name("none"), .current) == nil)
+        await vault.close()
+        await server.stop()
+    }
+
     @Test(.timeLimit(.minutes(1))) func contentThatStopsOrTricklesEndsItsConnection() async throws {
         let server = try await BoundedServer { $0.stall = .seconds(1) }
         let vault = try await server.connect()
