@@ -20,8 +20,10 @@ package enum Limits {
     package static let jobsInFlight = 5
     /// Bytes fetched at once from an open read.
     package static let fetchBytesMax = 8 << 20
-    /// Entries on one page of a listing.
+    /// Entries on the first page of a listing, which comes soon, and on a later one, which comes with others in mind:
+    /// the way to a server and back costs the same for any.
     package static let pageEntries = 512
+    package static let pageEntriesMax = 4096
     /// How often a save is tried again from its start, because its source changed or because a
     /// collection removed a chunk that it relied on.
     package static let saveAttemptsMax = 3

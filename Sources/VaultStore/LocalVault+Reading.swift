@@ -33,6 +33,10 @@ extension LocalVault {
         }
     }
 
+    package func read(_ reads: [SmallRead]) async throws(VaultError) -> [Result<SmallContent, VaultError>] {
+        try await read(reads, verifying: true)
+    }
+
     package func closeRead(_ read: ReadID) async {
         if let state = reads.withLock({ $0.removeValue(forKey: read) }) { await releaseLease(state.lease) }
     }

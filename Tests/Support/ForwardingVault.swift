@@ -22,6 +22,9 @@ extension ForwardingVault {
     package func save(_ saves: [SmallSave]) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {
         try await other.save(saves)
     }
+    package func read(_ reads: [SmallRead]) async throws(VaultError) -> [Result<SmallContent, VaultError>] {
+        try await other.read(reads)
+    }
     package func openRead(_ name: Name, _ selector: Selector) async throws(VaultError) -> OpenRead {
         try await other.openRead(name, selector)
     }

@@ -10,6 +10,7 @@ package final class RecordingVault: ForwardingVault {
         case commit(Content)
         case abort
         case save([SmallSave])
+        case read([SmallRead])
         case openRead(Name)
         case layout(UInt64)
         case fetch([PlacedChunk])
@@ -80,6 +81,11 @@ package final class RecordingVault: ForwardingVault {
     package func save(_ saves: [SmallSave]) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {
         try await tell(.save(saves))
         return try await other.save(saves)
+    }
+
+    package func read(_ reads: [SmallRead]) async throws(VaultError) -> [Result<SmallContent, VaultError>] {
+        try await tell(.read(reads))
+        return try await other.read(reads)
     }
 
     package func openRead(_ name: Name, _ selector: Selector) async throws(VaultError) -> OpenRead {

@@ -172,6 +172,7 @@ extension WireServerMessage {
             switch body {
             case .fetchReady(let ready): try ready.chunks.model.map { Int($0.span) }
             case .readReady(let ready): try ready.first.model.map { Int($0.span) }
+            case .smallReady(let ready): try ready.contentLengths
             default: []
             }
         }

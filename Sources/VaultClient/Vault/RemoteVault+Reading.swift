@@ -106,6 +106,90 @@ extension RemoteVault {
         }
     }
 
+    package func read(_ reads: [SmallRead]) async throws(VaultError) -> [Result<SmallContent, VaultError>] {
+        var results: [Result<SmallContent, VaultError>] = []
+        results.reserveCapacity(reads.count)
+        for batch in reads.batches(bytesMax: Limits.batchBytesMax, countMax: Limits.batchFilesMax, \.wireBytes) {
+            try await bandwidth?.take(batch.reduce(0) { $0 + $1.length })
+            var tries = 0
+            while true {
+                do throws(VaultError) {
+                    results += try await readBatch(Array(batch))
+                    break
+                } catch {
+                    // The connection was cut in the middle of the contents.
+                    guard error.code == .unavailable, error.isRetryable, tries < ClientLimits.fetchTriesMax else {
+                        throw error
+                    }
+                    tries += 1
+                }
+            }
+        }
+        return results
+    }
+
+    private func readBatch(_ reads: [SmallRead]) async throws(VaultError) -> [Result<SmallContent, VaultError>] {
+        var message = WireClientMessage()
+        message.readSmall.files = reads.map { WireSmallName($0) }
+        let answer = try await session.perform(message, on: .content)
+        let found = try reading { () throws(WireViolation) in try answer.message.smallReady.model }
+        guard found.count == reads.count else {
+            throw VaultError(WireViolation("an answer to other files than were read"))
+        }
+        let received: Result<[SmallContent?], VaultError> = await withTaskCancellationHandler {
+            do throws(VaultError) {
+                var contents: [SmallContent?] = []
+                for (read, result) in zip(reads, found) {
+                    guard let entry = try? result.get() else {
+                        contents.append(nil)
+                        continue
+                    }
+                    guard entry.name == read.name, entry.size <= UInt64(read.length) else {
+                        throw VaultError(WireViolation("an entry that was not asked for"))
+                    }
+                    contents.append(try await small(entry, answer.content))
+                }
+                return .success(contents)
+            } catch {
+                answer.giveUp()
+                return .failure(error)
+            }
+        } onCancel: {
+            answer.giveUp()
+        }
+        var results: [Result<SmallContent, VaultError>] = []
+        for ((read, result), content) in zip(zip(reads, found), try received.get()) {
+            switch (result, content) {
+            case (.failure(let error), _): results.append(.failure(error))
+            case (.success, let content?): results.append(.success(content))
+            case (.success, nil): results.append(await readDamaged(read))
+            }
+        }
+        return results
+    }
+
+    /// - Returns: nil where the content is not what its digest says.
+    private func small(_ entry: Entry, _ content: ContentReceiver?) async throws(VaultError) -> SmallContent? {
+        if entry.size == 0 { return entry.content == .empty ? SmallContent(entry: entry, chunk: nil) : nil }
+        guard let bytes = try await content?.next() else {
+            throw VaultError(WireViolation("less content than was asked for"))
+        }
+        let chunk = Chunk(digest: bytes.withUnsafeBytes { Digest(of: $0) }, bytes: bytes)
+        return Content(chunk.reference) == entry.content ? SmallContent(entry: entry, chunk: chunk) : nil
+    }
+
+    /// The server does not read everything twice: it is asked to look at what arrived damaged, and to say so.
+    private func readDamaged(_ read: SmallRead) async -> Result<SmallContent, VaultError> {
+        do throws(VaultError) {
+            let content = try await readAlone(read) { (chunk, id) throws(VaultError) in
+                try await self.fetch([chunk], of: id)
+            }
+            return .success(content)
+        } catch {
+            return .failure(error)
+        }
+    }
+
     package func closeRead(_ read: ReadID) async {
         guard let known = reads.withLock({ $0.removeValue(forKey: read) }) else { return }
         var message = WireClientMessage()
@@ -172,4 +256,9 @@ extension RemoteVault {
         guard let read = reads.withLock({ $0[id] }) else { throw VaultError(.notFound, "There is no such open read.") }
         return read
     }
+}
+
+extension SmallRead {
+    /// Bytes that the read takes on the wire, either way, where the names must not fill a message.
+    fileprivate var wireBytes: Int { length + 8 * name.bytes.count }
 }

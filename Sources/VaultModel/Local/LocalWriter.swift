@@ -25,27 +25,22 @@ package struct LocalWriter: Sendable {
     package func write(
         _ read: OpenRead, as component: [UInt8], path: LocalPath, download: Download
     ) async throws(VaultError) {
-        if read.entry.kind == .directory { return try makeDirectory(component, path: path, read.entry.attributes) }
-        try checkRoom(for: component, path: path)
-        let temporary = Array((LocalWriter.temporaryPrefix + UniqueID().description).utf8)
+        let temporary = LocalWriter.temporaryName()
         do throws(VaultError) {
             switch read.entry.kind {
             case .file:
-                let file = try OpenFile(
-                    path, at: directory, component: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
-                    mode: 0o600)
+                try checkRoom(for: component, path: path)
+                let file = try make(temporary, path: path)
                 try await download.write(read, to: file)
                 try apply(read.entry.attributes, to: file)
             case .link:
-                guard read.entry.size < UInt64(PATH_MAX) else {
-                    throw VaultError(.invalid, "'\(read.entry.name)' points to a path that is too long.", path: path)
-                }
+                try checkRoom(for: component, path: path)
+                try checkTarget(read.entry, path: path)
                 var target: [UInt8] = []
                 try await download.stream(read) { target += Array($0) }
                 try makeLink(to: target, as: temporary, path: path, read.entry.attributes)
             case .directory, .removed:
-                throw VaultError(
-                    .notFound, "The vault holds nothing under '\(read.entry.name)'.", name: read.entry.name)
+                return try write(read.entry, as: component, path: path)
             }
             try place(temporary, as: component, path: path)
         } catch {
@@ -54,8 +49,55 @@ package struct LocalWriter: Sendable {
         }
     }
 
+    /// The same for a content that is at hand.
+    package func write(_ small: SmallContent, as component: [UInt8], path: LocalPath) throws(VaultError) {
+        let (entry, temporary) = (small.entry, LocalWriter.temporaryName())
+        do throws(VaultError) {
+            switch entry.kind {
+            case .file:
+                try checkRoom(for: component, path: path)
+                let file = try make(temporary, path: path)
+                try small.chunk?.bytes.withUnsafeBytes { (bytes) throws(VaultError) in try file.write(bytes, at: 0) }
+                try apply(entry.attributes, to: file)
+            case .link:
+                try checkRoom(for: component, path: path)
+                try checkTarget(entry, path: path)
+                try makeLink(to: small.chunk?.bytes.bytes ?? [], as: temporary, path: path, entry.attributes)
+            case .directory, .removed:
+                return try write(entry, as: component, path: path)
+            }
+            try place(temporary, as: component, path: path)
+        } catch {
+            remove(temporary)
+            throw error
+        }
+    }
+
+    /// An entry without content.
+    private func write(_ entry: Entry, as component: [UInt8], path: LocalPath) throws(VaultError) {
+        guard entry.kind == .directory else {
+            throw VaultError(.notFound, "The vault holds nothing under '\(entry.name)'.", name: entry.name)
+        }
+        try makeDirectory(component, path: path, entry.attributes)
+    }
+
+    private static func temporaryName() -> [UInt8] {
+        Array((temporaryPrefix + UniqueID().description).utf8)
+    }
+
+    private func make(_ temporary: [UInt8], path: LocalPath) throws(VaultError) -> OpenFile {
+        try OpenFile(
+            path, at: directory, component: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+    }
+
+    private func checkTarget(_ entry: Entry, path: LocalPath) throws(VaultError) {
+        guard entry.size < UInt64(PATH_MAX) else {
+            throw VaultError(.invalid, "'\(entry.name)' points to a path that is too long.", path: path)
+        }
+    }
+
     /// Finds out before anything is fetched what the last step would refuse.
-    private func checkRoom(for component: [UInt8], path: LocalPath) throws(VaultError) {
+    func checkRoom(for component: [UInt8], path: LocalPath) throws(VaultError) {
         guard let status = try? FileStatus(of: component, in: directory) else { return }
         if status.kind == .directory {
             throw VaultError(.exists, "'\(path)' is in the way: it is a directory.", path: path)

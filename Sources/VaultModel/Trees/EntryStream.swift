@@ -33,6 +33,7 @@ package struct EntryStream: Sendable {
             let next = try await vault.list(query)
             page = next.entries
             self.query = next.next
+            self.query?.limit = min(2 * query.limit, max(query.limit, Limits.pageEntriesMax))
             index = 0
         }
         let entry = page[index]

@@ -64,6 +64,7 @@ package struct Pull: Sendable {
         var directories = try LocalDirectories(root, makesMissing: !options.isDryRun)
         let failure: VaultError? = await withTaskGroup(of: Void.self) { group in
             do throws(VaultError) {
+                var batch = PullBatch()
                 var running = 0
                 while let entry = try await entries.next() {
                     if Task.isCancelled { throw .cancelled }
@@ -81,13 +82,18 @@ package struct Pull: Sendable {
                         jobs.fail(entry, root.appending(path), error)
                         continue
                     }
+                    batch.add(entry, place)
+                    guard batch.isFull else { continue }
                     if running >= max(1, options.concurrency) {
                         await group.next()
                         running -= 1
                     }
                     running += 1
-                    group.addTask { await jobs.write(entry, to: place) }
+                    let full = batch.take()
+                    group.addTask { await jobs.write(full) }
                 }
+                let rest = batch.take()
+                group.addTask { await jobs.write(rest) }
                 return nil
             } catch {
                 group.cancelAll()

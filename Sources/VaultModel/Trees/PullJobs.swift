@@ -75,24 +75,69 @@ final class PullJobs: Sendable {
         }
     }
 
-    /// Writes one entry, unless what is there is the same.
-    func write(_ entry: Entry, to place: LocalPlace) async {
-        do throws(VaultError) {
-            meter?.begin(entry.name)
-            meter?.expect(entry.size)
-            if try isSame(entry, place) {
-                state.withLock { $0.report.skipped += 1 }
-                meter?.advance(entry.size, reused: entry.size)
-                return
+    /// Writes the entries of a batch, unless what is there is the same: the small ones together, then the others.
+    func write(_ batch: PullBatch) async {
+        var small: [(entry: Entry, place: LocalPlace, directory: OpenFile)] = []
+        for (entry, place) in batch.entries {
+            if Task.isCancelled { return }
+            do throws(VaultError) {
+                meter?.begin(entry.name)
+                meter?.expect(entry.size)
+                if try isSame(entry, place) {
+                    state.withLock { $0.report.skipped += 1 }
+                    meter?.advance(entry.size, reused: entry.size)
+                } else if options.isDryRun {
+                    wouldWrite(entry, place.path)
+                } else if let directory = place.directory {
+                    let writer = LocalWriter(directory: directory, overwrites: options.overwrites)
+                    // Nothing is fetched that could not be written.
+                    if entry.kind != .directory { try writer.checkRoom(for: place.component, path: place.path) }
+                    if entry.content == .empty {
+                        let content = SmallContent(entry: entry, chunk: nil)
+                        try writer.write(content, as: place.component, path: place.path)
+                        finish(entry, place)
+                    } else if entry.isSmall {
+                        small.append((entry, place, directory))
+                    } else {
+                        try await replace(entry, place, writer)
+                        finish(entry, place)
+                    }
+                }
+            } catch {
+                fail(entry, place.path, error)
             }
-            if options.isDryRun { return wouldWrite(entry, place.path) }
-            try await replace(entry, place)
-            onEvent(.wrote(place.path, entry))
-            meter?.finishFile()
-            count(written: entry)
-        } catch {
-            fail(entry, place.path, error)
         }
+        await write(small)
+    }
+
+    private func write(_ batch: [(entry: Entry, place: LocalPlace, directory: OpenFile)]) async {
+        if batch.isEmpty { return }
+        let results: [Result<SmallContent, VaultError>]
+        do throws(VaultError) {
+            // By the listing's snapshot, since a name may be younger than its version.
+            results = try await vault.read(
+                batch.map { SmallRead(name: $0.entry.name, selector: options.selector, length: Int($0.entry.size)) })
+        } catch {
+            for file in batch { fail(file.entry, file.place.path, error) }
+            return
+        }
+        for (file, result) in zip(batch, results) {
+            do throws(VaultError) {
+                let small = try result.get()
+                try LocalWriter(directory: file.directory, overwrites: options.overwrites)
+                    .write(small, as: file.place.component, path: file.place.path)
+                meter?.advance(small.entry.size)
+                finish(file.entry, file.place)
+            } catch {
+                fail(file.entry, file.place.path, error)
+            }
+        }
+    }
+
+    private func finish(_ entry: Entry, _ place: LocalPlace) {
+        onEvent(.wrote(place.path, entry))
+        meter?.finishFile()
+        count(written: entry)
     }
 
     /// Counts what a dry run does not write.
@@ -110,8 +155,7 @@ final class PullJobs: Sendable {
         }
     }
 
-    private func replace(_ entry: Entry, _ place: LocalPlace) async throws(VaultError) {
-        guard let directory = place.directory else { return }
+    private func replace(_ entry: Entry, _ place: LocalPlace, _ writer: LocalWriter) async throws(VaultError) {
         // By the listing's snapshot, since the name may be younger than its version.
         let read = try await vault.openRead(entry.name, options.selector)
         let result: Result<Void, VaultError>
@@ -119,10 +163,8 @@ final class PullJobs: Sendable {
             result = .success(
                 try await pipeline.withLock(if: entry.size > Limits.pipelineBytesMin) {
                     () async throws(VaultError) in
-                    try await LocalWriter(directory: directory, overwrites: options.overwrites)
-                        .write(
-                            read, as: place.component, path: place.path,
-                            download: Download(from: vault, meter: meter))
+                    try await writer.write(
+                        read, as: place.component, path: place.path, download: Download(from: vault, meter: meter))
                 })
         } catch {
             result = .failure(error)
@@ -150,6 +192,29 @@ final class PullJobs: Sendable {
         case .other:
             return false
         }
+    }
+}
+
+/// Entries to be written together: many small ones, or one that is not.
+struct PullBatch: Sendable {
+    private(set) var entries: [(Entry, LocalPlace)] = []
+    private var bytes: UInt64 = 0
+    private var directories = 0
+
+    mutating func add(_ entry: Entry, _ place: LocalPlace) {
+        if entries.last?.1.directory !== place.directory { directories += 1 }
+        entries.append((entry, place))
+        bytes &+= entry.size
+    }
+
+    var isFull: Bool {
+        entries.count >= Limits.batchFilesMax || bytes >= UInt64(Limits.batchBytesMax)
+            || directories >= Limits.batchDirectoriesMax
+    }
+
+    mutating func take() -> PullBatch {
+        defer { self = PullBatch() }
+        return self
     }
 }
 

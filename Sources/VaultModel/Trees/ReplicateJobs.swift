@@ -5,8 +5,8 @@ final class ReplicateJobs {
     private let options: TreeOptions
     private let meter: TransferMeter?
     private(set) var report = TreeReport()
-    /// Small entries that wait for others to be saved together.
-    private var batch: [(entry: Entry, save: SmallSave)] = []
+    /// Small entries that wait for others to be read and saved together.
+    private var batch: [Entry] = []
     private var batchBytes = 0
 
     init(_ source: any Vault, _ target: any Vault, _ options: TreeOptions, _ meter: TransferMeter?) {
@@ -38,7 +38,7 @@ final class ReplicateJobs {
                 let tags = superfluous.mapValues { _ in String?.none }
                 _ = try await target.changing(.tag(entry.name, tags))
             }
-            if entry.size <= UInt64(Limits.smallFileBytesMax), entry.content.depth == 0 {
+            if entry.isSmall {
                 try await add(entry)
             } else {
                 let outcome = try await upload(entry)
@@ -52,13 +52,25 @@ final class ReplicateJobs {
     /// Saves what still waits.
     func finish() async throws(VaultError) {
         guard !batch.isEmpty else { return }
-        let saves = batch
+        let entries = batch
         (batch, batchBytes) = ([], 0)
-        let results = try await target.save(saves.map(\.save))
-        guard results.count == saves.count else {
-            throw VaultError(.internal, "The vault did not answer for everything that it was asked for.")
+        let contents = try await source.read(
+            entries.map { SmallRead(name: $0.name, selector: .version($0.version), length: Int($0.size)) })
+        guard contents.count == entries.count else { throw ReplicateJobs.unanswered }
+        var saves: [(entry: Entry, save: SmallSave)] = []
+        for (entry, content) in zip(entries, contents) {
+            switch content {
+            case .success(let small): saves.append((entry, SmallSave(intent: entry.intent, chunk: small.chunk)))
+            case .failure(let error): try fail(entry, error)
+            }
         }
+        let results = try await target.save(saves.map(\.save))
+        guard results.count == saves.count else { throw ReplicateJobs.unanswered }
         for (saved, result) in zip(saves, results) { finish(saved.entry, result) }
+    }
+
+    private static var unanswered: VaultError {
+        VaultError(.internal, "The vault did not answer for everything that it was asked for.")
     }
 
     func remove(_ gone: [Entry]) async throws(VaultError) {
@@ -81,21 +93,7 @@ final class ReplicateJobs {
     }
 
     private func add(_ entry: Entry) async throws(VaultError) {
-        var chunk: Chunk?
-        if entry.size > 0 {
-            let read = try await source.openRead(entry.name, .version(entry.version))
-            let result: Result<Chunk?, VaultError>
-            do throws(VaultError) {
-                let place = PlacedChunk(
-                    position: 0, reference: ChunkReference(digest: entry.content.root, span: entry.size))
-                result = .success(try await source.fetch([place], of: read.id).first)
-            } catch {
-                result = .failure(error)
-            }
-            await source.closeRead(read.id)
-            chunk = try result.get()
-        }
-        batch.append((entry, SmallSave(intent: entry.intent, chunk: chunk)))
+        batch.append(entry)
         batchBytes += Int(entry.size)
         if batch.count >= Limits.batchFilesMax || batchBytes >= Limits.batchBytesMax { try await finish() }
     }

@@ -46,6 +46,39 @@ package struct ListQuery: Sendable {
     }
 }
 
+/// A file of at most one chunk, a link or an empty directory to be read, as a listing gave it.
+package struct SmallRead: Sendable {
+    package var name: Name
+    package var selector: Selector
+    /// Bytes of content, ``Limits/smallFileBytesMax`` at most.
+    package var length: Int
+
+    package init(name: Name, selector: Selector, length: Int) {
+        self.name = name
+        self.selector = selector
+        self.length = length
+    }
+}
+
+/// What a small read gives: the entry and its whole content.
+package struct SmallContent: Sendable {
+    package var entry: Entry
+    /// Nil for no content.
+    package var chunk: Chunk?
+
+    package init(entry: Entry, chunk: Chunk?) {
+        self.entry = entry
+        self.chunk = chunk
+    }
+}
+
+extension Entry {
+    /// Whether the entry can be read with others, in a ``SmallRead``.
+    package var isSmall: Bool {
+        kind != .removed && content.depth == 0 && size <= UInt64(Limits.smallFileBytesMax)
+    }
+}
+
 /// A page of a listing.
 package struct ListPage: Sendable {
     package var entries: [Entry]

@@ -32,6 +32,11 @@ package protocol Vault: Sendable {
     /// The saves take effect in their order. One that fails fails alone.
     func save(_ saves: [SmallSave]) async throws(VaultError) -> [Result<SaveOutcome, VaultError>]
 
+    /// Reads files of at most one chunk, links and empty directories together, verified.
+    ///
+    /// One that fails fails alone: `notFound` for a name that holds nothing, `conflict` for what is longer than said.
+    func read(_ reads: [SmallRead]) async throws(VaultError) -> [Result<SmallContent, VaultError>]
+
     /// Opens what a name holds for reading; the content cannot be collected until it is closed.
     func openRead(_ name: Name, _ selector: Selector) async throws(VaultError) -> OpenRead
 

@@ -60,6 +60,33 @@ extension Session {
         return ServerAnswer(answer, content: chunks.map(\.bytes), share: share)
     }
 
+    /// Small contents, each with its entry, in one answer.
+    func readSmall(_ read: WireReadSmall) async throws -> ServerAnswer {
+        guard read.files.count <= WireLimits.batchMax else { throw WireViolation("too many files at once") }
+        let bytes = read.files.reduce(0) { $0 + Int($1.length) }
+        guard bytes <= WireLimits.contentBytesMax else { throw WireViolation("too much content at once") }
+        let share = try await budget.share(waitingFor: bytes)
+        var refused: [Int: VaultError] = [:]
+        var reads: [SmallRead] = []
+        for (index, file) in read.files.enumerated() {
+            do throws(VaultError) {
+                let model = try file.model
+                try require(.read, "read", on: model.name)
+                reads.append(model)
+            } catch {
+                refused[index] = error
+            }
+        }
+        var found = try await vault.local.read(reads, verifying: false)[...]
+        let results = read.files.indices.map { index in
+            refused[index].map { .failure($0) } ?? found.removeFirst()
+        }
+        var answer = WireServerMessage()
+        answer.smallReady = WireSmallReady(results)
+        let content = results.compactMap { try? $0.get().chunk?.bytes }
+        return ServerAnswer(answer, content: content, share: share)
+    }
+
     func closeRead(_ close: WireCloseRead) async throws -> ServerAnswer {
         if let read = removeRead(try UniqueID(wire: close.read)) { await vault.local.closeRead(read.id) }
         return ServerAnswer(.done)

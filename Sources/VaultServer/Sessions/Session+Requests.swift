@@ -19,6 +19,7 @@ extension Session {
             case .openRead(let open): return try await openRead(open)
             case .layout(let layout): return try await self.layout(layout)
             case .fetch(let fetch): return try await self.fetch(fetch)
+            case .readSmall(let read): return try await readSmall(read)
             case .closeRead(let close): return try await closeRead(close)
             case .list(let list): return try await self.list(list)
             case .stat(let stat): return try await self.stat(stat)

@@ -39,7 +39,67 @@ extension WireList {
             ListQuery(
                 prefix: try NamePrefix(wire: prefix), selector: selector.model, includesVersions: versions,
                 tags: tags, after: after.isEmpty ? nil : try Name(after),
-                limit: max(1, min(Int(limit), Limits.pageEntries)))
+                limit: max(1, min(Int(limit), Limits.pageEntriesMax)))
+        }
+    }
+}
+
+extension WireSmallName {
+    package init(_ read: SmallRead) {
+        self.init()
+        name = Data(read.name.bytes)
+        selector = WireSelector(read.selector)
+        length = UInt32(clamping: read.length)
+    }
+
+    /// - Throws: `invalid` for a name that is none, or a length that no small file has.
+    package var model: SmallRead {
+        get throws(VaultError) {
+            guard length <= UInt32(Limits.smallFileBytesMax) else {
+                throw VaultError(.invalid, "A small read is of \(Limits.smallFileBytesMax) bytes at most.")
+            }
+            return SmallRead(name: try Name(name), selector: selector.model, length: Int(length))
+        }
+    }
+}
+
+extension WireSmallReady {
+    package init(_ results: [Result<SmallContent, VaultError>]) {
+        self.init()
+        self.results = results.map { result in
+            var found = WireSmallFound()
+            switch result {
+            case .success(let small): found.entry = WireEntry(small.entry)
+            case .failure(let error): found.failure = WireFailure(error)
+            }
+            return found
+        }
+    }
+
+    /// What was found, whose contents follow.
+    ///
+    /// - Throws: also for an entry that is too long to follow.
+    package var model: [Result<Entry, VaultError>] {
+        get throws(WireViolation) {
+            var model: [Result<Entry, VaultError>] = []
+            for found in results {
+                switch found.result {
+                case .entry(let entry):
+                    let entry = try entry.model
+                    guard entry.isSmall else { throw WireViolation("a small content that is none") }
+                    model.append(.success(entry))
+                case .failure(let failure): model.append(.failure(failure.model))
+                case nil: throw WireViolation("an empty result of a read")
+                }
+            }
+            return model
+        }
+    }
+
+    /// The lengths of the contents that follow.
+    package var contentLengths: [Int] {
+        get throws(WireViolation) {
+            try model.compactMap { result in try? result.get() }.map { Int($0.size) }.filter { $0 > 0 }
         }
     }
 }

@@ -189,6 +189,14 @@ package nonisolated struct WireClientMessage: Sendable {
     set {body = .closeRead(newValue)}
   }
 
+  package var readSmall: WireReadSmall {
+    get {
+      if case .readSmall(let v)? = body {return v}
+      return WireReadSmall()
+    }
+    set {body = .readSmall(newValue)}
+  }
+
   package var list: WireList {
     get {
       if case .list(let v)? = body {return v}
@@ -293,6 +301,7 @@ package nonisolated struct WireClientMessage: Sendable {
     case layout(WireLayout)
     case fetch(WireFetch)
     case closeRead(WireCloseRead)
+    case readSmall(WireReadSmall)
     case list(WireList)
     case stat(WireStat)
     case history(WireHistory)
@@ -414,6 +423,14 @@ package nonisolated struct WireServerMessage: Sendable {
     set {body = .fetchReady(newValue)}
   }
 
+  package var smallReady: WireSmallReady {
+    get {
+      if case .smallReady(let v)? = body {return v}
+      return WireSmallReady()
+    }
+    set {body = .smallReady(newValue)}
+  }
+
   package var page: WirePage {
     get {
       if case .page(let v)? = body {return v}
@@ -509,6 +526,7 @@ package nonisolated struct WireServerMessage: Sendable {
     case readReady(WireReadReady)
     case placed(WirePlaced)
     case fetchReady(WireFetchReady)
+    case smallReady(WireSmallReady)
     case page(WirePage)
     case found(WireFound)
     case versions(WireVersions)
@@ -1327,6 +1345,93 @@ package nonisolated struct WireReadReady: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
+/// Files of one chunk each, links and empty directories, in one round trip.
+package nonisolated struct WireReadSmall: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var files: [WireSmallName] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireSmallName: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var name: Data = Data()
+
+  package var selector: WireSelector {
+    get {_selector ?? WireSelector()}
+    set {_selector = newValue}
+  }
+  /// Returns true if `selector` has been explicitly set.
+  package var hasSelector: Bool {self._selector != nil}
+  /// Clears the value of `selector`. Subsequent reads from it will return its default value.
+  package mutating func clearSelector() {self._selector = nil}
+
+  /// The bytes of content that the client expects, from a listing: 0 to 262,144.
+  package var length: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _selector: WireSelector? = nil
+}
+
+/// A result for each, in their order. The contents of those that are there follow, one behind the other, in data frames
+/// of the same request: each has the size, and as its digest the root, of its entry's content.
+package nonisolated struct WireSmallReady: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var results: [WireSmallFound] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireSmallFound: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var result: WireSmallFound.OneOf_Result? = nil
+
+  package var entry: WireEntry {
+    get {
+      if case .entry(let v)? = result {return v}
+      return WireEntry()
+    }
+    set {result = .entry(newValue)}
+  }
+
+  package var failure: WireFailure {
+    get {
+      if case .failure(let v)? = result {return v}
+      return WireFailure()
+    }
+    set {result = .failure(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Result: Equatable, Sendable {
+    case entry(WireEntry)
+    case failure(WireFailure)
+
+  }
+
+  package init() {}
+}
+
 package nonisolated struct WireLayout: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2009,7 +2114,7 @@ nonisolated extension WireKind: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ClientMessage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{3}login_begin\0\u{3}login_proof\0\u{2}\u{7}save\0\u{1}offer\0\u{1}put\0\u{1}commit\0\u{1}abort\0\u{3}save_small\0\u{4}\u{5}open_read\0\u{1}layout\0\u{1}fetch\0\u{3}close_read\0\u{2}\u{7}list\0\u{1}stat\0\u{1}history\0\u{1}change\0\u{1}keep\0\u{1}collect\0\u{1}verify\0\u{1}status\0\u{3}enrol_key\0\u{2}\u{c}cancel\0\u{1}ping\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{3}login_begin\0\u{3}login_proof\0\u{2}\u{7}save\0\u{1}offer\0\u{1}put\0\u{1}commit\0\u{1}abort\0\u{3}save_small\0\u{4}\u{5}open_read\0\u{1}layout\0\u{1}fetch\0\u{3}close_read\0\u{3}read_small\0\u{2}\u{6}list\0\u{1}stat\0\u{1}history\0\u{1}change\0\u{1}keep\0\u{1}collect\0\u{1}verify\0\u{1}status\0\u{3}enrol_key\0\u{2}\u{c}cancel\0\u{1}ping\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2184,6 +2289,19 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
         if let v = v {
           if hadOneofValue {try decoder.handleConflictingOneOf()}
           self.body = .closeRead(v)
+        }
+      }()
+      case 24: try {
+        var v: WireReadSmall?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .readSmall(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .readSmall(v)
         }
       }()
       case 30: try {
@@ -2392,6 +2510,10 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
       guard case .closeRead(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 23)
     }()
+    case .readSmall?: try {
+      guard case .readSmall(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
+    }()
     case .list?: try {
       guard case .list(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 30)
@@ -2450,7 +2572,7 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireServerMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ServerMessage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{3}login_challenge\0\u{3}login_done\0\u{1}failure\0\u{1}done\0\u{4}\u{5}save_ready\0\u{1}need\0\u{2}\u{2}saved\0\u{4}\u{2}small_saved\0\u{4}\u{5}read_ready\0\u{1}placed\0\u{3}fetch_ready\0\u{2}\u{8}page\0\u{1}found\0\u{1}versions\0\u{1}changed\0\u{1}kept\0\u{1}collected\0\u{1}verified\0\u{3}status_report\0\u{2}\u{e}pong\0\u{1}closing\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{3}login_challenge\0\u{3}login_done\0\u{1}failure\0\u{1}done\0\u{4}\u{5}save_ready\0\u{1}need\0\u{2}\u{2}saved\0\u{4}\u{2}small_saved\0\u{4}\u{5}read_ready\0\u{1}placed\0\u{3}fetch_ready\0\u{4}\u{2}small_ready\0\u{2}\u{6}page\0\u{1}found\0\u{1}versions\0\u{1}changed\0\u{1}kept\0\u{1}collected\0\u{1}verified\0\u{3}status_report\0\u{2}\u{e}pong\0\u{1}closing\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2612,6 +2734,19 @@ nonisolated extension WireServerMessage: SwiftProtobuf.Message, SwiftProtobuf._M
         if let v = v {
           if hadOneofValue {try decoder.handleConflictingOneOf()}
           self.body = .fetchReady(v)
+        }
+      }()
+      case 24: try {
+        var v: WireSmallReady?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .smallReady(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .smallReady(v)
         }
       }()
       case 30: try {
@@ -2802,6 +2937,10 @@ nonisolated extension WireServerMessage: SwiftProtobuf.Message, SwiftProtobuf._M
     case .fetchReady?: try {
       guard case .fetchReady(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 22)
+    }()
+    case .smallReady?: try {
+      guard case .smallReady(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 24)
     }()
     case .page?: try {
       guard case .page(let v)? = self.body else { preconditionFailure() }
@@ -4371,6 +4510,177 @@ nonisolated extension WireReadReady: SwiftProtobuf.Message, SwiftProtobuf._Messa
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireReadSmall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".ReadSmall"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}files\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.files) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.files.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.files, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireReadSmall, rhs: WireReadSmall) -> Bool {
+    if lhs.files != rhs.files {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSmallName: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SmallName"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}selector\0\u{1}length\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._selector) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.length) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularBytesField(value: self.name, fieldNumber: 1)
+    }
+    try { if let v = self._selector {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.length != 0 {
+      try visitor.visitSingularUInt32Field(value: self.length, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireSmallName, rhs: WireSmallName) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs._selector != rhs._selector {return false}
+    if lhs.length != rhs.length {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSmallReady: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SmallReady"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}results\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.results) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.results.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.results, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireSmallReady, rhs: WireSmallReady) -> Bool {
+    if lhs.results != rhs.results {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireSmallFound: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".SmallFound"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}entry\0\u{1}failure\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: WireEntry?
+        var hadOneofValue = false
+        if let current = self.result {
+          hadOneofValue = true
+          if case .entry(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.result = .entry(v)
+        }
+      }()
+      case 2: try {
+        var v: WireFailure?
+        var hadOneofValue = false
+        if let current = self.result {
+          hadOneofValue = true
+          if case .failure(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.result = .failure(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.result {
+    case .entry?: try {
+      guard case .entry(let v)? = self.result else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+    }()
+    case .failure?: try {
+      guard case .failure(let v)? = self.result else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireSmallFound, rhs: WireSmallFound) -> Bool {
+    if lhs.result != rhs.result {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -137,7 +137,7 @@ package struct ClientConnectionMachine: Sendable {
 
 /// The kind of answer that a request has, failures aside.
 private enum AnswerKind: Sendable {
-    case done, saveReady, need, saved, smallSaved, readReady, placed, fetchReady, page, found, versions, changed
+    case done, saveReady, need, saved, smallSaved, readReady, placed, fetchReady, smallReady, page, found, versions, changed
     case kept, collected, verified, statusReport
 
     /// Nil for a message that has no answer.
@@ -150,6 +150,7 @@ private enum AnswerKind: Sendable {
         case .openRead: self = .readReady
         case .layout: self = .placed
         case .fetch: self = .fetchReady
+        case .readSmall: self = .smallReady
         case .list: self = .page
         case .stat: self = .found
         case .history: self = .versions
@@ -166,7 +167,8 @@ private enum AnswerKind: Sendable {
     func isAnswered(by message: WireServerMessage) -> Bool {
         switch (self, message.body) {
         case (.done, .done), (.saveReady, .saveReady), (.need, .need), (.saved, .saved), (.smallSaved, .smallSaved),
-            (.readReady, .readReady), (.placed, .placed), (.fetchReady, .fetchReady), (.page, .page), (.found, .found),
+            (.readReady, .readReady), (.placed, .placed), (.fetchReady, .fetchReady), (.smallReady, .smallReady),
+            (.page, .page), (.found, .found),
             (.versions, .versions), (.changed, .changed), (.kept, .kept), (.collected, .collected),
             (.verified, .verified), (.statusReport, .statusReport):
             true
@@ -183,6 +185,7 @@ extension WireServerMessage {
             case .fetchReady(let ready): return try ready.chunks.model.reduce(0) { $0 + Int($1.span) }
             case .readReady(let ready):
                 return ready.contentFollows ? try ready.first.model.reduce(0) { $0 + Int($1.span) } : 0
+            case .smallReady(let ready): return try ready.contentLengths.reduce(0, +)
             default: return 0
             }
         }

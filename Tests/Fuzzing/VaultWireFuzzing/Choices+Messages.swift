@@ -6,7 +6,7 @@ import VaultWire
 extension Choices {
     mutating func clientMessage() -> WireClientMessage {
         var message = WireClientMessage()
-        switch below(24) {
+        switch below(25) {
         case 0: message.stat = .with { ($0.name, $0.selector) = (nameBytes(), selector()) }
         case 1: message.put = .with { ($0.upload, $0.chunks) = (id(), chunks()) }
         case 2:
@@ -44,6 +44,13 @@ extension Choices {
         case 20: message.enrolKey = .with { ($0.publicKey, $0.label) = (digest(), text()) }
         case 21: message.hello = hello()
         case 22: message.loginBegin = loginBegin()
+        case 23:
+            message.readSmall.files = some(4) { choices in
+                .with {
+                    ($0.name, $0.selector) = (choices.nameBytes(), choices.selector())
+                    $0.length = UInt32(choices.below(1 << 19))
+                }
+            }
         default: message.loginProof = loginProof()
         }
         return message
@@ -79,7 +86,7 @@ extension Choices {
 
     mutating func serverMessage() -> WireServerMessage {
         var message = WireServerMessage()
-        switch below(24) {
+        switch below(25) {
         case 0: if !rarely() { message.found.entry = entry() } else { message.found = WireFound() }
         case 1: message.fetchReady.chunks = chunks()
         case 2: message.readReady = .with { ($0.entry, $0.first, $0.contentFollows) = (entry(), chunks(), flag()) }
@@ -117,6 +124,10 @@ extension Choices {
         case 20: message.loginChallenge.serverFirst = Data(someBytes())
         case 21: message.loginChallenge.nonce = digest()
         case 22: message.loginChallenge = WireLoginChallenge()
+        case 23:
+            message.smallReady.results = some(4) { choices in
+                .with { if choices.flag() { $0.entry = choices.entry() } else { $0.failure = choices.failure() } }
+            }
         default: message.loginDone = loginDone()
         }
         return message

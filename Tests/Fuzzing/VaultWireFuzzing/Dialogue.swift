@@ -73,6 +73,11 @@ private struct Dialogue {
         guard let bytes = try? message.contentBytes, bytes < 1 << 16,
             let length = try? message.serializedData().count, length <= Dialogue.messageBytesMax
         else { return }
+        if bytes > 0 {
+            // One content after another: what is left of one that was refused is not sent any more.
+            guard uploads.keys.allSatisfy({ client.requests[$0] == nil }) else { return }
+            uploads = [:]
+        }
         let id = client.send(message)
         if bytes > 0 { uploads[id] = bytes }
     }
@@ -158,6 +163,7 @@ extension WireServerMessage {
         case .openRead:
             readReady.first = choices.honestChunks()
             readReady.contentFollows = choices.flag()
+        case .readSmall: smallReady.results = choices.honestResults()
         case .layout: placed.chunks = choices.honestChunks()
         case .fetch: fetchReady.chunks = choices.honestChunks()
         case .list: page = WirePage()
@@ -175,6 +181,21 @@ extension WireServerMessage {
 }
 
 extension Choices {
+    fileprivate mutating func honestResults() -> [WireSmallFound] {
+        (0..<below(3)).map { _ in
+            var found = WireSmallFound()
+            if flag() {
+                found.failure = WireFailure(.cancelled)
+            } else {
+                found.entry = entry()
+                found.entry.content = WireContent(
+                    Content(ChunkReference(digest: Digest(of: []), span: UInt64(1 + below(300)))))
+                found.entry.kind = .file
+            }
+            return found
+        }
+    }
+
     fileprivate mutating func honestChunks() -> WireChunkList {
         WireChunkList(
             (0..<below(4)).map { ChunkReference(digest: Digest(of: [UInt8($0)]), span: UInt64(1 + below(300))) })

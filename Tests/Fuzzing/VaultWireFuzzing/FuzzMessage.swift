@@ -45,6 +45,7 @@ func checkMeaning(of message: WireClientMessage) throws(BrokenInvariant) {
     case .put(let put): try checkReturn(of: put.chunks)
     case .commit(let commit): try checkReturn(of: commit.content)
     case .saveSmall(let save): for file in save.files { try checkReturn(of: file.intent) }
+    case .readSmall(let read): for file in read.files { _ = try? file.model }
     case .openRead(let open): try checkReturn(of: open.selector)
     case .list(let list): try checkReturn(of: list)
     case .stat(let stat): try checkReturn(of: stat.selector)
@@ -68,6 +69,7 @@ func checkMeaning(of message: WireServerMessage) throws(BrokenInvariant) {
     case .readReady(let ready):
         try checkReturn(of: ready.entry)
         try checkReturn(of: ready.first)
+    case .smallReady(let ready): _ = try? ready.model
     case .placed(let placed): try checkPlaces(of: placed)
     case .page(let page): try checkReturn(of: page)
     case .found(let found): try checkReturn(of: found.entry)

@@ -49,7 +49,7 @@ func checkReturn(of wire: WireSelector) throws(BrokenInvariant) {
 
 func checkReturn(of wire: WireList) throws(BrokenInvariant) {
     guard let model = try? wire.model else { return }
-    try require((1...Limits.pageEntries).contains(model.limit), "a page of an impossible length")
+    try require((1...Limits.pageEntriesMax).contains(model.limit), "a page of an impossible length")
     let again = WireList(model)
     try require((try? again.model).map { WireList($0) } == again, "a query changes on its way")
 }

@@ -24,6 +24,11 @@ import VaultWire
         await expect(.denied) { _ = try await bert.stat(Name("private/a"), .current) }
         await expect(.denied) { _ = try await bert.openRead(Name("photosx"), .current) }
         await expect(.denied) { _ = try await bert.history(Name("private/a")) }
+        let reads = try ["photos/1", "private/a", "b-side"].map {
+            SmallRead(name: try Name($0), selector: .current, length: Limits.smallFileBytesMax)
+        }
+        let read = try await bert.read(reads).map { result in (try? result.get())?.entry.name.text }
+        #expect(read == ["photos/1", nil, "b-side"])
         await expect(.denied) { _ = try await bert.beginUpload(Service.small("private/b", 2).intent) }
         await expect(.denied) { _ = try await bert.save([Service.small("b-side", 2)])[0].get() }
         await expect(.denied) { _ = try await bert.changing(.remove(NamePrefix("private"))) }

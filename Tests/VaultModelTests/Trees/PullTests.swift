@@ -124,7 +124,7 @@ import Testing
         try await fixture.push()
         for name in ["b", "d"] { try fixture.target.write(name, [1]) }
         let failing = RecordingVault(fixture.vault) { (call) async throws(VaultError) in
-            if case .openRead = call { throw VaultError(.integrity, "A chunk is damaged.") }
+            if case .read = call { throw VaultError(.integrity, "A chunk is damaged.") }
         }
         let report = try await fixture.pull(from: failing) { $0.deletes = true }
         #expect(report.failed.map(\.error.code) == [.integrity, .exists])
@@ -218,7 +218,26 @@ import Testing
         for (path, node) in before { #expect(after[path] == node) }
         #expect(try fixture.target.paths() == ["a", "b", "c", "link", "void"])
         // Nothing is fetched in vain.
-        #expect(recording.calls.filter { if case .fetch = $0 { true } else { false } }.count == 1)
+        let read = recording.calls.flatMap { call -> [String] in
+            if case .read(let reads) = call { reads.map(\.name.text) } else { [] }
+        }
+        #expect(read == ["p/c"])
+    }
+
+    @Test func readsSmallFilesTogetherAndSparesWhatIsEmpty() async throws {
+        let fixture = try await TreeFixture()
+        for count in 0..<600 { try fixture.source.write("d\(count / 100)/\(count)", Array("\(count)".utf8)) }
+        try fixture.source.write("empty", [])
+        try fixture.source.makeLink("link", to: "empty")
+        try fixture.source.write("large", randomBytes(Limits.smallFileBytesMax + 1, seed: 1))
+        try await fixture.push()
+        let recording = RecordingVault(fixture.vault)
+        _ = try await fixture.pull(from: recording)
+        #expect(try fixture.target.nodes() == fixture.source.nodes())
+        let reads = recording.calls.compactMap { if case .read(let reads) = $0 { reads.count } else { nil } }
+        #expect(reads.reduce(0, +) == 601 && reads.count <= 4)
+        let opened = recording.calls.compactMap { if case .openRead(let name) = $0 { name.text } else { nil } }
+        #expect(opened == ["p/large"])
     }
 
     @Test func changesNothingInADryRun() async throws {

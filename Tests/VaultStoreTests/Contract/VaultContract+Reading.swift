@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VaultModel
 
@@ -51,6 +52,39 @@ extension VaultContract {
                 #expect(try await vault.stat(try name("a"), .time(start + 20)) == nil)
                 #expect(try await vault.stat(try name("a"), .version(9)) == nil)
                 #expect(try await vault.stat(try name("a"), .version(.max)) == nil)
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
+        func smallContentsAreReadTogetherAndFailAlone(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                let vault = subject.vault
+                try await vault.save("a", sample(1))
+                try await vault.save("empty", [])
+                _ = try await ContentSave(to: vault).save(
+                    randomBytes(Limits.smallFileBytesMax + 1, seed: 3), try small("large", []).intent)
+                try await vault.save("longer", sample(5))
+                try await vault.save("gone", sample(1))
+                try await vault.remove("gone")
+                try await vault.save("a", sample(2))
+                let length = Limits.smallFileBytesMax
+                func read(_ text: String, _ length: Int, _ selector: Selector = .current) throws -> SmallRead {
+                    SmallRead(name: try name(text), selector: selector, length: length)
+                }
+                let results = try await vault.read([
+                    read("a", length), read("a", length, .version(1)), read("empty", 0), read("gone", length),
+                    read("none", length), read("large", length), read("longer", 1), read("a", length),
+                ])
+                let bytes = results.map { result in
+                    (try? result.get()).map { $0.chunk?.bytes.bytes ?? [] }
+                }
+                #expect(bytes == [sample(2), sample(1), [], nil, nil, nil, nil, sample(2)])
+                #expect(try results[1].get().entry.version == 1)
+                let codes = results.map { result -> VaultError.Code? in
+                    if case .failure(let error) = result { error.code } else { nil }
+                }
+                #expect(codes == [nil, nil, nil, .notFound, .notFound, .conflict, .conflict, nil])
+                #expect(try await vault.read([]).isEmpty)
             }
         }
 
