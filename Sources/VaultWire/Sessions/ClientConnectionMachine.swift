@@ -137,7 +137,8 @@ package struct ClientConnectionMachine: Sendable {
 
 /// The kind of answer that a request has, failures aside.
 private enum AnswerKind: Sendable {
-    case done, saveReady, need, saved, smallSaved, readReady, placed, fetchReady, smallReady, page, found, versions, changed
+    case done, saveReady, need, saved, smallSaved, readReady, placed, fetchReady, smallReady, page, found, versions,
+        changed
     case kept, collected, verified, statusReport
 
     /// Nil for a message that has no answer.
