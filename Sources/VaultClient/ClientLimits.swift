@@ -4,8 +4,8 @@ package enum ClientLimits {
     static let contentConnections = 1
     /// Seconds to wait for a connection, and for each step of its login.
     package static let connectSecondsMax = 20
-    /// Seconds between signs of life on a connection.
-    static let pingSeconds = 240
+    /// Seconds between signs of life on a connection; twice as long after the last word of the server, it is lost.
+    static let pingSeconds = 60
     /// Milliseconds before the first try to connect again; doubled each time, up to the greatest.
     package static let retryMillisecondsMin = 100
     package static let retryMillisecondsMax = 10_000

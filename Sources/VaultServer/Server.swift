@@ -38,7 +38,7 @@ package final class Server: Sendable {
     package static func start(_ options: Options, logger: Logger) async throws(VaultError) -> Server {
         let accounts = try Accounts.open(options.data)
         try await accounts.removeLeftovers()
-        let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger)))
+        let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger, makesMissing: true)))
         let services = ServerServices(accounts, options.bounds, logger)
         let listener = try await Listener.open(options) { channel in
             ConnectionSetup.prepare(channel, presented.value, services, logger)
@@ -93,7 +93,7 @@ package final class Server: Sendable {
     ///
     /// - Throws: why the new one cannot be used; the old one stays.
     package func reloadCertificate() throws(VaultError) {
-        presented.value = try PresentedCertificate(try options.loadCertificate(logger))
+        presented.value = try PresentedCertificate(try options.loadCertificate(logger, makesMissing: false))
         logger.info("certificate loaded", metadata: ["fingerprint": "\(fingerprint)"])
     }
 
@@ -121,8 +121,8 @@ package final class Server: Sendable {
             do throws(VaultError) {
                 let version = try services.accounts.dataVersion()
                 if version == seen { continue }
-                seen = version
                 try await services.reviewSessions()
+                seen = version
             } catch {
                 logger.error("the accounts cannot be read", metadata: ["error": "\(error)"])
             }
@@ -146,12 +146,14 @@ final class Shelf<Value: Sendable>: Sendable {
 
 extension Server.Options {
     /// The operator's certificate, or the server's own, with what there is to warn of told in the log.
-    fileprivate func loadCertificate(_ logger: Logger) throws(VaultError) -> ServerCertificate {
+    fileprivate func loadCertificate(_ logger: Logger, makesMissing: Bool) throws(VaultError) -> ServerCertificate {
         let loaded: ServerCertificate
         if let certificate, let key {
             loaded = try ServerCertificate.load(certificate: certificate, key: key)
         } else {
-            loaded = try ServerCertificate.loadOrMake(in: data)
+            loaded = makesMissing
+                ? try ServerCertificate.loadOrMake(in: data) : try ServerCertificate.load(
+                    certificate: data.appending("certificate.pem"), key: data.appending("key.pem"))
         }
         for warning in loaded.warnings() { logger.warning("\(warning)") }
         return loaded

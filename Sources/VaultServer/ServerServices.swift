@@ -13,7 +13,7 @@ final class ServerServices: Sendable {
     let throttle = Mutex(LoginThrottle())
     let logger: Logger
 
-    private let memory: UserBudgets
+    private let memory: UserMemory.All
 
     init(_ accounts: Accounts, _ bounds: ServerBounds, _ logger: Logger) {
         self.accounts = accounts
@@ -21,11 +21,11 @@ final class ServerServices: Sendable {
         self.logger = logger
         hosts = VaultHosts(accounts)
         connections = ConnectionLimiter(bounds)
-        memory = UserBudgets(bounds.contentBytes)
+        memory = UserMemory.All(bounds.contentBytes)
     }
 
     /// The memory for content of all requests of a user.
-    func budget(of user: String) -> ByteBudget { memory.budget(of: user) }
+    func memory(of user: String) -> UserMemory { memory.memory(of: user) }
 
     func enrol(_ key: [UInt8], label: String, of user: String, peer: String) throws(VaultError) {
         try accounts.enrolKey(key, label: label, of: try UserName(user), peer: peer)

@@ -107,7 +107,13 @@ extension LocalVault {
     }
 
     private func remember(_ path: [PlacedNode], of read: ReadID) {
-        reads.withLock { $0[read]?.path = path }
+        reads.withLock { reads in
+            // Who opens very many reads at once reads their nodes again, and does not fill the memory with them.
+            if reads.values.count(where: { !$0.path.isEmpty }) >= StoreLimits.rememberedPathsMax {
+                for id in reads.keys { reads[id]?.path = [] }
+            }
+            reads[read]?.path = path
+        }
     }
 
     /// The chunks that one list node names, from some position on.

@@ -33,7 +33,7 @@ extension LocalVault {
     package func awaits(_ chunks: [ChunkReference], of upload: UploadID) throws(VaultError) -> [Bool] {
         let awaited = try uploads.withLock { (uploads) throws(VaultError) in
             guard let state = uploads[upload] else { throw unknownUpload }
-            return chunks.map { state.expected.contains($0.digest) }
+            return chunks.map { state.expected[$0.digest] != nil }
         }
         return awaited
     }

@@ -27,8 +27,18 @@ extension LocalVault {
             throw VaultError(.invalid, "An offer has a chunk of no bytes or of too many.")
         }
         let known = try await known(chunks.map(\.digest), to: upload)
+        // A content with a chunk of another length than the digest's could never be read.
+        let places = known.contains(true) ? try await catalog.locations(chunks.map(\.digest)) : []
+        for (index, place) in places.enumerated() where known[index] {
+            if let place, UInt64(place.length) != chunks[index].span { throw .liesAboutLength }
+        }
         var nodes: [ListBuilder.Node] = []
         let needed: [Bool] = try change(upload) { (state) throws(VaultError) in
+            for chunk in chunks {
+                let span =
+                    state.expected[chunk.digest] ?? state.received[chunk.digest].map { UInt64($0.location.length) }
+                if let span, span != chunk.span { throw .liesAboutLength }
+            }
             guard state.expected.count + chunks.count <= StoreLimits.expectedChunksMax else {
                 throw VaultError(
                     .invalid, "More than \(StoreLimits.expectedChunksMax) chunks were offered and not put.")
@@ -37,7 +47,9 @@ extension LocalVault {
             return zip(chunks, known).map { chunk, isKnown in
                 let isNeeded =
                     !isKnown && state.received[chunk.digest] == nil && !state.shared.contains(chunk.digest)
-                return isNeeded && state.expected.insert(chunk.digest).inserted
+                guard isNeeded, state.expected[chunk.digest] == nil else { return false }
+                state.expected[chunk.digest] = chunk.span
+                return true
             }
         }
         try await store(nodes, of: upload)
@@ -46,7 +58,15 @@ extension LocalVault {
 
     package func put(_ chunks: [Chunk], to upload: UploadID) async throws(VaultError) {
         // What nobody waits for, a repetition for example, would only take up space.
-        let expected = try change(upload) { state in chunks.filter { state.expected.contains($0.digest) } }
+        let expected = try change(upload) { (state) throws(VaultError) in
+            var expected: [Chunk] = []
+            for chunk in chunks {
+                guard let span = state.expected[chunk.digest] else { continue }
+                guard span == UInt64(chunk.bytes.count) else { throw .liesAboutLength }
+                expected.append(chunk)
+            }
+            return expected
+        }
         let records = expected.map { PackRecord(kind: .chunk, digest: $0.digest, bytes: $0.bytes) }
         try await store(records, of: upload)
     }
@@ -208,5 +228,11 @@ extension LocalVault {
             throw error
         }
         try change(upload) { $0.endRecording(of: full, isRecorded: true) }
+    }
+}
+
+extension VaultError {
+    fileprivate static var liesAboutLength: VaultError {
+        VaultError(.invalid, "A chunk was offered with another length than its bytes have.")
     }
 }

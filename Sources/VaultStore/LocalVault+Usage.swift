@@ -25,6 +25,15 @@ extension LocalVault {
 
 extension VaultError {
     static func usedUp(_ quota: UInt64) -> VaultError {
-        VaultError(.quota, "The vault's quota of \(quota) bytes is used up.")
+        VaultError(.quota, "The vault's quota of \(text(quota)) is used up: remove what is not needed, or ask for more.")
+    }
+
+    /// In the largest unit that shows it whole.
+    private static func text(_ bytes: UInt64) -> String {
+        for (shift, unit) in [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")] as [(UInt64, String)]
+        where bytes >= 1 << shift && bytes % (1 << shift) == 0 {
+            return "\(bytes >> shift) \(unit)"
+        }
+        return "\(bytes) bytes"
     }
 }

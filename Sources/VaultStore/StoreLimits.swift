@@ -25,6 +25,10 @@ package enum StoreLimits {
     /// Chunks and bytes fetched at once by their positions.
     package static let fetchPositionsMax = 256
     package static let fetchBytesMax = 16 << 20
+    /// Names that the changes of one transaction copy.
+    static let copiedNamesMax = 500_000
+    /// Open reads whose list nodes stay in memory, some 160 KB each at most.
+    static let rememberedPathsMax = 64
     /// Seconds that the answer to a named change is kept.
     static let answerSeconds: Int64 = 7 * 86_400
     /// Outdated answers that one commit removes.

@@ -19,7 +19,7 @@ struct UploadState: Sendable {
     /// Bytes of content that are new to the vault, as far as the caller may know.
     var newBytes: UInt64 = 0
     /// Offered, needed, and not put yet.
-    var expected: Set<Digest> = []
+    var expected: [Digest: UInt64] = [:]
     /// The chunks of the name's current version, which a caller who may read it need not put; nil until
     /// they are looked up.
     var current: Set<Digest>?
@@ -34,7 +34,8 @@ struct UploadState: Sendable {
     ///
     /// - Returns: false where the same came twice at once, and the other counts.
     mutating func receive(_ record: PackRecord, _ chunk: ReceivedChunk) -> Bool {
-        let isFirst = record.kind == .chunk ? expected.remove(record.digest) != nil : received[record.digest] == nil
+        let isFirst =
+            record.kind == .chunk ? expected.removeValue(forKey: record.digest) != nil : received[record.digest] == nil
         guard isFirst else { return false }
         received[record.digest] = chunk
         receivedBytes += chunk.location.storedBytes
@@ -44,7 +45,7 @@ struct UploadState: Sendable {
 
     /// Takes note of a chunk that was put although the vault has it.
     mutating func share(_ record: PackRecord) {
-        guard expected.remove(record.digest) != nil else { return }
+        guard expected.removeValue(forKey: record.digest) != nil else { return }
         shared.insert(record.digest)
         sharedBytes += UInt64(RecordHeader.byteCount + record.bytes.count)
         newBytes += UInt64(record.bytes.count)

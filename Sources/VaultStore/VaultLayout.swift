@@ -33,6 +33,8 @@ struct VaultLayout: Sendable {
             } catch  where error.code == .notFound && !exists(directory) {
                 return .absent
             }
+            // Another process may have made it since the first look.
+            if names.contains(Array(catalog.lastComponent)) { return .vault }
             if try hasPacks { return .packsOnly }
             // What an interrupted creation leaves.
             let own: Set<[UInt8]> = Set(["packs", "lock", "reserve"].map { Array($0.utf8) })

@@ -31,6 +31,7 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
     private var end: VaultError?
     private let onEnd: @Sendable (VaultError) -> Void
     private var pings: RepeatedTask?
+    private var lastHeard = NIODeadline.now()
 
     init(_ loop: any EventLoop, onEnd: @escaping @Sendable (VaultError) -> Void) {
         self.loop = loop
@@ -49,6 +50,7 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
     }
 
     func received(_ message: [UInt8], request: UInt32) throws(WireViolation) {
+        lastHeard = .now()
         let action = try machine.receive(WireServerMessage(decoding: message), request: request)
         if !machine.isInFlight(request) { shares[request] = nil }
         switch action {
@@ -70,6 +72,7 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
     }
 
     func received(_ bytes: UnsafeRawBufferPointer, request: UInt32) throws(WireViolation) {
+        lastHeard = .now()
         let action = try machine.receiveData(bytes.count, request: request)
         if !machine.isInFlight(request) { shares[request] = nil }
         switch action {
@@ -112,6 +115,10 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
         let interval = TimeAmount.seconds(Int64(ClientLimits.pingSeconds))
         pings = loop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in
             guard let self, let handler, machine.isOpen, machine.hasNumbers else { return }
+            // A server answers signs of life; one that stands still, or a way that is cut without a word, does not.
+            if .now() - lastHeard > interval * 2 {
+                return finish(.connectionLost(cause: "the server does not answer"))
+            }
             var message = WireClientMessage()
             message.ping = WirePing()
             handler.send(FrameWriter.frames(of: message, request: machine.begin(message)))
@@ -152,7 +159,7 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
     /// Gives a request up: whoever waits for it hears so, and the server stops working on it.
     func cancel(_ id: UInt32) {
         receivers.removeValue(forKey: id)?.fail(.cancelled)
-        if machine.giveUp(id), let handler, machine.hasNumbers {
+        if machine.giveUp(id), let handler, end == nil, machine.isOpen, machine.hasNumbers {
             var message = WireClientMessage()
             message.cancel.request = id
             handler.send(FrameWriter.frames(of: message, request: machine.begin(message)))

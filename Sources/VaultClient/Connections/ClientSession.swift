@@ -19,6 +19,8 @@ final class ClientSession: Sendable {
         var nextContent = 0
         var login: WireLoginDone?
         var isClosed = false
+        /// The session could not be taken up again for long: from then on, each request tries once.
+        var isGivenUp = false
     }
 
     private let connector: ClientConnector
@@ -133,16 +135,20 @@ final class ClientSession: Sendable {
             }
             if isClosed { throw .connectionLost(cause: "it was closed here") }
             if let known, known.isActive { return known }
+            let isLastTry = ContinuousClock.now >= deadline || state.withLock { $0.isGivenUp }
             do throws(VaultError) {
                 // A connection for content needs a session, which the control connection keeps.
                 if slot != nil, state.withLock({ !($0.control?.isActive ?? false) }) { try await takeUp() }
                 let connection = try await attach(slot)
+                state.withLock { $0.isGivenUp = false }
                 if isTold { onEvent(.reconnected) }
                 return connection
             } catch {
-                guard error.isRetryable, [.unavailable, .timeout].contains(error.code),
-                    ContinuousClock.now < deadline
-                else { throw error }
+                guard error.isRetryable, [.unavailable, .timeout].contains(error.code) else { throw error }
+                if isLastTry {
+                    state.withLock { $0.isGivenUp = true }
+                    throw error
+                }
                 if !isTold {
                     isTold = true
                     onEvent(.lost(error))

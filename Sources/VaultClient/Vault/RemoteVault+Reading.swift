@@ -84,6 +84,7 @@ extension RemoteVault {
     package func fetch(_ chunks: [PlacedChunk], of read: ReadID) async throws(VaultError) -> [Chunk] {
         let known = try self.read(read)
         if let content = known.content, chunks.count == 1, chunks[0].reference == content.reference { return [content] }
+        let start = ContinuousClock.now
         try await bandwidth?.take(chunks.reduce(0) { $0 + $1.length })
         // The server does not read everything twice: where a chunk is damaged, it is asked to look, and say so.
         var isVerified = false
@@ -95,7 +96,9 @@ extension RemoteVault {
                 message.fetch.verify = isVerified
             }
             do throws(VaultError) {
-                return try await self.chunks(of: answer, expecting: chunks.map(\.reference))
+                let fetched = try await self.chunks(of: answer, expecting: chunks.map(\.reference))
+                pace.note(chunks.reduce(0) { $0 + $1.length }, in: ContinuousClock.now - start)
+                return fetched
             } catch {
                 switch error.code {
                 case .integrity where !isVerified: isVerified = true

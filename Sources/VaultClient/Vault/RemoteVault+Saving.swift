@@ -6,56 +6,103 @@ import VaultWire
 extension RemoteVault {
     package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UploadID {
         let id = UploadID(UniqueID())
-        uploads.withLock { $0[id] = 0 }
-        do {
-            _ = try await ask { message in
-                message.save.upload = id.value.wire
-                message.save.intent = WireIntent(intent)
-            }
-        } catch {
-            uploads.withLock { $0[id] = nil }
-            throw error
-        }
+        try await tell(of: id, intent)
+        uploads.withLock { $0[id] = RemoteUpload(intent) }
         return id
     }
 
     package func offer(_ chunks: [ChunkReference], to upload: UploadID) async throws(VaultError) -> [Bool] {
+        let known = try self.upload(upload)
         var needed: [Bool] = []
-        for start in stride(from: 0, to: chunks.count, by: WireLimits.chunksMax) {
-            let part = chunks[start..<min(start + WireLimits.chunksMax, chunks.count)]
-            let position = try offered(by: upload)
-            let answer = try await ask { message in
-                message.offer.upload = upload.value.wire
-                message.offer.position = position
-                message.offer.chunks = WireChunkList(part)
+        for part in chunks.batches(bytesMax: .max, countMax: WireLimits.chunksMax, { _ in 0 }) {
+            let isNeeded = try await asking(upload, known) { () async throws(VaultError) in
+                try await offer(part, at: known.position, to: upload)
             }
-            needed += try reading { () throws(WireViolation) in try answer.need.model(count: part.count) }
-            uploads.withLock { $0[upload] = position + UInt64(part.count) }
+            known.offered(part, needed: isNeeded)
+            needed += isNeeded
         }
         return needed
     }
 
     package func put(_ chunks: [Chunk], to upload: UploadID) async throws(VaultError) {
-        _ = try offered(by: upload)
+        let known = try self.upload(upload)
         for batch in chunks.batches(bytesMax: Limits.bufferBytes, countMax: WireLimits.chunksMax, \.bytes.count) {
-            _ = try await ask(on: .content, content: batch.map(\.bytes)) { message in
-                message.put.upload = upload.value.wire
-                message.put.chunks = WireChunkList(batch.map(\.reference))
+            let start = ContinuousClock.now
+            try await asking(upload, known) { () async throws(VaultError) in
+                _ = try await ask(on: .content, content: batch.map(\.bytes)) { message in
+                    message.put.upload = upload.value.wire
+                    message.put.chunks = WireChunkList(batch.map(\.reference))
+                }
             }
+            pace.note(batch.reduce(0) { $0 + $1.bytes.count }, in: ContinuousClock.now - start)
+            known.put(batch)
         }
     }
 
     package func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome? {
-        _ = try offered(by: upload)
+        let known = try self.upload(upload)
         let change = UniqueID()
-        let answer = try await ask { message in
-            message.commit.upload = upload.value.wire
-            message.commit.content = WireContent(content)
-            message.commit.change = change.wire
+        let answer = try await asking(upload, known) { () async throws(VaultError) in
+            try await ask { message in
+                message.commit.upload = upload.value.wire
+                message.commit.content = WireContent(content)
+                message.commit.change = change.wire
+            }
         }
         _ = uploads.withLock { $0.removeValue(forKey: upload) }
         if answer.saved.again { return nil }
         return try reading { () throws(WireViolation) in try answer.saved.outcome.model }
+    }
+
+    private func tell(of upload: UploadID, _ intent: SaveIntent) async throws(VaultError) {
+        _ = try await ask { message in
+            message.save.upload = upload.value.wire
+            message.save.intent = WireIntent(intent)
+        }
+    }
+
+    private func offer(
+        _ chunks: ArraySlice<ChunkReference>, at position: UInt64, to upload: UploadID
+    ) async throws(VaultError) -> [Bool] {
+        let answer = try await ask { message in
+            message.offer.upload = upload.value.wire
+            message.offer.position = position
+            message.offer.chunks = WireChunkList(chunks)
+        }
+        return try reading { () throws(WireViolation) in try answer.need.model(count: chunks.count) }
+    }
+
+    /// Asks about an upload, telling the server of it again where it has forgotten it: it was started anew.
+    private func asking<Value: Sendable>(
+        _ upload: UploadID, _ known: RemoteUpload, _ body: () async throws(VaultError) -> Value
+    ) async throws(VaultError) -> Value {
+        let tellings = known.tellings
+        do throws(VaultError) {
+            return try await body()
+        } catch {
+            guard error.code == .unavailable, error.isRetryable, !error.isUncertain else { throw error }
+        }
+        try await known.telling.withLock { () async throws(VaultError) in
+            if known.tellings != tellings { return }
+            try await tellAgain(of: upload, known)
+        }
+        return try await body()
+    }
+
+    private func tellAgain(of upload: UploadID, _ known: RemoteUpload) async throws(VaultError) {
+        try await tell(of: upload, known.intent)
+        var position: UInt64 = 0
+        for part in known.offered.batches(bytesMax: .max, countMax: WireLimits.chunksMax, { _ in 0 }) {
+            let needed = try await offer(part, at: position, to: upload)
+            guard known.has(part, needed: needed) else {
+                throw VaultError(
+                    .unavailable,
+                    "The server was started anew and lost a part of '\(known.intent.name)': save it again.",
+                    name: known.intent.name, isRetryable: true)
+            }
+            position += UInt64(part.count)
+        }
+        known.toldAgain()
     }
 
     package func abort(_ upload: UploadID) async {
@@ -90,11 +137,11 @@ extension RemoteVault {
         return results
     }
 
-    private func offered(by upload: UploadID) throws(VaultError) -> UInt64 {
-        guard let position = uploads.withLock({ $0[upload] }) else {
+    private func upload(_ id: UploadID) throws(VaultError) -> RemoteUpload {
+        guard let upload = uploads.withLock({ $0[id] }) else {
             throw VaultError(.notFound, "There is no such upload.")
         }
-        return position
+        return upload
     }
 }
 

@@ -24,9 +24,9 @@ package final class RemoteVault: Vault {
     package let counter: WireCounter
     let session: ClientSession
     let bandwidth: BandwidthLimit?
-    /// Chunks that each open upload has offered.
-    let uploads = Mutex<[UploadID: UInt64]>([:])
+    let uploads = Mutex<[UploadID: RemoteUpload]>([:])
     let reads = Mutex<[ReadID: RemoteRead]>([:])
+    let pace = TransferPace()
 
     /// Connects to a server, makes sure that it is the right one, and logs in.
     ///
@@ -70,6 +70,8 @@ package final class RemoteVault: Vault {
             user: printable(report.user), vault: printable(report.vault), storedBytes: report.storedBytes,
             quota: report.hasQuota ? report.quota : nil, grants: report.grants.map { printable($0) })
     }
+
+    package var transferBytes: Int { pace.bytes }
 
     package func close() async {
         session.close()

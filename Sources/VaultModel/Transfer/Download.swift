@@ -95,7 +95,7 @@ package struct Download: Sendable {
             throw Download.integrity(of: read, "has chunks that do not fit it")
         }
         position = end
-        return chunks.fetches
+        return chunks.fetches(bytesMax: vault.transferBytes)
     }
 
     private func fetch(_ batch: [PlacedChunk], of read: OpenRead) async throws(VaultError) -> [Chunk] {
@@ -122,12 +122,12 @@ extension OpenFile {
 }
 
 extension [PlacedChunk] {
-    /// The chunks in parts that fit a transfer buffer, for one fetch each.
-    var fetches: [[PlacedChunk]] {
+    /// The chunks in parts for one fetch each, of so many bytes at most where they are not larger.
+    func fetches(bytesMax: Int) -> [[PlacedChunk]] {
         var parts: [[PlacedChunk]] = []
         var bytes = 0
         for chunk in self {
-            if parts.isEmpty || bytes + chunk.length > Limits.fetchBytesMax - (1 << 20) {
+            if parts.isEmpty || bytes + chunk.length > bytesMax {
                 parts.append([])
                 bytes = 0
             }

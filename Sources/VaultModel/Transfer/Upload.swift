@@ -58,10 +58,26 @@ package struct Upload: Sendable {
             list.append(references)
             return try await vault.offer(references, to: upload)
         }
-        let missing = zip(chunks, isNeeded).filter { $0.1 }.map(\.0)
-        if !missing.isEmpty { try await vault.put(missing, to: upload) }
-        let bytes = references.reduce(0) { $0 + $1.span }
-        meter?.advance(bytes, reused: bytes - missing.reduce(0) { $0 + $1.reference.span })
+        var missing = zip(chunks, isNeeded).filter { $0.1 }.map(\.0)[...]
+        let reused = references.reduce(0) { $0 + $1.span } - missing.reduce(0) { $0 + $1.reference.span }
+        meter?.advance(reused, reused: reused)
+        while !missing.isEmpty {
+            let part = missing.prefix(bytesMax: vault.transferBytes)
+            missing = missing.dropFirst(part.count)
+            try await vault.put(Array(part), to: upload)
+            meter?.advance(part.reduce(0) { $0 + $1.reference.span })
+        }
+    }
+}
+
+extension ArraySlice<Chunk> {
+    /// The first chunks, of so many bytes at most, but one at least.
+    fileprivate func prefix(bytesMax: Int) -> ArraySlice<Chunk> {
+        var bytes = 0
+        return prefix { chunk in
+            bytes += chunk.bytes.count
+            return bytes == chunk.bytes.count || bytes <= bytesMax
+        }
     }
 }
 

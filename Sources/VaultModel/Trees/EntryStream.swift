@@ -9,6 +9,8 @@ package struct EntryStream: Sendable {
     private var page: [Entry] = []
     private var index = 0
     private var last: Name?
+    private var emptyPages = 0
+    private static let emptyPagesMax = 100_000
 
     package init(_ vault: any Vault, _ query: ListQuery) {
         self.vault = vault
@@ -32,6 +34,11 @@ package struct EntryStream: Sendable {
             guard let query else { return nil }
             let next = try await vault.list(query)
             page = next.entries
+            // A filter may leave a page without entries; a vault that is made up could go on so for ever.
+            emptyPages = page.isEmpty ? emptyPages + 1 : 0
+            if emptyPages > EntryStream.emptyPagesMax {
+                throw VaultError(.integrity, "The vault's listing does not come to its end.")
+            }
             self.query = next.next
             self.query?.limit = min(2 * query.limit, max(query.limit, Limits.pageEntriesMax))
             index = 0

@@ -100,6 +100,8 @@ final class PushJobs: Sendable {
         for ((file, save), result) in zip(saves, results) {
             finish(file, save.intent.name, result)
         }
+        // Each of the others would fail alike.
+        for case .failure(let error) in results where error.code == .quota { throw error }
     }
 
     private func saveLarge(_ file: TreeEntry, _ name: Name) async throws(VaultError) {
@@ -113,7 +115,7 @@ final class PushJobs: Sendable {
                 })
         } catch {
             // These are the vault's or the user's, not this file's.
-            if [.cancelled, .unavailable, .internal].contains(error.code), error.path == nil { throw error }
+            if [.cancelled, .unavailable, .internal, .quota].contains(error.code), error.path == nil { throw error }
             result = .failure(error)
         }
         finish(file, name, result)

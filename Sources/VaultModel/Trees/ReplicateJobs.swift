@@ -127,7 +127,7 @@ final class ReplicateJobs {
                 }
                 let needed = try await target.offer(chunks.map(\.reference), to: upload)
                 let missing = zip(chunks, needed).filter(\.1).map(\.0)
-                for part in missing.fetches {
+                for part in missing.fetches(bytesMax: source.transferBytes) {
                     try await target.put(try await source.fetch(part, of: read.id), to: upload)
                 }
                 let moved = missing.reduce(0) { $0 + $1.reference.span }

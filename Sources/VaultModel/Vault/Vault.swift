@@ -17,6 +17,9 @@ package protocol Vault: Sendable {
     /// Stores chunks that were offered. Chunks may come in any order, and from several tasks.
     func put(_ chunks: [Chunk], to upload: UploadID) async throws(VaultError)
 
+    /// Bytes of content that are best put or fetched at once, where chunks are not larger: fewer on a slow way.
+    var transferBytes: Int { get }
+
     /// Makes what was offered and put the current version of the intent's name, durably.
     ///
     /// - Parameter content: what the sender says the content is; it must be what was offered.
@@ -77,6 +80,10 @@ package protocol Vault: Sendable {
 
     /// Ends all use of the vault.
     func close() async
+}
+
+extension Vault {
+    package var transferBytes: Int { Limits.fetchBytesMax }
 }
 
 /// An unfinished save.

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import NIOCore
 import VaultModel
 import VaultTransport
@@ -92,7 +93,7 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         switch try machine.receiveData(bytes.count, request: request) {
         case .discard: break
         case .deliver(let isLast):
-            incoming?.lastHeard = .now()
+            incoming?.add(bytes.count)
             receivers[request]?.receive(bytes)
             if isLast { endContent(of: request) }
         }
@@ -112,7 +113,7 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         silenceTimer?.cancel()
         for receiver in receivers.values { receiver.fail(.connectionLost()) }
         receivers = [:]
-        if let error, !machine.isOpen { report(error is OtherProtocol ? "another protocol was asked for" : "\(error)") }
+        if let error, !machine.isOpen { report(error.ofConnection) }
         for task in running.values { task.cancel() }
         continuation.yield(.ended(Array(running.values)))
         continuation.finish()
@@ -125,12 +126,13 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         let request = ServerRequest(id: id, message: message)
         guard bytes > 0 else { return start(request) }
         let lengths = try message.contentLengths
-        if let share = session.budget.share(bytes) { return take(request, lengths, share) }
+        let budget = session.memory.budget(forContentOf: bytes)
+        if let share = budget.share(bytes) { return take(request, lengths, share) }
         // The peer waits, by TCP's own means, until there is memory for what it sends. All content before has come
         // whole, so that whoever holds memory can do without this connection.
         isStarved = true
         pauseOrResume()
-        session.budget.share(bytes) { [weak self] share in
+        budget.share(bytes) { [weak self] share in
             guard let self else { return }
             loop.execute {
                 guard self.isStarved else { return }
@@ -146,7 +148,7 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         var request = request
         let receiver = ContentReceiver(lengths: lengths)
         receivers[request.id] = receiver
-        incoming = Incoming(request.id, bytes: receiver.count, within: bounds.stall)
+        incoming = Incoming(request: request.id)
         request.content = receiver
         request.share = share
         start(request)
@@ -265,7 +267,7 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
             refuse(VaultError(.timeout, "The answers to its requests were not taken."))
         } else if pausedAt != nil {
             return
-        } else if let incoming, now - incoming.lastHeard > stall || now > incoming.deadline {
+        } else if let incoming, now - incoming.lastHeard > stall || incoming.isTooSlow(now, grace: stall) {
             refuse(VaultError(.timeout, "The content of a request stopped coming."))
         } else if machine.requestsInFlight == 0, now - lastHeard > TimeAmount(bounds.idle) {
             refuse(VaultError(.timeout, "The connection was idle for too long."), silently: true)
@@ -273,21 +275,46 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     }
 }
 
+extension Error {
+    /// What ended a connection, without the insides of a library.
+    fileprivate var ofConnection: String {
+        if self is OtherProtocol { return "another protocol was asked for" }
+        let text = "\(self)"
+        for part in text.split(separator: ":") {
+            let words = part.split(separator: " ").first ?? ""
+            if words.count > 4, words.allSatisfy({ $0.isUppercase || $0.isNumber || $0 == "_" }) {
+                return "the TLS handshake failed: \(words.lowercased().replacing("_", with: " "))"
+            }
+        }
+        return text
+    }
+}
+
 /// The content of a request that is on its way.
 private struct Incoming {
     let request: UInt32
-    /// By when all of it must have come: memory is not lent to who sends a byte now and then.
-    private(set) var deadline: NIODeadline
-    var lastHeard = NIODeadline.now()
+    private var began = NIODeadline.now()
+    private var bytes = 0
+    private(set) var lastHeard = NIODeadline.now()
 
-    init(_ request: UInt32, bytes: Int, within stall: Duration) {
+    init(request: UInt32) {
         self.request = request
-        deadline = .now() + TimeAmount(stall + .seconds(bytes / ServerLimits.contentBytesPerSecondMin))
+    }
+
+    mutating func add(_ count: Int) {
+        bytes += count
+        lastHeard = .now()
     }
 
     mutating func forgive(_ time: TimeAmount) {
-        deadline = deadline + time
+        began = began + time
         lastHeard = .now()
+    }
+
+    /// Memory is not lent to who sends a byte now and then.
+    func isTooSlow(_ now: NIODeadline, grace: TimeAmount) -> Bool {
+        let seconds = (now - began).nanoseconds / 1_000_000_000
+        return now - began > grace && Int64(bytes) < seconds * Int64(ServerLimits.contentBytesPerSecondMin)
     }
 }
 

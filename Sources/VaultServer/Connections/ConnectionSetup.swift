@@ -14,7 +14,9 @@ enum ConnectionSetup {
         _ channel: any Channel, _ presented: PresentedCertificate, _ services: ServerServices, _ logger: Logger
     ) -> EventLoopFuture<ServerConnection> {
         channel.eventLoop.makeCompletedFuture {
-            let peer = channel.remoteAddress?.ipAddress ?? "unknown"
+            // An IPv4 peer of a socket for both shows as one of IPv6 (RFC 4291, section 2.5.5.2).
+            let address = channel.remoteAddress?.ipAddress ?? "unknown"
+            let peer = address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
             let events = ConnectionEvents(channel.eventLoop, services.bounds) { reason in
                 logger.info("connection ended", metadata: ["peer": "\(peer)", "reason": "\(printable(reason))"])
             }

@@ -67,8 +67,13 @@ final class ServerConnection: Sendable {
             case .challenge(let message):
                 events.challenge(message)
             case .done(let opened, let isControl, let message):
-                try services.connections.admit(self, user: opened.user)
-                try opened.attach(self, isControl: isControl)
+                do throws(VaultError) {
+                    try services.connections.admit(self, user: opened.user)
+                    try opened.attach(self, isControl: isControl)
+                } catch {
+                    opened.abandonIfUnused()
+                    throw error
+                }
                 session = opened
                 events.open(message, opened) { request in
                     // From the event loop straight to a thread that may block: each stop on the way costs a wake-up.
@@ -83,7 +88,7 @@ final class ServerConnection: Sendable {
     private func serve(_ request: ServerRequest, _ session: Session) async {
         do throws(VaultError) {
             let answer = try await session.answer(request, services)
-            try await send(answer, to: request, session.budget)
+            try await send(answer, to: request, session.memory.answers)
         } catch {
             if [.internal, .integrity].contains(error.code) {
                 logger.error(

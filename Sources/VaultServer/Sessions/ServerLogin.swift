@@ -13,7 +13,8 @@ struct ServerLogin {
 
     private enum State {
         case start
-        case password(ScramServer, user: String, isKnown: Bool, vault: String)
+        /// - Parameter known: the key that the proof is compared with; nil for a user that is not there.
+        case password(ScramServer, user: String, known: [UInt8]?, vault: String)
         case deviceKey(WireLoginKey, nonce: [UInt8])
         case over
     }
@@ -43,8 +44,8 @@ struct ServerLogin {
     mutating func prove(_ proof: WireLoginProof) async throws(VaultError) -> Step {
         defer { state = .over }
         switch (state, proof.method) {
-        case (.password(let scram, let user, let isKnown, let vault), .clientFinal(let final)):
-            return try await prove(scram, Array(final), user: user, isKnown: isKnown, vault: vault)
+        case (.password(let scram, let user, let known, let vault), .clientFinal(let final)):
+            return try await prove(scram, Array(final), user: user, known: known, vault: vault)
         case (.deviceKey(let key, let nonce), .signature(let signature)):
             return try await prove(key, nonce, signature: Array(signature))
         default:
@@ -60,27 +61,29 @@ struct ServerLogin {
         try await slowDown(user)
         let found = try services.accounts.credentials(for: user)
         let first = scram.challenge(found.credentials)
-        state = .password(scram, user: user, isKnown: found.isKnown, vault: password.vault)
+        state = .password(
+            scram, user: user, known: found.isKnown ? found.credentials.storedKey : nil, vault: password.vault)
         var message = WireServerMessage()
         message.loginChallenge.serverFirst = Data(first)
         return .challenge(message)
     }
 
     private func prove(
-        _ scram: ScramServer, _ final: [UInt8], user: String, isKnown: Bool, vault: String
+        _ scram: ScramServer, _ final: [UInt8], user: String, known storedKey: [UInt8]?, vault: String
     ) async throws(VaultError) -> Step {
         var scram = scram
-        let answer: [UInt8]
+        let (answer, key): ([UInt8], [UInt8])
         do throws(VaultError) {
             answer = try scram.verify(final)
-            guard isKnown else { throw ServerLogin.refused }
+            guard let storedKey else { throw ServerLogin.refused }
+            key = storedKey
         } catch {
             fail(user, "password")
             throw error
         }
         let (name, address) = (try? UserName(user), AddressGroup(ipAddress: peer))
         services.throttle.withLock { $0.succeeded(user: name, address: address, now: .now) }
-        return try await open(user, vault, .password, serverFinal: answer)
+        return try await open(user, vault, .password(storedKey: key), serverFinal: answer)
     }
 
     /// Makes whoever has guessed wrong wait, longer each time.
@@ -145,8 +148,13 @@ struct ServerLogin {
         let hosted = try await services.hosts.vault(vault.id)
         let session = Session(
             user: user, vaultName: name, vault: hosted, rules: rules, method: method, peer: peer,
-            budget: services.budget(of: user))
+            memory: services.memory(of: user))
         services.sessions.add(session)
+        // What was changed since the rights were read has passed a session by that was not there yet.
+        if let end = try await services.review(session) {
+            await services.sessions.end { $0 === session ? end : nil }
+            throw end
+        }
         services.audit(.login, user: user, peer: peer, detail: name)
         logger.info(
             "login", metadata: ["user": "\(user)", "vault": "\(name)", "peer": "\(peer)", "by": "\(method.text)"])

@@ -20,7 +20,14 @@ extension Session {
         }
         var outcomes = try await vault.local.change(changes, by: caller, change: id)[...]
         let all = results.map { $0 ?? outcomes.removeFirst() }
-        return ServerAnswer { $0.changed = WireChanged(all) }
+        let shown = all.map { result in result.map { told($0) } }
+        return ServerAnswer { $0.changed = WireChanged(shown) }
+    }
+
+    /// What the user may know of an outcome: not what an entry has that others gave it.
+    private func told(_ outcome: ChangeOutcome) -> ChangeOutcome {
+        guard let entry = outcome.entry, !rules.allows(.read, on: entry.name) else { return outcome }
+        return ChangeOutcome(count: outcome.count, entry: nil)
     }
 
     private func requireRights(to change: Change) throws(VaultError) {
@@ -28,6 +35,8 @@ extension Session {
         case .remove(let prefix, _):
             try require(.remove, "remove", below: prefix)
         case .rename(let from, let to):
+            // Under the new name it may be readable.
+            try require(.read, "read", below: NamePrefix(from))
             try require(.remove, "rename", below: NamePrefix(from))
             try require(.save, "save", below: NamePrefix(to))
         case .copy(let from, let to):
@@ -80,7 +89,7 @@ extension Session {
 
     /// Makes a device's key known for the session's user; only a password shows that it is the user who asks.
     func enrol(_ key: WireEnrolKey, _ services: ServerServices) async throws -> ServerAnswer {
-        guard method == .password else {
+        guard case .password = method else {
             throw VaultError(.denied, "A device key is enrolled after a login with the password only.")
         }
         let bytes = Array(key.publicKey)

@@ -1,10 +1,12 @@
 import VaultModel
 import VaultStore
+import VaultTransport
 import VaultWire
 
 extension Session {
     /// A page of what the session may see under a prefix, in the order of names.
     func list(_ list: WireList) async throws -> ServerAnswer {
+        let share = try await memory.answers.share(waitingFor: ServerLimits.pageBytesMax)
         var query = try list.model
         // All pages are of the state that the first one found.
         if case .current = query.selector { query.selector = .sequence(try await vault.local.sequence()) }
@@ -21,7 +23,9 @@ extension Session {
             page = try await merged(visible, query)
         }
         let fitting = page.fitting(query)
-        return ServerAnswer { $0.page = WirePage(fitting) }
+        var answer = ServerAnswer { $0.page = WirePage(fitting) }
+        answer.share = share
+        return answer
     }
 
     /// The first entries of several prefixes in the order of their names, which is not that of the prefixes.
@@ -62,12 +66,15 @@ extension Session {
     func history(_ history: WireHistory) async throws -> ServerAnswer {
         let name = try Name(history.name)
         try require(.read, "look at", on: name)
+        let share = try await memory.answers.share(waitingFor: ServerLimits.pageBytesMax)
         let entries = try await vault.local.history(name).drop { $0.version <= history.after }
         let page = entries.prefix(Session.fitting(entries))
-        return ServerAnswer { answer in
+        var answer = ServerAnswer { answer in
             answer.versions.entries = page.map { WireEntry($0) }
             answer.versions.more = page.count < entries.count
         }
+        answer.share = share
+        return answer
     }
 
     /// How many of the entries make a page; 1 at least, where there are any.
@@ -89,8 +96,9 @@ extension Session {
         return ServerAnswer { answer in
             answer.statusReport.user = user
             answer.statusReport.vault = vaultName
-            answer.statusReport.storedBytes = usage.storedBytes
-            if let quota = usage.quota { answer.statusReport.quota = quota }
+            // How much is stored tells whether a guess is stored: it is for who may read everything.
+            if rules.canReadEverything { answer.statusReport.storedBytes = usage.storedBytes }
+            if rules.canReadEverything, let quota = usage.quota { answer.statusReport.quota = quota }
             answer.statusReport.grants = rules.grants.map { "\($0)" }
         }
     }

@@ -29,7 +29,7 @@ extension Session {
         answer.readReady.first = WireChunkList(first.map(\.reference))
         guard first.count == 1, read.entry.size <= UInt64(Limits.smallFileBytesMax) else { return ServerAnswer(answer) }
         answer.readReady.contentFollows = true
-        let share = try await budget.share(waitingFor: first[0].length)
+        let share = try await memory.answers.share(waitingFor: first[0].length)
         let chunks = try await vault.local.fetch(first, of: read.id, verifying: false)
         return ServerAnswer(answer, content: chunks.map(\.bytes), share: share)
     }
@@ -52,7 +52,7 @@ extension Session {
             throw WireViolation("a fetch of too many chunks")
         }
         // A fetch is for what fits one buffer; the share is taken before anything is read.
-        let share = try await budget.share(waitingFor: Limits.bufferBytes)
+        let share = try await memory.answers.share(waitingFor: Limits.bufferBytes)
         let chunks = try await vault.local.fetch(
             positions: fetch.positions, of: read.id, verifying: fetch.verify)
         var answer = WireServerMessage()
@@ -65,7 +65,7 @@ extension Session {
         guard read.files.count <= WireLimits.batchMax else { throw WireViolation("too many files at once") }
         let bytes = read.files.reduce(0) { $0 + Int($1.length) }
         guard bytes <= WireLimits.contentBytesMax else { throw WireViolation("too much content at once") }
-        let share = try await budget.share(waitingFor: bytes)
+        let share = try await memory.answers.share(waitingFor: bytes)
         var refused: [Int: VaultError] = [:]
         var reads: [SmallRead] = []
         for (index, file) in read.files.enumerated() {

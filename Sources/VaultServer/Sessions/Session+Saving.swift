@@ -11,7 +11,7 @@ extension Session {
         if upload(id) == nil {
             let opened = try await vault.local.beginUpload(intent, by: caller)
             do {
-                try add(OpenUpload(id: opened, name: intent.name), as: id)
+                try add(OpenUpload(id: opened, name: intent.name, tags: intent.tags), as: id)
             } catch {
                 await vault.local.abort(opened)
                 throw error
@@ -76,8 +76,22 @@ extension Session {
         }
         removeUpload(id)
         return ServerAnswer { answer in
-            if let outcome { answer.saved.outcome = WireOutcome(outcome) } else { answer.saved.again = true }
+            if let outcome {
+                answer.saved.outcome = WireOutcome(told(outcome, tags: opened?.tags ?? [:]))
+            } else {
+                answer.saved.again = true
+            }
         }
+    }
+
+    /// What the user may know of a save's outcome: without the right to read, only what came with it. Whether the name
+    /// held the same before, and which tags others gave it, stays untold.
+    private func told(_ outcome: SaveOutcome, tags: [String: String]) -> SaveOutcome {
+        if rules.allows(.read, on: outcome.entry.name) { return outcome }
+        var told = outcome
+        told.entry.tags = tags
+        told.isCreated = true
+        return told
     }
 
     func abort(_ abort: WireAbort) async throws -> ServerAnswer {
@@ -90,8 +104,10 @@ extension Session {
         let change = try UniqueID(wire: save.change)
         var results: [Result<SaveOutcome, VaultError>?] = []
         var saves: [SmallSave] = []
-        for file in save.files {
-            let bytes = file.length > 0 ? try await content?.next() : nil
+        var contents: [BufferSlice?] = []
+        for file in save.files { contents.append(file.length > 0 ? try await content?.next() : nil) }
+        // The rights are looked at once all is there: a slow sender does not save by those of long ago.
+        for (file, bytes) in zip(save.files, contents) {
             do {
                 let intent = try file.intent.model
                 try requireSave(on: intent.name)
@@ -106,7 +122,8 @@ extension Session {
         }
         var outcomes = try await vault.local.save(saves, by: caller, change: change)[...]
         let all = results.map { $0 ?? outcomes.removeFirst() }
-        return ServerAnswer { $0.smallSaved = WireSmallSaved(all) }
+        let shown = zip(save.files, all).map { file, result in result.map { told($0, tags: file.intent.tags) } }
+        return ServerAnswer { $0.smallSaved = WireSmallSaved(shown) }
     }
 }
 

@@ -3,14 +3,14 @@ import FoundationEssentials
 import Synchronization
 import VaultModel
 import VaultStore
-import VaultTransport
 import VaultWire
 
 /// One login: who it is, what it may do, and what it has open. It outlives its connections for a while.
 final class Session: Sendable {
     /// How the session came to be, so that it ends when that is no longer true.
     enum Method: Sendable, Hashable {
-        case password
+        /// With the key that the password's proof was compared with.
+        case password(storedKey: [UInt8])
         case deviceKey([UInt8])
     }
 
@@ -29,6 +29,7 @@ final class Session: Sendable {
     struct OpenUpload: Sendable {
         var id: UploadID
         var name: Name
+        var tags: [String: String]
         /// Chunks that have been offered.
         var offered: UInt64 = 0
     }
@@ -41,7 +42,7 @@ final class Session: Sendable {
     let peer: String
     let vault: HostedVault
     /// The memory for content, which all sessions of the user share.
-    let budget: ByteBudget
+    let memory: UserMemory
     let order = ChangeOrder()
     /// Lets one offer of an upload in at a time, since their order is the file's.
     let offers = AsyncLock()
@@ -49,7 +50,7 @@ final class Session: Sendable {
 
     init(
         user: String, vaultName: String, vault: HostedVault, rules: AccessRules, method: Method, peer: String,
-        budget: ByteBudget
+        memory: UserMemory
     ) {
         var generator = SystemRandomNumberGenerator()
         ticket = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
@@ -58,7 +59,7 @@ final class Session: Sendable {
         self.vault = vault
         self.method = method
         self.peer = peer
-        self.budget = budget
+        self.memory = memory
         state = Mutex(State(rules: rules))
     }
 
@@ -104,6 +105,13 @@ final class Session: Sendable {
         }
     }
 
+    /// Lets the session end in time where no connection ever came to use it.
+    func abandonIfUnused() {
+        state.withLock { state in
+            if state.connections.isEmpty, state.abandonedAt == nil { state.abandonedAt = .now }
+        }
+    }
+
     /// Whether nobody has used the session for so long that it ends.
     func isAbandoned(at now: ContinuousClock.Instant) -> Bool {
         state.withLock { state in
@@ -145,6 +153,15 @@ final class Session: Sendable {
 
     @discardableResult
     func removeUpload(_ id: UniqueID) -> OpenUpload? { state.withLock { $0.uploads.removeValue(forKey: id) } }
+
+    /// Gives all uploads up; clients begin them again, and send only what is missing.
+    func forgetUploads() async {
+        let uploads = state.withLock { state in
+            defer { state.uploads = [:] }
+            return Array(state.uploads.values)
+        }
+        for upload in uploads { await vault.local.abort(upload.id) }
+    }
 
     func read(_ id: UniqueID) -> SessionRead? { state.withLock { $0.reads[id] } }
 

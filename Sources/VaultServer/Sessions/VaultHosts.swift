@@ -5,35 +5,48 @@ import VaultStore
 /// The vaults that a server has open; each is opened when it is first used and stays so.
 final class VaultHosts: Sendable {
     private let accounts: Accounts
-    private let opening = AsyncLock()
-    private let open = Mutex<[String: HostedVault]>([:])
+    private struct State {
+        var open: [String: HostedVault] = [:]
+        /// One for each vault: one that somebody repairs must not hold up the others.
+        var opening: [String: AsyncLock] = [:]
+    }
+
+    private let state = Mutex(State())
 
     init(_ accounts: Accounts) {
         self.accounts = accounts
     }
 
-    var all: [HostedVault] { open.withLock { Array($0.values) } }
+    var all: [HostedVault] { state.withLock { Array($0.open.values) } }
 
     func vault(_ id: String) async throws(VaultError) -> HostedVault {
-        if let vault = open.withLock({ $0[id] }) { return vault }
+        let (known, opening) = state.withLock { state in
+            let opening = state.opening[id] ?? AsyncLock()
+            state.opening[id] = opening
+            return (state.open[id], opening)
+        }
+        if let known { return known }
         return try await opening.withLock { () async throws(VaultError) in
-            if let vault = self.open.withLock({ $0[id] }) { return vault }
+            if let vault = self.state.withLock({ $0.open[id] }) { return vault }
             let local = try await LocalVault.open(self.accounts.directory(ofVault: id), access: .readWrite)
             let vault = HostedVault(id: id, local: local)
-            self.open.withLock { $0[id] = vault }
+            self.state.withLock { $0.open[id] = vault }
             return vault
         }
     }
 
-    /// Closes a vault that is no longer served.
-    func close(_ id: String) async {
-        await open.withLock { $0.removeValue(forKey: id) }?.local.close()
+    /// Lets go of a vault that is no longer served: it closes once the last request on it has ended.
+    func forget(_ id: String) {
+        state.withLock { state in
+            state.open[id] = nil
+            state.opening[id] = nil
+        }
     }
 
     func closeAll() async {
-        let vaults = open.withLock { open in
-            defer { open = [:] }
-            return Array(open.values)
+        let vaults = state.withLock { state in
+            defer { state.open = [:] }
+            return Array(state.open.values)
         }
         for vault in vaults { await vault.local.close() }
     }

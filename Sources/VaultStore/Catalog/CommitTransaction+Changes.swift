@@ -79,6 +79,13 @@ extension CommitTransaction {
     ) throws -> ChangeOutcome {
         let copied = try SQLiteCatalog.live(database, NamePrefix(from))
         guard !copied.isEmpty else { throw nothing(under: from) }
+        // A copy of a copy and so on grows beyond all bounds, and is in memory until it is committed.
+        guard copiedNames + copied.count <= StoreLimits.copiedNamesMax else {
+            throw VaultError(
+                .invalid, "More than \(StoreLimits.copiedNamesMax) names are copied at once: copy '\(from)' in parts.",
+                name: from)
+        }
+        copiedNames += copied.count
         let room = try room(forTarget: to, from: from, database)
         let targets = try copied.map { try target(of: $0.name, from: from, to: to) }
         try take(room, by: by, database)

@@ -26,6 +26,7 @@ struct CommitTransaction {
     private var touchedRows = false
     /// Names that have names below them, by saves of this commit; not asked for again.
     var directories: Set<Name> = []
+    var copiedNames = 0
 
     init(_ database: Database, at now: Int64, reservedBytes: UInt64) throws {
         self.reservedBytes = reservedBytes

@@ -11,6 +11,7 @@ package final class SQLiteCatalog: Catalog {
     let files: any StoreFiles
     let path: LocalPath
     let writeLock = AsyncLock()
+    private let gate = ClosingGate()
     /// Bytes that uploads of this process have stored, or are about to, and that are not recorded.
     let reservedBytes = Mutex<UInt64>(0)
     private let isReadOnly: Bool
@@ -85,7 +86,8 @@ package final class SQLiteCatalog: Catalog {
 
     package func close() async {
         if !isReadOnly { try? emptyLog() }
-        try? pool.close()
+        // SQLite's connections must not go while somebody is at them.
+        await writeLock.withLock { gate.close { try? pool.close() } }
     }
 
     /// Moves the log into the file, as far as nobody else uses it, so that the file is the whole
@@ -102,7 +104,7 @@ package final class SQLiteCatalog: Catalog {
 
     func read<Value>(_ body: (Database) throws -> Value) throws(VaultError) -> Value {
         do {
-            return try pool.read(body)
+            return try gate.enter { try pool.read(body) }
         } catch {
             throw catalogError(error, path)
         }
@@ -151,7 +153,7 @@ package final class SQLiteCatalog: Catalog {
 
     func access<Value>(_ body: (Database) throws -> Value) throws(VaultError) -> Value {
         do {
-            return try pool.writeWithoutTransaction(body)
+            return try gate.enter { try pool.writeWithoutTransaction(body) }
         } catch {
             throw catalogError(error, path)
         }

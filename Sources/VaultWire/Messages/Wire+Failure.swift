@@ -6,7 +6,7 @@ extension WireFailure {
     package init(_ error: VaultError) {
         self.init()
         code = error.code.rawValue
-        message = error.message
+        message = error.path.map { error.message.replacing("'\($0)'", with: "a file of the server's") } ?? error.message
         cause = error.path == nil ? error.cause ?? "" : ""
         name = error.name.map { Data($0.bytes) } ?? Data()
         retryable = error.isRetryable

@@ -87,7 +87,7 @@ struct PushCommand: VaultCommand {
         let prefix = try prefix.map { try CommandText.prefix($0) } ?? NamePrefix.ofDirectory(root)
         let options = try tree.treeOptions()
         let (tree, isQuiet) = (tree, common.quiet)
-        let report = try await drawing { (meter) throws(VaultError) in
+        let report = try await drawing(isTree: true) { (meter) throws(VaultError) in
             try await Push(to: vault, options: options, meter: meter) { tree.tell($0, isQuiet: isQuiet) }
                 .run(root, prefix)
         }
@@ -114,7 +114,7 @@ struct PullCommand: VaultCommand {
         options.selector = try CommandText.selector(version: nil, at: at)
         let (tree, isQuiet, chosen) = (tree, common.quiet, options)
         let (prefix, root) = (try CommandText.prefix(prefix), CommandText.path(directory))
-        let report = try await drawing { (meter) throws(VaultError) in
+        let report = try await drawing(isTree: true) { (meter) throws(VaultError) in
             try await Pull(from: vault, options: chosen, meter: meter) { tree.tell($0, isQuiet: isQuiet) }
                 .run(prefix, root)
         }

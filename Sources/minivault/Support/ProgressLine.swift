@@ -9,7 +9,8 @@ struct ProgressLine {
     /// - Parameters:
     ///   - isQuiet: whether nothing is drawn.
     ///   - wire: what a network has moved, whose rate is shown too.
-    init(isQuiet: Bool, wire: WireWatch? = nil) {
+    ///   - isTree: whether how much there is becomes known on the way only.
+    init(isQuiet: Bool, wire: WireWatch? = nil, isTree: Bool = false) {
         guard Output.showsProgress, !isQuiet else {
             task = nil
             return
@@ -18,12 +19,16 @@ struct ProgressLine {
         task = Task {
             let clock = ContinuousClock()
             let start = clock.now
+            var pace = ProgressPace()
             while !Task.isCancelled {
                 do { try await Task.sleep(for: .milliseconds(100)) } catch { return }
-                let seconds = (clock.now - start) / .seconds(1)
+                let reading = meter.reading
+                pace.add(
+                    seconds: (clock.now - start) / .seconds(1), done: reading.done, reused: reading.reused,
+                    wire: wire?.bytes ?? 0)
                 Output.draw(
                     progress: ProgressLine.text(
-                        meter.reading, seconds: seconds, width: ProgressLine.width, wireBytes: wire?.bytes))
+                        reading, pace, width: ProgressLine.width, showsWire: wire != nil, isTree: isTree))
             }
         }
     }
@@ -41,25 +46,56 @@ struct ProgressLine {
     }
 
     static func text(
-        _ reading: TransferMeter.Reading, seconds: Double, width: Int, wireBytes: UInt64? = nil
+        _ reading: TransferMeter.Reading, _ pace: ProgressPace, width: Int, showsWire: Bool = false,
+        isTree: Bool = false
     ) -> String {
         guard reading.done > 0 || reading.total > 0 else { return "" }
-        let rate = seconds > 0 ? Double(reading.done) / seconds : 0
         var parts = [Format.bytes(reading.done)]
-        if reading.total > reading.done {
-            parts[0] += " of \(Format.bytes(reading.total))"
-            if rate > 0 {
-                parts.append(Format.duration(seconds: Int(Double(reading.total - reading.done) / rate)) + " left")
-            }
+        if reading.total > reading.done, !isTree { parts[0] += " of \(Format.bytes(reading.total))" }
+        parts.append("\(Format.bytes(UInt64(pace.rate)))/s")
+        if reading.total > reading.done, !isTree, let left = pace.secondsLeft(for: reading.total - reading.done) {
+            parts.append(Format.duration(seconds: left) + " left")
         }
-        parts.insert("\(Format.bytes(UInt64(rate)))/s", at: 1)
-        if let wireBytes, seconds > 0 {
-            parts.append("\(Format.bytes(UInt64(Double(wireBytes) / seconds)))/s on the wire")
-        }
+        if showsWire { parts.append("\(Format.bytes(UInt64(pace.wireRate)))/s on the wire") }
         if reading.files > 0 { parts.append("\(reading.files) files") }
         if reading.reused > 0 { parts.append("\(Format.bytes(reading.reused)) reused") }
         if let name = reading.name { parts.append(name.description) }
         let text = parts.joined(separator: "  ")
         return text.count < width ? text : String(text.prefix(width - 2)) + "…"
+    }
+}
+
+/// How fast a transfer has been in the last seconds: what it was at first says nothing of its end.
+struct ProgressPace {
+    private struct Sample {
+        var seconds: Double
+        var done: UInt64
+        var reused: UInt64
+        var wire: UInt64
+    }
+
+    private static let windowSeconds = 5.0
+    private var samples = [Sample(seconds: 0, done: 0, reused: 0, wire: 0)]
+
+    mutating func add(seconds: Double, done: UInt64, reused: UInt64, wire: UInt64) {
+        samples.append(Sample(seconds: seconds, done: done, reused: reused, wire: wire))
+        while samples.count > 2, seconds - samples[1].seconds >= ProgressPace.windowSeconds { samples.removeFirst() }
+    }
+
+    /// Bytes a second, also of what did not have to be moved.
+    var rate: Double { rate { $0.done } }
+    var wireRate: Double { rate { $0.wire } }
+
+    /// By what was moved where something was, since what is reused takes next to no time; nil where nothing moves.
+    func secondsLeft(for bytes: UInt64) -> Int? {
+        let moved = rate { $0.done - min($0.reused, $0.done) }
+        let pace = moved > 0 ? moved : rate
+        return pace >= 1 ? Int(min(Double(bytes) / pace, 1e9)) : nil
+    }
+
+    private func rate(_ value: (Sample) -> UInt64) -> Double {
+        guard let first = samples.first, let last = samples.last, last.seconds > first.seconds else { return 0 }
+        let (begin, end) = (value(first), value(last))
+        return end > begin ? Double(end - begin) / (last.seconds - first.seconds) : 0
     }
 }

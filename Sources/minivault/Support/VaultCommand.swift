@@ -68,8 +68,13 @@ extension VaultCommand {
     }
 
     /// Runs a transfer with its progress drawn.
-    func drawing<Value>(_ body: (TransferMeter) async throws(VaultError) -> Value) async throws(VaultError) -> Value {
-        let progress = ProgressLine(isQuiet: common.quiet, wire: common.wire)
+    ///
+    /// - Parameter isTree: whether how much there is becomes known on the way only.
+    func drawing<Value>(
+        isTree: Bool = false, _ body: (TransferMeter) async throws(VaultError) -> Value
+    ) async throws(VaultError) -> Value {
+        let progress = ProgressLine(
+            isQuiet: common.quiet, wire: common.wire.bytes == nil ? nil : common.wire, isTree: isTree)
         do {
             let value = try await body(progress.meter)
             await progress.stop()

@@ -37,6 +37,12 @@ enum VaultLocation {
             throw VaultError(
                 .invalid, "'\(printable(named))' is on a server: this is for the directory of a vault on this machine.")
         }
+        // A URL with a slip in it must not become a directory that takes the backups.
+        if named.hasPrefix("minivault:") || (named.contains("@") && !named.contains("/")) {
+            throw VaultError(
+                .invalid,
+                "'\(printable(named))' looks like a server: write minivault://user@host, or ./ before a directory.")
+        }
         return CommandText.path(named)
     }
 

@@ -56,11 +56,20 @@ struct Serve: AsyncParsableCommand {
                 logger.error("the certificate was not loaded; the old one stays", metadata: ["error": "\(error)"])
             }
         }
+        raiseOpenFiles()
         logger.info("serving", metadata: ["port": "\(server.port)", "fingerprint": "\(server.fingerprint)"])
         Output.event("minivault serves on port \(server.port), key \(server.fingerprint)")
         ServiceManager.notify("READY=1")
         await server.run()
         logger.info("stopped")
+    }
+
+    /// A shell's usual limit is below the connections that a server takes.
+    private func raiseOpenFiles() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     private func options() throws -> Server.Options {

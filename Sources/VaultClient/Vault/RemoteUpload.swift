@@ -1,0 +1,51 @@
+import Synchronization
+import VaultModel
+
+/// An open upload as the client knows it: all that a server which was started anew must be told of it again.
+final class RemoteUpload: Sendable {
+    private struct State {
+        /// What was offered, in the order of the file.
+        var offered: [ChunkReference] = []
+        /// Chunks that the server needs and has not confirmed.
+        var missing: Set<Digest> = []
+        /// How often the server has been told of the upload.
+        var tellings = 1
+    }
+
+    let intent: SaveIntent
+    /// Held while the server is told of the upload again, so that many requests do not do it many times.
+    let telling = AsyncLock()
+    private let state = Mutex(State())
+
+    init(_ intent: SaveIntent) {
+        self.intent = intent
+    }
+
+    var tellings: Int { state.withLock { $0.tellings } }
+    var offered: [ChunkReference] { state.withLock { $0.offered } }
+    var position: UInt64 { state.withLock { UInt64($0.offered.count) } }
+
+    func offered(_ chunks: ArraySlice<ChunkReference>, needed: [Bool]) {
+        state.withLock { state in
+            state.offered += chunks
+            for (chunk, isNeeded) in zip(chunks, needed) where isNeeded { state.missing.insert(chunk.digest) }
+        }
+    }
+
+    func put(_ chunks: ArraySlice<Chunk>) {
+        state.withLock { state in
+            for chunk in chunks { state.missing.remove(chunk.digest) }
+        }
+    }
+
+    /// - Returns: whether a server that needs these chunks again can have them: the others' bytes are gone.
+    func has(_ chunks: ArraySlice<ChunkReference>, needed: [Bool]) -> Bool {
+        state.withLock { state in
+            zip(chunks, needed).allSatisfy { chunk, isNeeded in !isNeeded || state.missing.contains(chunk.digest) }
+        }
+    }
+
+    func toldAgain() {
+        state.withLock { $0.tellings += 1 }
+    }
+}
