@@ -151,8 +151,10 @@ extension Server.Options {
         if let certificate, let key {
             loaded = try ServerCertificate.load(certificate: certificate, key: key)
         } else {
-            loaded = makesMissing
-                ? try ServerCertificate.loadOrMake(in: data) : try ServerCertificate.load(
+            loaded =
+                makesMissing
+                ? try ServerCertificate.loadOrMake(in: data)
+                : try ServerCertificate.load(
                     certificate: data.appending("certificate.pem"), key: data.appending("key.pem"))
         }
         for warning in loaded.warnings() { logger.warning("\(warning)") }

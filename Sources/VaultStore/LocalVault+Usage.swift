@@ -25,7 +25,8 @@ extension LocalVault {
 
 extension VaultError {
     static func usedUp(_ quota: UInt64) -> VaultError {
-        VaultError(.quota, "The vault's quota of \(text(quota)) is used up: remove what is not needed, or ask for more.")
+        VaultError(
+            .quota, "The vault's quota of \(text(quota)) is used up: remove what is not needed, or ask for more.")
     }
 
     /// In the largest unit that shows it whole.

@@ -165,7 +165,20 @@ final class ClientSession: Sendable {
             return control
         }
         guard let ticket = state.withLock({ $0.ticket }) else { throw .connectionLost() }
-        let (connection, _) = try await connector.connect(.ticket(ticket, isControl: false)) { _ in }
+        let connection: ClientConnection
+        do throws(VaultError) {
+            (connection, _) = try await connector.connect(.ticket(ticket, isControl: false)) { _ in }
+        } catch {
+            guard error.code == .login else { throw error }
+            // The server was started anew: the control connection is gone too, whether that was noticed or not.
+            let old = state.withLock { state in
+                guard state.ticket == ticket else { return nil as ClientConnection? }
+                defer { (state.ticket, state.control) = (nil, nil) }
+                return state.control
+            }
+            old?.close()
+            throw .connectionLost(cause: error.message)
+        }
         state.withLock { state in
             if slot < state.content.count { state.content[slot] = connection }
         }

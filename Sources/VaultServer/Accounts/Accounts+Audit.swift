@@ -25,14 +25,14 @@ extension Accounts {
             arguments: [event.time - auditDays * 86_400])
     }
 
-    /// Forgets the oldest events beyond the bounds, failed logins apart from all others: strangers can cause as
-    /// many of those as they like.
+    /// Forgets the oldest events beyond the bounds, failed logins and denied requests apart from all others: who may
+    /// do nothing can cause as many of those as he likes.
     static func prune(_ database: Database, eventsMax: Int, failuresMax: Int) throws {
-        for (comparison, max) in [("=", failuresMax), ("<>", eventsMax)] {
+        for (comparison, max) in [("IN", failuresMax), ("NOT IN", eventsMax)] {
             try database.execute(
                 sql: """
-                    DELETE FROM audit WHERE event \(comparison) 'login_failed' AND id <= (
-                      SELECT id FROM audit WHERE event \(comparison) 'login_failed'
+                    DELETE FROM audit WHERE event \(comparison) ('login_failed', 'denied') AND id <= (
+                      SELECT id FROM audit WHERE event \(comparison) ('login_failed', 'denied')
                       ORDER BY id DESC LIMIT 1 OFFSET ?)
                     """, arguments: [max])
         }

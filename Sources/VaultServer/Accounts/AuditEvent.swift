@@ -3,6 +3,8 @@ package struct AuditEvent: Hashable, Sendable {
     package enum Kind: String, Sendable, CaseIterable {
         case login
         case loginFailed = "login_failed"
+        /// A request that its user has no right to; of many in a second, one is told.
+        case denied
         case keyEnrolled = "key_enrolled"
         case keyRemoved = "key_removed"
         case userAdded = "user_added"

@@ -88,6 +88,7 @@ final class ServerConnection: Sendable {
     private func serve(_ request: ServerRequest, _ session: Session) async {
         do throws(VaultError) {
             let answer = try await session.answer(request, services)
+            if let denial = answer.message.firstDenial { tellDenial(denial, session) }
             try await send(answer, to: request, session.memory.answers)
         } catch {
             if [.internal, .integrity].contains(error.code) {
@@ -98,6 +99,7 @@ final class ServerConnection: Sendable {
                         "error": "\(printable(error.description))",
                     ])
             } else if error.code != .cancelled {
+                if error.code == .denied { tellDenial(error.message, session) }
                 logger.info(
                     "request refused",
                     metadata: [
@@ -107,6 +109,10 @@ final class ServerConnection: Sendable {
             }
             events.answer(request.id, FrameWriter.frames(of: .failure(error), request: request.id))
         }
+    }
+
+    private func tellDenial(_ denial: String, _ session: Session) {
+        if session.tellsDenial() { services.audit(.denied, user: session.user, peer: peer, detail: denial) }
     }
 
     private func send(_ answer: ServerAnswer, to request: ServerRequest, _ budget: ByteBudget) async throws(VaultError)
@@ -120,5 +126,19 @@ final class ServerConnection: Sendable {
         try await FrameSender(channel).send(frames, content: answer.content, request: id)
         withExtendedLifetime(share) {}
         events.answered(id)
+    }
+}
+
+extension WireServerMessage {
+    /// What was denied among the results of a request that does several things.
+    fileprivate var firstDenial: String? {
+        let failures =
+            switch body {
+            case .changed(let changed): changed.results.map(\.failure)
+            case .smallSaved(let saved): saved.results.map(\.failure)
+            case .smallReady(let ready): ready.results.map(\.failure)
+            default: [WireFailure]()
+            }
+        return failures.first { $0.code == VaultError.Code.denied.rawValue }?.message
     }
 }

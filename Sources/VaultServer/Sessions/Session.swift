@@ -23,6 +23,7 @@ final class Session: Sendable {
         /// Seconds since an arbitrary start, when the last connection went.
         var abandonedAt: ContinuousClock.Instant?
         var end: VaultError?
+        var lastDenial: ContinuousClock.Instant?
     }
 
     /// An upload under the client's id.
@@ -76,6 +77,15 @@ final class Session: Sendable {
         return Caller(
             user: user, peer: peer,
             sharing: rules.canReadEverything ? .everything : .own(readable: { rules.allows(.read, on: $0) }))
+    }
+
+    /// Whether a denied request is to be told in the audit trail: one in a second.
+    func tellsDenial(at now: ContinuousClock.Instant = .now) -> Bool {
+        state.withLock { state in
+            if let last = state.lastDenial, now - last < .seconds(1) { return false }
+            state.lastDenial = now
+            return true
+        }
     }
 
     // MARK: Connections

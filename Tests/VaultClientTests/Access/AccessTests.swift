@@ -35,10 +35,78 @@ import VaultWire
         await expect(.denied) { _ = try await bert.changing(.rename(from: Name("photos/1"), to: Name("private/x"))) }
         await expect(.denied) { _ = try await bert.changing(.copy(from: Name("private/a"), to: Name("photos/x"))) }
         await expect(.denied) { _ = try await bert.collect() }
+        let accounts = try Accounts.open(office.server.data)
+        let denials = try accounts.audit(of: "bert", limit: 100).filter { $0.kind == .denied }
+        accounts.close()
+        #expect(denials.count == 1 && denials[0].detail.contains("private"))
         _ = try await bert.save([Service.small("photos/3", 3)])[0].get()
         _ = try await bert.changing(.rename(from: Name("photos/3"), to: Name("photos/4")))
         #expect(try await anna.stat(Name("photos/4"), .current)?.savedBy == "bert")
         await office.close([anna, bert])
+    }
+
+    @Test func whoMayNotReadLearnsNothingByOtherWays() async throws {
+        let office = try await Office([("bert", "secret", [.save, .remove]), ("bert", "own", .full)])
+        defer { office.end() }
+        let (anna, bert) = (try await office.connect("anna"), try await office.connect("bert"))
+        var secret = try Service.small("secret/a", 1)
+        secret.intent.tags = ["for": "anna"]
+        _ = try await anna.save([secret])[0].get()
+        // Under a name that he may read, it would be readable.
+        await expect(.denied) { _ = try await bert.changing(.rename(from: Name("secret/a"), to: Name("own/a"))) }
+        await expect(.denied) { _ = try await bert.changing(.copy(from: Name("secret/a"), to: Name("own/a"))) }
+        let tagged = try await bert.change([.tag(Name("secret/a"), ["none": nil])])[0].get()
+        #expect(tagged.entry == nil)
+        // The same content again, which the vault does not tell from another.
+        let again = try await bert.save([Service.small("secret/a", 1)])[0].get()
+        #expect(again.isCreated)
+        #expect(again.entry.tags.isEmpty)
+        #expect(try await anna.stat(Name("secret/a"), .current)?.tags == ["for": "anna"])
+        let status = try await bert.status()
+        #expect(status.storedBytes == 0 && status.quota == nil)
+        await office.close([anna, bert])
+    }
+
+    @Test func aChangedPasswordAndChangedRightsEndWhatWasBegunByTheOld() async throws {
+        let office = try await Office([("bert", nil, .full)])
+        defer { office.end() }
+        let accounts = try Accounts.open(office.server.data)
+        defer { accounts.close() }
+        let bert = try await office.connect("bert")
+        let first = try Service.small("a", 1)
+        let upload = try await bert.beginUpload(first.intent)
+        try accounts.grant(Grant(prefix: NamePrefix("b"), rights: .full), to: UserName("bert"), in: "anna")
+        try accounts.revoke(.all, of: UserName("bert"), in: "anna")
+        let chunk = try #require(first.chunk)
+        #expect(
+            try await soon { await code { _ = try await bert.offer([chunk.reference], to: upload) } == .denied })
+        await bert.close()
+    }
+
+    @Test func aVaultMayGoWhileItIsUsed() async throws {
+        let office = try await Office([])
+        defer { office.end() }
+        let accounts = try Accounts.open(office.server.data)
+        defer { accounts.close() }
+        for round in 0..<4 {
+            let vault = "v\(round)"
+            try await accounts.addVault(UserName(vault))
+            try accounts.grant(Grant(prefix: .all, rights: .full), to: UserName("anna"), in: vault)
+            let anna = try await office.server.connect(as: "anna", vault: vault)
+            let work = Task(executorPreference: BlockingExecutor.shared) {
+                for number in 0... {
+                    _ = try await anna.save([Service.small("\(number)", number)])[0].get()
+                    _ = try await anna.list(ListQuery())
+                }
+            }
+            #expect(try await soon { try await anna.list(ListQuery()).entries.count > 3 })
+            try await accounts.removeVault(vault)
+            await #expect(throws: VaultError.self) { try await work.value }
+            await anna.close()
+        }
+        let bert = try await office.server.connect(as: "bert")
+        #expect(try await bert.stat(Name("none"), .current) == nil)
+        await bert.close()
     }
 
     @Test func whoMayAppendAddsAndDoesNothingElse() async throws {

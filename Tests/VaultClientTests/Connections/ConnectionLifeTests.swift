@@ -3,6 +3,7 @@ import TestSupport
 import Testing
 import VaultClient
 import VaultModel
+import VaultServer
 
 /// How connections and what runs on them come to their ends.
 @Suite(.serialized) struct ConnectionLifeTests {
@@ -44,6 +45,30 @@ import VaultModel
         let error = await #expect(throws: VaultError.self) { try await read.value }
         #expect(error?.code == .cancelled)
         #expect(try await vault.stat(Name("large"), .current)?.size == UInt64(bytes.count))
+        await vault.close()
+    }
+
+    @Test func aReadWhoseUserIsRemovedEndsWithTheReason() async throws {
+        let service = try await Service()
+        defer { service.end() }
+        let saving = try await service.connect()
+        _ = try await ContentSave(to: saving).save(
+            randomBytes(24 << 20, seed: 13),
+            SaveIntent(name: Name("large"), attributes: Attributes(mode: 0o644, modified: 1)))
+        await saving.close()
+        var options = RemoteVault.Options()
+        options.bandwidth = BandwidthLimit(bytesPerSecond: 8 << 20)
+        let vault = try await service.server.connect(as: "anna", through: service.proxy.port, options: options)
+        service.proxy.arm(nil)
+        let read = Task(executorPreference: BlockingExecutor.shared) {
+            try await ContentRead(from: vault).read(Name("large"), .current)
+        }
+        #expect(try await soon { service.proxy.bytes(.toClient) > 1 << 20 })
+        let accounts = try Accounts.open(service.server.data)
+        try accounts.removeUser(UserName("anna"))
+        accounts.close()
+        let error = await #expect(throws: VaultError.self) { try await read.value }
+        #expect(error?.code == .denied || error?.code == .login, "\(error.map { "\($0)" } ?? "")")
         await vault.close()
     }
 

@@ -51,6 +51,55 @@ import VaultModel
         server.kill()
     }
 
+    @Test func aStreamGoesOnWithAServerThatWasStartedAnew() async throws {
+        let service = try await Service()
+        defer { service.end() }
+        let vault = try await service.connect()
+        let bytes = randomBytes(24 << 20, seed: 21)
+        var ends: [Int32] = [-1, -1]
+        try #require(pipe(&ends) == 0)
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        let (source, end) = (OpenFile(descriptor: ends[0], path: LocalPath("a pipe")), ends[1])
+        service.proxy.arm(nil)
+        let save = Task(executorPreference: BlockingExecutor.shared) {
+            try await FileSave(to: vault).saveStream(
+                source, SaveIntent(name: Name("stream"), attributes: Attributes(mode: 0o644, modified: 1)))
+        }
+        let mayGoOn = Shared(false)
+        let feeding = Task(executorPreference: ServerFaultTests.feeder) {
+            let half = bytes.count / 2
+            ServerFaultTests.feed(bytes[..<half], to: end)
+            let isTold = try await soon { mayGoOn.value }
+            ServerFaultTests.feed(bytes[half...], to: end)
+            close(end)
+            return isTold
+        }
+        #expect(try await soon { service.proxy.bytes(.toServer) > 6 << 20 })
+        service.server.send(SIGTERM)
+        let next = try await service.restart(afterKill: false)
+        mayGoOn.change { $0 = true }
+        let outcome = try await save.value
+        #expect(try await feeding.value)
+        #expect(outcome.isCreated)
+        #expect(try await ContentRead(from: vault).read(Name("stream"), .current) == bytes)
+        await vault.close()
+        next.kill()
+    }
+
+    /// A thread that may wait for whoever reads from a pipe.
+    private static let feeder = BlockingExecutor(threads: 1)
+
+    private static func feed(_ bytes: ArraySlice<UInt8>, to pipe: Int32) {
+        bytes.withUnsafeBytes { bytes in
+            var sent = 0
+            while sent < bytes.count {
+                let count = Glibc.write(pipe, bytes.baseAddress! + sent, bytes.count - sent)
+                if count <= 0 { return }
+                sent += count
+            }
+        }
+    }
+
     @Test func aGracefulStopAnswersWhatRunsAndEndsTheConnections() async throws {
         let service = try await Service()
         defer { service.end() }

@@ -35,6 +35,25 @@ extension VaultContract {
         }
 
         @Test(arguments: VaultImplementation.all)
+        func aChunkHasOneLengthOnly(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                let vault = subject.vault
+                let known = chunk(sample(1))
+                try await vault.save("a", sample(1))
+                let upload = try await vault.beginUpload(try intent("b"))
+                let lie = ChunkReference(digest: known.digest, span: 4000)
+                #expect(await code { _ = try await vault.offer([lie], to: upload) } == .invalid)
+                let fresh = chunk(sample(2))
+                let other = ChunkReference(digest: fresh.digest, span: fresh.reference.span + 1)
+                #expect(try await vault.offer([other], to: upload) == [true])
+                #expect(await code { _ = try await vault.offer([fresh.reference], to: upload) } == .invalid)
+                #expect(await code { try await vault.put([fresh], to: upload) } == .invalid)
+                await vault.abort(upload)
+                #expect(try await vault.read("a") == sample(1))
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
         func anUploadNeedsOnlyWhatTheVaultLacks(_ implementation: VaultImplementation) async throws {
             try await implementation { subject in
                 let vault = subject.vault
