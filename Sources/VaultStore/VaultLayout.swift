@@ -30,8 +30,9 @@ struct VaultLayout: Sendable {
             let names: [[UInt8]]
             do {
                 names = try DirectoryListing(directory).names
-            } catch  where error.code == .notFound && !exists(directory) {
-                return .absent
+            } catch  where error.code == .notFound {
+                // Or another process has made it just now.
+                return exists(directory) ? try state : .absent
             }
             // Another process may have made it since the first look.
             if names.contains(Array(catalog.lastComponent)) { return .vault }

@@ -187,10 +187,10 @@ extension Choices {
             if flag() {
                 found.failure = WireFailure(.cancelled)
             } else {
-                found.entry = entry()
+                found.entry.name = Data("a".utf8)
+                found.entry.kind = .file
                 found.entry.content = WireContent(
                     Content(ChunkReference(digest: Digest(of: []), span: UInt64(1 + below(300)))))
-                found.entry.kind = .file
             }
             return found
         }
