@@ -32,7 +32,7 @@ struct VaultLayout: Sendable {
                 names = try DirectoryListing(directory).names
             } catch  where error.code == .notFound {
                 // Or another process has made it just now.
-                return exists(directory) ? try state : .absent
+                return exists(directory) ? try self.state : .absent
             }
             // Another process may have made it since the first look.
             if names.contains(Array(catalog.lastComponent)) { return .vault }
