@@ -117,6 +117,7 @@ final class PullJobs: Sendable {
             // By the listing's snapshot, since a name may be younger than its version.
             results = try await vault.read(
                 batch.map { SmallRead(name: $0.entry.name, selector: options.selector, length: Int($0.entry.size)) })
+            guard results.count == batch.count else { throw .unanswered }
         } catch {
             for file in batch { fail(file.entry, file.place.path, error) }
             return

@@ -96,7 +96,7 @@ final class PushJobs: Sendable {
     private func save(_ saves: [(TreeEntry, SmallSave)]) async throws(VaultError) {
         if saves.isEmpty { return }
         let results = try await vault.save(saves.map(\.1))
-        guard results.count == saves.count else { throw PushJobs.unanswered }
+        guard results.count == saves.count else { throw .unanswered }
         for ((file, save), result) in zip(saves, results) {
             finish(file, save.intent.name, result)
         }
@@ -148,10 +148,6 @@ final class PushJobs: Sendable {
         }
     }
 
-    private static var unanswered: VaultError {
-        VaultError(.internal, "The vault did not answer for everything that it was asked for.")
-    }
-
     /// The saves to try again, now or never.
     func takeBlocked() -> Set<Name> {
         state.withLock { state in
@@ -172,7 +168,7 @@ final class PushJobs: Sendable {
                 options.isDryRun
                 ? page.map { _ in .success(ChangeOutcome(count: 1, entry: nil)) }
                 : try await vault.change(page.map { .remove(NamePrefix($0.name), ifVersion: $0.version) })
-            guard results.count == page.count else { throw PushJobs.unanswered }
+            guard results.count == page.count else { throw .unanswered }
             for (item, result) in zip(page, results) {
                 if case .failure(let error) = result {
                     // Gone already is as good as removed, and what has come since is somebody else's.

@@ -56,7 +56,7 @@ final class ReplicateJobs {
         (batch, batchBytes) = ([], 0)
         let contents = try await source.read(
             entries.map { SmallRead(name: $0.name, selector: .version($0.version), length: Int($0.size)) })
-        guard contents.count == entries.count else { throw ReplicateJobs.unanswered }
+        guard contents.count == entries.count else { throw .unanswered }
         var saves: [(entry: Entry, save: SmallSave)] = []
         for (entry, content) in zip(entries, contents) {
             switch content {
@@ -65,12 +65,8 @@ final class ReplicateJobs {
             }
         }
         let results = try await target.save(saves.map(\.save))
-        guard results.count == saves.count else { throw ReplicateJobs.unanswered }
+        guard results.count == saves.count else { throw .unanswered }
         for (saved, result) in zip(saves, results) { finish(saved.entry, result) }
-    }
-
-    private static var unanswered: VaultError {
-        VaultError(.internal, "The vault did not answer for everything that it was asked for.")
     }
 
     func remove(_ gone: [Entry]) async throws(VaultError) {

@@ -26,6 +26,11 @@ extension Vault {
 }
 
 extension VaultError {
+    /// For a vault that gives fewer results than it was asked for.
+    static var unanswered: VaultError {
+        VaultError(.internal, "The vault did not answer for everything that it was asked for.")
+    }
+
     /// For a small read that finds more than it was to be.
     package static func grown(_ name: Name) -> VaultError {
         VaultError(.conflict, "'\(name)' was replaced by a longer file while it was read.", name: name)

@@ -99,7 +99,14 @@ extension WireSmallReady {
     /// The lengths of the contents that follow.
     package var contentLengths: [Int] {
         get throws(WireViolation) {
-            try model.compactMap { result in try? result.get() }.map { Int($0.size) }.filter { $0 > 0 }
+            var lengths: [Int] = []
+            for case .entry(let entry) in results.map(\.result) {
+                guard entry.content.size <= UInt64(Limits.smallFileBytesMax) else {
+                    throw WireViolation("a small content that is none")
+                }
+                if entry.content.size > 0 { lengths.append(Int(entry.content.size)) }
+            }
+            return lengths
         }
     }
 }
