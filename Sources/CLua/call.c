@@ -65,33 +65,62 @@ static int raise(lua_State *L, const CLuaBuffer *buffer, int arguments) {
   return lua_error(L);
 }
 
-/// Every callback's C function; upvalue 1 is its box. [-arguments, +results]
+static int go_on(lua_State *L, int status, lua_KContext context);
+
+/// Does what Swift has answered. [-arguments, +results]
 ///
 /// Whatever raises here does so after Swift has returned and after the buffer's memory and slots are given back: a
 /// buffer without either is executed in place, any other inside lua_pcall.
-int clua_trampoline(lua_State *L) {
+static int carry_out(lua_State *L, CLuaOutcome outcome, CLuaBuffer *buffer, int arguments) {
+  if (outcome == CLUA_PARK) {
+    clua_buffer_dispose(buffer);
+    return clua_park(L, buffer->owner, go_on);
+  }
+  int values;
+  if (buffer->heap || buffer->owns || buffer->failed) {
+    values = push_owned(L, buffer, arguments);
+  } else {
+    int top = lua_gettop(L);
+    clua_run_program(L, buffer);
+    values = lua_gettop(L) - top;
+  }
+  return outcome == CLUA_RETURN ? values : raise(L, buffer, arguments);
+}
+
+/// The owner of the running callback, or NULL. [-0, +0]
+static CLuaBox *callback_box(lua_State *L) {
   CLuaBox *box = clua_box(L, lua_upvalueindex(1));
-  if (box == NULL || box->object == NULL || box->owner->closed || box->type != &clua_callback_type)
-    return luaL_error(L, "this function's state is closing");
+  bool usable = box != NULL && box->object != NULL && !box->owner->closed && box->type == &clua_callback_type;
+  return usable ? box : NULL;
+}
+
+/// Every callback's C function; upvalue 1 is its box. [-arguments, +results]
+int clua_trampoline(lua_State *L) {
+  CLuaBox *box = callback_box(L);
+  if (box == NULL) return luaL_error(L, "this function's state is closing");
   CLuaOwner *owner = box->owner;
   uint64_t small[CLUA_SMALL_BUFFER_BYTES / sizeof(uint64_t)];
   CLuaBuffer buffer;
   clua_buffer_init(&buffer, owner, small, sizeof small);
   int arguments = lua_gettop(L);
   CLuaOutcome outcome = owner->host.call(owner->host.context, box->object, L, &buffer);
-  int values;
-  if (buffer.heap || buffer.owns || buffer.failed) {
-    values = push_owned(L, &buffer, arguments);
-  } else {
-    int top = lua_gettop(L);
-    clua_run_program(L, &buffer);
-    values = lua_gettop(L) - top;
-  }
-  switch (outcome) {
-  case CLUA_RETURN: return values;
-  case CLUA_RAISE: break;
-  }
-  return raise(L, &buffer, arguments);
+  return carry_out(L, outcome, &buffer, arguments);
+}
+
+/// Goes on with a callback that has parked; its arguments are still there. [-arguments, +results]
+static int go_on(lua_State *L, int status, lua_KContext context) {
+  (void)status, (void)context;
+  CLuaBox *box = callback_box(L);
+  if (box == NULL) return luaL_error(L, "this function's state is closing");
+  CLuaOwner *owner = box->owner;
+  if (!clua_unpark(L, owner)) return clua_park(L, owner, go_on);
+  owner->waking = false;
+  uint64_t small[CLUA_SMALL_BUFFER_BYTES / sizeof(uint64_t)];
+  CLuaBuffer buffer;
+  clua_buffer_init(&buffer, owner, small, sizeof small);
+  int arguments = lua_gettop(L);
+  CLuaOutcome outcome = owner->host.go_on(owner->host.context, L, &buffer);
+  return carry_out(L, outcome, &buffer, arguments);
 }
 
 // MARK: Failures
@@ -176,6 +205,26 @@ void clua_failure_dispose(CLuaFailure *failure) {
   free(failure->message);
   free(failure->traceback);
   *failure = (CLuaFailure){0};
+}
+
+void clua_push_end(lua_State *L, CLuaOwner *owner, lua_State *thread, int status, int yielded,
+                   const char *misplaced_yield, CLuaFailure *failure) {
+  if (status == LUA_YIELD) {
+    lua_pop(thread, yielded);
+    lua_pushstring(L, misplaced_yield);
+  } else {
+    // The error stays on its thread too, where __close methods are given it.
+    if (!lua_checkstack(thread, 1)) luaL_error(L, "stack overflow");
+    lua_pushvalue(thread, -1);
+    lua_xmove(thread, L, 1);
+  }
+  clua_describe_failure(L, thread, 0, failure);
+  if (clua_reset_thread(owner->watch, L, thread) != LUA_OK) {
+    lua_xmove(thread, L, 1);
+    // A __close that raised in its turn has replaced the error, as in coroutine.close.
+    if (!lua_rawequal(L, -1, -2)) clua_describe_failure(L, L, 0, failure);
+    lua_remove(L, -2);
+  }
 }
 
 /// The message handler (§2.3): leaves the error value as it is and describes it beside, in the innermost request. It

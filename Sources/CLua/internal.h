@@ -46,6 +46,11 @@ int clua_trampoline(lua_State *L);
 int clua_run_request(lua_State *L);
 int clua_raise_memory_error(lua_State *L);
 void clua_describe_failure(lua_State *L, lua_State *thread, int level, CLuaFailure *failure);
+/// Pushes the error that ended `thread`, described, after its to-be-closed variables have seen it. [-0, +1] May raise.
+///
+/// - status, yielded: what resuming it gave; a yield ends it with the error `misplaced_yield`.
+void clua_push_end(lua_State *L, CLuaOwner *owner, lua_State *thread, int status, int yielded,
+                   const char *misplaced_yield, CLuaFailure *failure);
 
 typedef struct CLuaWatch CLuaWatch;
 
@@ -55,11 +60,20 @@ typedef struct CLuaHook {
   int count;
 } CLuaHook;
 
+/// Why a coroutine runs.
+typedef enum CLuaRun {
+  CLUA_RUN_MAIN,      ///< it is the main thread
+  CLUA_RUN_COROUTINE, ///< other Lua code, or the engine for one call, has resumed it
+  CLUA_RUN_FIBER,     ///< Swift has resumed it
+  CLUA_RUN_CLOSING,   ///< its to-be-closed variables are closed, where it reports yieldable but is not
+} CLuaRun;
+
 /// One coroutine of those that are running now, linked on the C stack from the innermost to the main thread.
 typedef struct CLuaFrame {
   struct CLuaFrame *previous;
   lua_State *L;
   CLuaHook hook; ///< what the stop hook has taken the place of, while it is set
+  CLuaRun run;
   int depth;
 } CLuaFrame;
 
@@ -72,10 +86,12 @@ void clua_watch_free(CLuaOwner *owner);
 void clua_settle(CLuaWatch *watch);
 bool clua_is_stopping(const CLuaWatch *watch);
 /// Adds a coroutine that is about to run. `frame` must live until clua_leave.
-void clua_enter(CLuaWatch *watch, CLuaFrame *frame, lua_State *L);
+void clua_enter(CLuaWatch *watch, CLuaFrame *frame, lua_State *L, CLuaRun run);
 void clua_leave(CLuaWatch *watch, CLuaFrame *frame);
 /// How many coroutines wait for the innermost one.
 int clua_depth(const CLuaWatch *watch);
+/// Whether `L` is the innermost coroutine and each one down to a fiber's can yield.
+bool clua_can_unwind(const CLuaWatch *watch, lua_State *L);
 /// Before lua_close, which frees the coroutines that run: only the main thread does from now on.
 void clua_abandon_chain(CLuaWatch *watch);
 /// Before the main thread itself is freed.
@@ -96,19 +112,34 @@ void clua_replace_hooks(lua_State *L);
 
 // coroutine.c
 /// lua_resume, as [-arguments, +results] of `thread`. Without a watch, nothing but that.
-int clua_resume(CLuaWatch *watch, lua_State *L, lua_State *thread, int arguments, int *results);
+int clua_resume(CLuaWatch *watch, lua_State *L, lua_State *thread, int arguments, int *results, CLuaRun run);
 /// lua_resetthread. Raises in `L` when too many of them are nested.
 int clua_reset_thread(CLuaWatch *watch, lua_State *L, lua_State *thread);
+/// The coroutine that a parked one waits for, because that is parked too; NULL when it waits itself. Does not raise.
+lua_State *clua_parked_child(lua_State *thread);
 /// Replaces functions of the coroutine library, which is on top. [-0, +0] May raise.
 void clua_replace_coroutines(lua_State *L);
+
+// fiber.c
+/// Parks a coroutine: yields from a C function that goes on in `continuation` once its fiber is resumed.
+int clua_park(lua_State *L, CLuaOwner *owner, lua_KFunction continuation);
+/// Goes on with a parked coroutine. False where it was not its fiber's resuming that woke it: then it parks again.
+bool clua_unpark(lua_State *L, const CLuaOwner *owner);
+/// Pushes the values that a fiber has ended with. [-0, +values] May raise.
+void clua_push_results(lua_State *L, lua_State *thread);
 
 // library.c
 void clua_open_libraries(lua_State *L, uint32_t libraries);
 void clua_warn(void *context, const char *message, int continues);
 
 /// The owner of a state that clua_open made, by the memory before each thread (lua_getextraspace, §4.6). Pushes nothing
-/// and no script can change it.
-static inline CLuaOwner *clua_own(lua_State *L) { return *(CLuaOwner **)lua_getextraspace(L); }
+/// and no script can change it. The lowest bit of the word tells that the thread is parked.
+static inline CLuaOwner *clua_own(lua_State *L) {
+  return (CLuaOwner *)(*(uintptr_t *)lua_getextraspace(L) & ~(uintptr_t)1);
+}
+
+/// For threads of a state that clua_open made: in others the word is not ours.
+static inline bool clua_is_parked(lua_State *L) { return *(uintptr_t *)lua_getextraspace(L) & 1; }
 
 // state.c
 CLuaOwner *clua_owner(lua_State *L);

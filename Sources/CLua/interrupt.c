@@ -138,12 +138,12 @@ void clua_settle(CLuaWatch *watch) {
 
 bool clua_is_stopping(const CLuaWatch *watch) { return clua_interrupt_get(watch->interrupt); }
 
-void clua_enter(CLuaWatch *watch, CLuaFrame *frame, lua_State *L) {
+void clua_enter(CLuaWatch *watch, CLuaFrame *frame, lua_State *L, CLuaRun run) {
   hold(watch);
   // A coroutine that was made while its creator was armed has the creator's hook, or part of it.
   lua_Hook inherited = lua_gethook(L);
   if (inherited == clua_stop_hook || (inherited == NULL && lua_gethookmask(L) != 0)) lua_sethook(L, NULL, 0, 0);
-  *frame = (CLuaFrame){.previous = watch->running, .L = L, .depth = watch->running->depth + 1};
+  *frame = (CLuaFrame){.previous = watch->running, .L = L, .run = run, .depth = watch->running->depth + 1};
   atomic_signal_fence(memory_order_seq_cst);
   watch->running = frame;
   release(watch);
@@ -157,6 +157,16 @@ void clua_leave(CLuaWatch *watch, CLuaFrame *frame) {
 }
 
 int clua_depth(const CLuaWatch *watch) { return watch->running->depth; }
+
+bool clua_can_unwind(const CLuaWatch *watch, lua_State *L) {
+  // A C module that resumes coroutines itself would take the yield for the script's own.
+  if (watch->running->L != L) return false;
+  for (const CLuaFrame *frame = watch->running; frame != NULL; frame = frame->previous) {
+    if (frame->run == CLUA_RUN_MAIN || frame->run == CLUA_RUN_CLOSING || !lua_isyieldable(frame->L)) return false;
+    if (frame->run == CLUA_RUN_FIBER) return true;
+  }
+  return false;
+}
 
 void clua_abandon_chain(CLuaWatch *watch) { watch->running = &watch->root; }
 

@@ -36,28 +36,6 @@ static void check_load(lua_State *L, CLuaOwner *owner, int status) {
   lua_error(L);
 }
 
-/// Raises what ended `thread`, after its to-be-closed variables have seen it. [-0, +0]
-static int raise_from_thread(lua_State *L, CLuaOwner *owner, lua_State *thread, int status, int yielded) {
-  CLuaFailure *failure = owner->request->failure;
-  if (status == LUA_YIELD) {
-    lua_pop(thread, yielded);
-    lua_pushstring(L, "attempt to yield from a function that must return");
-  } else {
-    // The error stays on its thread too, where __close methods are given it.
-    if (!lua_checkstack(thread, 1)) luaL_error(L, "stack overflow");
-    lua_pushvalue(thread, -1);
-    lua_xmove(thread, L, 1);
-  }
-  clua_describe_failure(L, thread, 0, failure);
-  if (clua_reset_thread(owner->watch, L, thread) != LUA_OK) {
-    lua_xmove(thread, L, 1);
-    // A __close that raised in its turn has replaced the error, as in coroutine.close.
-    if (!lua_rawequal(L, -1, -2)) clua_describe_failure(L, L, 0, failure);
-  }
-  owner->request->captured = true;
-  return lua_error(L);
-}
-
 /// [-(n+1), +results] Calls on a new coroutine, in which yielding is an error; what it left open is closed.
 static void call_alone(lua_State *L, CLuaOwner *owner, int arguments) {
   lua_State *thread = lua_newthread(L);
@@ -65,10 +43,12 @@ static void call_alone(lua_State *L, CLuaOwner *owner, int arguments) {
   if (!lua_checkstack(thread, arguments + 1)) luaL_error(L, "too many arguments");
   lua_xmove(L, thread, arguments + 1);
   int results = 0;
-  int status = clua_resume(owner->watch, L, thread, arguments, &results);
+  int status = clua_resume(owner->watch, L, thread, arguments, &results, CLUA_RUN_COROUTINE);
   if (status != LUA_OK) {
-    raise_from_thread(L, owner, thread, status, results);
-    return;
+    clua_push_end(L, owner, thread, status, results, "attempt to yield from a function that must return",
+                  owner->request->failure);
+    owner->request->captured = true;
+    lua_error(L);
   }
   luaL_checkstack(L, results, "too many results");
   lua_xmove(thread, L, results);
@@ -111,6 +91,7 @@ static void run_record(lua_State *L, CLuaOwner *owner, const CLuaRecord *record)
   case CLUA_OP_CLOSER: lua_pushcclosure(L, clua_box_close, 1); break;
   case CLUA_OP_INDEXER: lua_pushcclosure(L, clua_box_index, 2); break;
   case CLUA_OP_REFERENCE: lua_rawgeti(L, LUA_REGISTRYINDEX, record->value.integer); break;
+  case CLUA_OP_RESULTS: clua_push_results(L, record->value.pointer); break;
   case CLUA_OP_FUNCTION: clua_push_callback(L, owner, record->value.pointer, record->operand); break;
   case CLUA_OP_BYTES: push_payload(L, record); break;
   case CLUA_OP_METATABLE:

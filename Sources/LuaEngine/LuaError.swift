@@ -90,6 +90,8 @@ extension LuaError {
         LuaError(code: .runtime, message: message, raising: .written(WrittenValue(value: value)))
     }
 
+    static let closed = LuaError(code: .runtime, message: "the Lua state is closed", raising: .message)
+
     static let outOfMemory = LuaError(
         code: .memory, message: "not enough memory", value: .string("not enough memory"), raising: .value)
 }

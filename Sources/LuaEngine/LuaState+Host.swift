@@ -8,7 +8,12 @@ extension LuaState {
             call: { context, callback, thread, results in
                 guard let context, let callback, let thread, let results else { return CLUA_RAISE }
                 let state = Unmanaged<LuaState>.fromOpaque(context).takeUnretainedValue()
-                return state.perform(Unmanaged<LuaCallback>.fromOpaque(callback).takeUnretainedValue(), thread, results)
+                let body = Unmanaged<LuaCallback>.fromOpaque(callback).takeUnretainedValue().body
+                return state.perform(thread, results, body)
+            },
+            go_on: { context, thread, results in
+                guard let context, let thread, let results else { return CLUA_RAISE }
+                return Unmanaged<LuaState>.fromOpaque(context).takeUnretainedValue().goOn(thread, results)
             },
             release: { context, slot in
                 guard let context else { return }
@@ -38,8 +43,8 @@ extension LuaState {
         Unmanaged<LuaState>.fromOpaque(context).takeUnretainedValue().onWarning?(text)
     }
 
-    private func perform(
-        _ callback: LuaCallback, _ thread: OpaquePointer, _ results: UnsafeMutablePointer<CLuaBuffer>
+    func perform(
+        _ thread: OpaquePointer, _ results: UnsafeMutablePointer<CLuaBuffer>, _ body: LuaFunction.Body
     ) -> CLuaOutcome {
         let outer = current
         current = thread
@@ -47,9 +52,12 @@ extension LuaState {
         let call = LuaCall(state: self, thread: thread, buffer: results)
         releaseReferences()
         do {
-            try callback.body(call)
-            return CLUA_RETURN
+            try body(call)
+            guard isParking else { return CLUA_RETURN }
+            isParking = false
+            return CLUA_PARK
         } catch {
+            isParking = false
             if results.pointee.length > 0 { clua_buffer_dispose(results) }
             record(error as? LuaError ?? describeError?(error) ?? .message(String(describing: error)), in: results)
             return CLUA_RAISE

@@ -14,7 +14,7 @@ extension LuaState {
         _ write: (LuaWriter) -> Void, consume: (OpaquePointer) -> Void = { _ in }
     ) throws(LuaError) {
         guard let owner, let thread = current else {
-            throw LuaError(code: .runtime, message: "the Lua state is closed", raising: .message)
+            throw .closed
         }
         clua_register(owner)
         releaseReferences()
@@ -71,7 +71,7 @@ extension LuaState {
     }
 
     /// Describes a failed program, and takes its error value off the stack.
-    private func error(_ status: CLuaStatus, _ failure: CLuaFailure, _ thread: OpaquePointer) -> LuaError {
+    func error(_ status: CLuaStatus, _ failure: CLuaFailure, _ thread: OpaquePointer) -> LuaError {
         let code: LuaError.Code =
             switch status {
             case CLUA_STATUS_SYNTAX: .syntax

@@ -21,6 +21,10 @@ package final class LuaState {
     var owner: UnsafeMutablePointer<CLuaOwner>?
     /// The coroutine that is running, by which nested calls go.
     var current: OpaquePointer?
+    /// The fiber that is running; nil outside of fibers.
+    var fiber: LuaFiber?
+    /// Whether the running callback has parked.
+    var isParking = false
     var slots = SlotTable()
     var metatables: [ObjectIdentifier: (type: AnyObject, reference: LuaReference)] = [:]
     let releases = ReleaseQueue()

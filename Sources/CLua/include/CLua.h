@@ -46,6 +46,7 @@ typedef enum CLuaOp {
   CLUA_OP_CLOSER,     ///< [-1, +1] a function or nil -> a __gc or __close that calls it, then releases the object
   CLUA_OP_INDEXER,    ///< [-2, +1] methods function -> an __index that looks there, then calls the function
   CLUA_OP_REFERENCE,  ///< [-0, +1] value.integer: registry reference; operand: slot that keeps it alive
+  CLUA_OP_RESULTS,    ///< [-0, +values] value.pointer: the coroutine of a fiber that has ended, for copies of its results
   CLUA_OP_FUNCTION,   ///< [-0, +1] value.pointer: callback; operand: its slot, owned by the function from then on
   // Those that follow carry value.length bytes.
   CLUA_OP_BYTES,     ///< [-0, +1] a string
@@ -141,6 +142,11 @@ static inline void clua_write_number(CLuaBuffer *buffer, double value) {
   if (record) record->value.number = value;
 }
 
+static inline void clua_write_results(CLuaBuffer *buffer, lua_State *thread) {
+  CLuaRecord *record = clua_buffer_append(buffer, CLUA_OP_RESULTS, 0, 0);
+  if (record) record->value.pointer = thread;
+}
+
 static inline void clua_write_bytes(CLuaBuffer *buffer, CLuaOp op, uint32_t operand, const void *bytes, size_t count) {
   CLuaRecord *record = clua_buffer_append(buffer, op, operand, count);
   if (record && count > 0) memcpy(record + 1, bytes, count);
@@ -177,12 +183,14 @@ static inline bool clua_write_object(CLuaBuffer *buffer, uint32_t slot, CLuaObje
 typedef enum CLuaOutcome {
   CLUA_RETURN, ///< returns the values that the buffer pushes
   CLUA_RAISE,  ///< raises the one value that the buffer pushes, in the way of `raise`
+  CLUA_PARK,   ///< suspends the fiber that runs, whose next resuming calls `go_on`; only where clua_can_park
 } CLuaOutcome;
 
 /// What Swift does for a state. Every function runs on the state's thread and must not raise; `context` goes first.
 typedef struct CLuaHost {
   void *context;
   CLuaOutcome (*call)(void *context, void *callback, lua_State *L, CLuaBuffer *results);
+  CLuaOutcome (*go_on)(void *context, lua_State *L, CLuaBuffer *results);
   void (*release)(void *context, uint32_t slot);
   void (*exit)(void *context, int status);
   void (*warn)(void *context, const char *message, size_t length); ///< NULL for standard error
@@ -217,6 +225,9 @@ struct CLuaOwner {
   CLuaMemory memory;
   struct CLuaWatch *watch; ///< by which interrupts reach the state; NULL for an adopted one
   struct CLuaRequest *request;
+  lua_State *fiber;  ///< the coroutine of the fiber that runs; NULL for none
+  lua_State *parked; ///< the coroutine that parked last
+  bool waking;       ///< a parked coroutine is about to go on
   char *warning;
   size_t warning_length;
   bool warning_on;
@@ -283,6 +294,23 @@ void clua_unreference(lua_State *L, int reference);
 bool clua_set_interrupt_value(lua_State *L, int index);
 /// A full collection (§2.5); finalizers may run callbacks. [-0, +0]
 void clua_collect(lua_State *L);
+
+// MARK: Fibers
+
+typedef enum CLuaFiberStatus { CLUA_FIBER_ENDED, CLUA_FIBER_PARKED, CLUA_FIBER_FAILED } CLuaFiberStatus;
+
+/// Makes a coroutine that will call the value at `first` with the values above it, anchored by `reference`. [-0, +0]
+/// False when memory is out.
+bool clua_fiber_create(lua_State *L, int first, lua_State **thread, int *reference);
+/// Starts a fiber, or goes on with one that is parked. [-0, +0]; [-0, +1], the error value, when `failure->has_value`.
+CLuaFiberStatus clua_fiber_resume(CLuaOwner *owner, lua_State *L, lua_State *thread, CLuaFailure *failure);
+/// Ends a fiber that has not ended: its to-be-closed variables are closed, those of coroutines that it waits for first.
+/// [-0, +0] What they raise is lost.
+void clua_fiber_close(CLuaOwner *owner, lua_State *L, lua_State *thread);
+/// Whether a callback of the coroutine `L` can park.
+bool clua_can_park(const CLuaOwner *owner, lua_State *L);
+/// Whether a finalizer is running.
+bool clua_is_finalizing(lua_State *L);
 
 // MARK: Reading: none of these raises
 
