@@ -96,6 +96,14 @@ extension LuaError {
         code: .memory, message: "not enough memory", value: .string("not enough memory"), raising: .value)
 }
 
+extension LuaError {
+    /// What Lua code gets that catches the error: a new value each time for one that was made in Swift.
+    package var raised: any LuaWritable {
+        if case .written(let written) = raising { return written.value }
+        return value ?? .string(message)
+    }
+}
+
 extension LuaError: CustomStringConvertible {
     /// The message, then the traceback except for objects that gave their own text: what `lua` prints.
     package var description: String {

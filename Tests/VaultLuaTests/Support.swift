@@ -64,6 +64,7 @@ func scriptFailure(
             } catch let error as LuaError {
                 closing.failure = error.description
             }
+            closing.session.scheduler.finish(isFailed: closing.failure != nil)
             state.close()
             #expect(state.objectCount == 0)
             return closing
@@ -85,7 +86,7 @@ func session(_ state: LuaState, _ path: String, log: LogLines = LogLines()) -> S
         connecting: { (url) async throws(VaultError) in
             try await LocalVault.open(LocalPath(url), access: .create, savedBy: "tester")
         },
-        log: { level, text in log.append("\(level): \(text)") })
+        log: { level, text in log.append("\(level): \(text)") }, tell: { text in log.append("failed: \(text)") })
 }
 
 /// `@unchecked Sendable`: handed from the Lua thread, which is done with it, to the test.

@@ -18,11 +18,12 @@ package struct Binding: Sendable {
     package let options: [String]
     /// Whether connections have it as a method.
     package let actsOnVault: Bool
-    let body: Body
+    /// Nil for what `Prelude` implements.
+    let body: Body?
 
     init(
         _ name: String, _ usage: String, _ summary: String, options: [String] = [], actsOnVault: Bool = true,
-        body: @escaping Body
+        body: Body?
     ) {
         self.name = name
         self.usage = usage
@@ -32,35 +33,30 @@ package struct Binding: Sendable {
         self.body = body
     }
 
-    /// The Lua function of the module.
-    func function(_ session: ScriptSession) -> LuaFunction {
-        LuaFunction { call in
-            try perform(Invocation(session: session, binding: self, connection: nil, first: 1), call)
-        }
-    }
-
-    /// Runs the body, and makes Lua errors of the vault's.
-    func perform(_ invocation: Invocation, _ call: borrowing LuaCall) throws {
-        do {
-            try body(invocation, call)
-        } catch let error as VaultError {
-            throw invocation.luaError(error)
+    /// The Lua function of the module; nil for what `Prelude` implements.
+    func function(_ session: ScriptSession) -> LuaFunction? {
+        guard let body else { return nil }
+        let site = CallSite(session, name)
+        return LuaFunction { call in
+            try site.perform {
+                try body(Invocation(site: site, binding: self, connection: nil, first: 1), call)
+            }
         }
     }
 }
 
 /// One call of a binding.
 struct Invocation {
-    unowned let session: ScriptSession
+    let site: CallSite
     let binding: Binding
     let connection: Connection?
     /// The number of the first argument behind the connection.
     let first: Int
 
+    var session: ScriptSession { site.session }
+
     /// The vault that the call is about.
-    var vault: any Vault {
-        get throws { try connection?.vault ?? session.vault }
-    }
+    var vault: VaultSource { connection?.vault ?? session.vault }
 
     /// The options of the call, at the argument `offset` places behind the first.
     ///
@@ -69,7 +65,15 @@ struct Invocation {
         try Options(call, first + offset, Set(names ?? binding.options))
     }
 
-    func luaError(_ error: VaultError, report: (any LuaWritable)? = nil) -> LuaError {
-        ErrorValue.luaError(error, operation: binding.name, report: report, session)
+    /// Runs an operation of the call's vault while the running task waits, and goes on with its result.
+    func wait<Value: Sendable>(
+        _ call: borrowing LuaCall, _ progress: ProgressReporter? = nil, isBrief: Bool = false,
+        _ operation: @escaping @Sendable (any Vault) async throws(VaultError) -> Value,
+        then body: @escaping (Value, borrowing LuaCall) throws -> Void
+    ) throws {
+        let vault = vault
+        try site.wait(
+            call, progress, isBrief: isBrief,
+            { () async throws(VaultError) in try await operation(try await vault.opened()) }, then: body)
     }
 }

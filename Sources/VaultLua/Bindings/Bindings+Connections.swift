@@ -9,35 +9,27 @@ extension VaultLibrary {
             actsOnVault: false
         ) { invocation, call in
             let url = try call.string(invocation.first)
-            let connector = invocation.session.connector
-            let vault = try invocation.session.wait { () async throws(VaultError) in try await connector(url) }
-            call.returns(Connection.type.userdata(Connection(vault, invocation.session)))
+            let session = invocation.session
+            let connector = session.connector
+            try invocation.site.wait(call) { () async throws(VaultError) in
+                try await connector(url)
+            } then: { vault, call in
+                call.returns(Connection.type.userdata(Connection(vault, session)))
+            }
         },
         Binding(
             "with", "with(connection, f, ...) -> results of f",
-            "Calls f(...) with the functions of the module acting on a connection.", actsOnVault: false
-        ) { invocation, call in
-            let connection = try call.object(invocation.first, Connection.type)
-            let function = try call.function(invocation.first + 1)
-            var arguments: [any LuaWritable] = []
-            for number in stride(from: invocation.first + 2, through: call.count, by: 1) {
-                arguments.append(try call.value(number))
-            }
-            let results = try invocation.session.with(connection.vault) {
-                try invocation.session.state.call(function, arguments: arguments)
-            }
-            for result in results { call.returns(result) }
-        },
+            "Calls f(...) with the functions of the module acting on a connection.", actsOnVault: false, body: nil),
     ]
 }
 
 /// A vault that a script has connected to.
 final class Connection {
-    let vault: any Vault
+    let vault: VaultSource
     private unowned let session: ScriptSession
 
     init(_ vault: any Vault, _ session: ScriptSession) {
-        self.vault = vault
+        self.vault = VaultSource(vault)
         self.session = session
     }
 
@@ -47,20 +39,27 @@ final class Connection {
     }
 
     static let type: LuaObjectType<Connection> = {
-        let methods = VaultLibrary.bindings.filter(\.actsOnVault).map { binding in
-            (
-                name: binding.name,
-                body: { @Sendable (connection: Connection, call: borrowing LuaCall) throws in
-                    let invocation = Invocation(
-                        session: connection.session, binding: binding, connection: connection, first: 2)
-                    try binding.perform(invocation, call)
-                }
-            )
+        let methods = VaultLibrary.bindings.filter(\.actsOnVault).compactMap { binding in
+            binding.body.map { body in
+                (
+                    name: binding.name,
+                    body: { @Sendable (connection: Connection, call: borrowing LuaCall) throws in
+                        let site = CallSite(connection.session, binding.name)
+                        try site.perform {
+                            try body(
+                                Invocation(site: site, binding: binding, connection: connection, first: 2), call)
+                        }
+                    }
+                )
+            }
         }
         let close: LuaObjectType<Connection>.Method = { connection, call in
             let vault = connection.vault
-            try connection.session.wait { () async throws(VaultError) in await vault.close() }
             call.close(1)
+            try CallSite(connection.session, "close").wait(call) { () async throws(VaultError) in
+                await vault.close()
+            } then: { _, _ in
+            }
         }
         return LuaObjectType("vault connection", methodTable: methods + [(name: "close", body: close)])
     }()

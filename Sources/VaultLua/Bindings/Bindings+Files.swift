@@ -12,12 +12,13 @@ extension VaultLibrary {
             let name = try fileName(call, invocation.first + 1, path)
             let options = try invocation.options(call, 2)
             let (tags, ifVersion) = (try options.tags("tags"), try options.count("if_version").map(UInt64.init))
-            let (vault, progress) = (try invocation.vault, try options.progress())
+            let progress = try options.progress()
             let meter = progress?.meter
-            let outcome = try invocation.session.wait(progress) { () async throws(VaultError) in
+            try invocation.wait(call, progress) { (vault) async throws(VaultError) in
                 try await FileSave(to: vault, meter: meter).save(path, as: name, tags: tags, ifVersion: ifVersion)
+            } then: { outcome, call in
+                call.returns(EntryValue.table(outcome))
             }
-            call.returns(EntryValue.table(outcome))
         },
         Binding(
             "read", "read(name, path [, options]) -> entry",
@@ -33,13 +34,14 @@ extension VaultLibrary {
             let target = path
             let options = try invocation.options(call, 2)
             let (selector, overwrites) = (try options.selector(), try options.boolean("overwrite") ?? true)
-            let (vault, progress) = (try invocation.vault, try options.progress())
+            let progress = try options.progress()
             let meter = progress?.meter
-            let entry = try invocation.session.wait(progress) { () async throws(VaultError) in
+            try invocation.wait(call, progress) { (vault) async throws(VaultError) in
                 try await FileRead(from: vault, meter: meter)
                     .read(name, selector, to: target, overwrites: overwrites)
+            } then: { entry, call in
+                call.returns(EntryValue.table(entry))
             }
-            call.returns(EntryValue.table(entry))
         },
         Binding(
             "put", "put(name, string [, options]) -> entry", "Saves a string as the content of a file.",
@@ -51,11 +53,11 @@ extension VaultLibrary {
                 name: name, attributes: Attributes(mode: 0o644, modified: currentNanoseconds()),
                 tags: try options.tags("tags"), ifVersion: try options.count("if_version").map(UInt64.init))
             let bytes = try call.bytes(invocation.first + 1)
-            let vault = try invocation.vault
-            let outcome = try invocation.session.wait { () async throws(VaultError) in
+            try invocation.wait(call) { (vault) async throws(VaultError) in
                 try await ContentSave(to: vault).save(bytes, intent)
+            } then: { outcome, call in
+                call.returns(EntryValue.table(outcome))
             }
-            call.returns(EntryValue.table(outcome))
         },
         Binding(
             "get", "get(name [, options]) -> string", "The content of a file as a string.",
@@ -63,11 +65,11 @@ extension VaultLibrary {
         ) { invocation, call in
             let name = try call.name(invocation.first)
             let selector = try invocation.options(call, 1).selector()
-            let vault = try invocation.vault
-            let bytes = try invocation.session.wait { () async throws(VaultError) in
+            try invocation.wait(call) { (vault) async throws(VaultError) in
                 try await ContentRead(from: vault).read(name, selector)
+            } then: { bytes, call in
+                call.returns(bytes)
             }
-            call.returns(bytes)
         },
         Binding(
             "stat", "stat(name [, options]) -> entry or nil", "What the vault holds under a name; nil for nothing.",
@@ -75,20 +77,20 @@ extension VaultLibrary {
         ) { invocation, call in
             let name = try call.name(invocation.first)
             let selector = try invocation.options(call, 1).selector()
-            let vault = try invocation.vault
-            let entry = try invocation.session.wait(isBrief: true) { () async throws(VaultError) in
+            try invocation.wait(call, isBrief: true) { (vault) async throws(VaultError) in
                 try await vault.stat(name, selector)
+            } then: { entry, call in
+                call.returns(entry.map { EntryValue.table($0) })
             }
-            if let entry { call.returns(EntryValue.table(entry)) } else { call.returnsNil() }
         },
         Binding("exists", "exists(name) -> boolean", "Whether the vault holds something under a name.") {
             invocation, call in
             let name = try call.name(invocation.first)
-            let vault = try invocation.vault
-            let entry = try invocation.session.wait(isBrief: true) { () async throws(VaultError) in
+            try invocation.wait(call, isBrief: true) { (vault) async throws(VaultError) in
                 try await vault.stat(name, .current)
+            } then: { entry, call in
+                call.returns(entry != nil)
             }
-            call.returns(entry != nil)
         },
     ]
 

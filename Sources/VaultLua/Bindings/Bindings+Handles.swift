@@ -13,17 +13,18 @@ extension VaultLibrary {
             switch mode {
             case "r":
                 let selector = try invocation.options(call, 2, ["version", "at"]).selector()
-                let vault = try invocation.vault
-                let read = try invocation.session.wait { () async throws(VaultError) in
-                    try await vault.openRead(name, selector)
+                let session = invocation.session
+                try invocation.wait(call) { (vault) async throws(VaultError) in
+                    (vault, try await vault.openRead(name, selector))
+                } then: { opened, call in
+                    call.returns(ReadHandle.type.userdata(ReadHandle(opened.1, opened.0, session)))
                 }
-                call.returns(ReadHandle.type.userdata(ReadHandle(read, vault, invocation.session)))
             case "w":
                 let options = try invocation.options(call, 2, ["tags", "if_version"])
                 let intent = SaveIntent(
                     name: name, attributes: Attributes(mode: 0o644, modified: currentNanoseconds()),
                     tags: try options.tags("tags"), ifVersion: try options.count("if_version").map(UInt64.init))
-                call.returns(WriteHandle.type.userdata(WriteHandle(intent, try invocation.vault, invocation.session)))
+                call.returns(WriteHandle.type.userdata(WriteHandle(intent, invocation.vault, invocation.session)))
             default:
                 throw LuaError.argument(invocation.first + 1, "invalid mode '\(printable(mode))'")
             }

@@ -13,9 +13,7 @@ extension VaultLibrary {
                 prefix: try call.prefix(invocation.first), selector: try options.selector(),
                 includesVersions: try options.boolean("versions") ?? false, tags: try options.tags("tags"),
                 after: try options.string("after").map { try Name($0) })
-            let listing = Listing(
-                EntryStream(try invocation.vault, query), session: invocation.session,
-                limit: try options.count("limit"))
+            let listing = Listing(invocation, query, limit: try options.count("limit"))
             call.returns(Listing.type.userdata(listing))
         },
         Binding(
@@ -23,38 +21,36 @@ extension VaultLibrary {
             "The entries whose names match a pattern by gitignore's rules: one snapshot, for a generic 'for'."
         ) { invocation, call in
             let glob = try Glob(try call.string(invocation.first))
-            let listing = Listing(
-                EntryStream(try invocation.vault, ListQuery()), session: invocation.session, glob: glob)
-            call.returns(Listing.type.userdata(listing))
+            call.returns(Listing.type.userdata(Listing(invocation, ListQuery(), glob: glob)))
         },
     ]
 }
 
 /// A listing as scripts see it: called by the generic `for`, it gives the next entry.
 final class Listing {
-    private var entries: EntryStream?
-    private var limit: Int?
-    private let glob: Glob?
-    private unowned let session: ScriptSession
+    private let site: CallSite
+    private let entries: FilteredEntries
+    private let turn = Turn()
 
-    init(_ entries: EntryStream, session: ScriptSession, limit: Int? = nil, glob: Glob? = nil) {
-        self.entries = entries
-        self.session = session
-        self.limit = limit
-        self.glob = glob
+    init(_ invocation: Invocation, _ query: ListQuery, limit: Int? = nil, glob: Glob? = nil) {
+        site = CallSite(invocation.session, "list")
+        entries = FilteredEntries(invocation.vault, query, limit: limit, glob: glob)
     }
 
-    func next() throws -> Entry? {
-        if limit == 0 { return nil }
-        while var stream = entries {
-            let (entry, advanced) = try session.waitUnlessAtHand(&stream)
-            entries = entry == nil ? nil : advanced
-            guard let entry else { return nil }
-            if let glob, !glob.matches(entry.name.bytes, isDirectory: entry.kind == .directory) { continue }
-            limit = limit.map { $0 - 1 }
-            return entry
+    private func next(_ call: borrowing LuaCall) throws {
+        try site.perform { () throws in
+            try turn.check()
+            if let entry = entries.nextAtHand() { call.returns(EntryValue.table(entry)) } else { try fetch(call) }
         }
-        return nil
+    }
+
+    private func fetch(_ call: borrowing LuaCall) throws {
+        let entries = entries
+        try site.wait(call, turn: turn, isBrief: true) { () async throws(VaultError) in
+            try await entries.next()
+        } then: { entry, call in
+            call.returns(entry.map { EntryValue.table($0) })
+        }
     }
 
     private static let misuse = "a listing is not a table: use 'for entry in listing do', or listing:all()"
@@ -63,34 +59,32 @@ final class Listing {
         "vault listing",
         methods: [
             "all": { listing, call in
-                try converting("list", listing.session) {
-                    var entries: [any LuaWritable] = []
-                    while let entry = try listing.next() { entries.append(EntryValue.table(entry)) }
-                    call.returns(LuaTable(elements: entries))
+                let entries = listing.entries
+                try listing.site.wait(call, turn: listing.turn) { () async throws(VaultError) in
+                    var all: [Entry] = []
+                    while let entry = try await entries.next() { all.append(entry) }
+                    return all
+                } then: { all, call in
+                    call.returns(LuaTable(elements: all.map { EntryValue.table($0) }))
                 }
             },
             "count": { listing, call in
-                try converting("list", listing.session) {
+                let entries = listing.entries
+                try listing.site.wait(call, turn: listing.turn) { () async throws(VaultError) in
                     var count = 0
-                    while try listing.next() != nil { count += 1 }
+                    while try await entries.next() != nil { count += 1 }
+                    return count
+                } then: { count, call in
                     call.returns(count)
                 }
             },
             "close": { listing, call in
-                listing.entries = nil
+                try listing.site.perform { try listing.turn.check() }
                 call.close(1)
             },
         ],
         metamethods: [
-            .call: { listing, call in
-                try converting("list", listing.session) {
-                    if let entry = try listing.next() {
-                        call.returns(EntryValue.table(entry))
-                    } else {
-                        call.returnsNil()
-                    }
-                }
-            },
+            .call: { listing, call in try listing.next(call) },
             .index: { _, call in
                 if call[2].type == .number { throw LuaError.message(misuse) }
                 call.returnsNil()
@@ -100,24 +94,52 @@ final class Listing {
         ])
 }
 
-/// Runs the body of a method, and makes Lua errors of the vault's.
-func converting(_ operation: String, _ session: ScriptSession, _ body: () throws -> Void) throws {
-    do {
-        try body()
-    } catch let error as VaultError {
-        throw ErrorValue.luaError(error, operation: operation, session)
-    }
-}
+/// The entries of a listing that a script has asked for.
+///
+/// `@unchecked Sendable`: used by the Lua thread, or by the one operation that has the listing's turn.
+private final class FilteredEntries: @unchecked Sendable {
+    private let vault: VaultSource
+    private let query: ListQuery
+    private var limit: Int?
+    private let glob: Glob?
+    private var stream: EntryStream?
+    private var isAtEnd = false
 
-extension ScriptSession {
-    /// The next entry of a stream, which waits only where a page ends.
-    fileprivate func waitUnlessAtHand(_ stream: inout EntryStream) throws -> (Entry?, EntryStream) {
-        if let entry = stream.nextAtHand() { return (entry, stream) }
-        let current = stream
-        return try wait(isBrief: true) { () async throws(VaultError) in
-            var stream = current
-            let entry = try await stream.next()
-            return (entry, stream)
+    init(_ vault: VaultSource, _ query: ListQuery, limit: Int?, glob: Glob?) {
+        self.vault = vault
+        self.query = query
+        self.limit = limit
+        self.glob = glob
+    }
+
+    /// The next entry that can be had without waiting; nil where there is none.
+    func nextAtHand() -> Entry? {
+        if limit == 0 { return nil }
+        while let entry = stream?.nextAtHand() {
+            if isWanted(entry) { return entry }
         }
+        return nil
+    }
+
+    /// The next entry; nil behind the last.
+    func next() async throws(VaultError) -> Entry? {
+        if limit == 0 || isAtEnd { return nil }
+        if stream == nil { stream = EntryStream(try await vault.opened(), query) }
+        while var next = stream {
+            // Also behind a failure.
+            defer { stream = next }
+            guard let entry = try await next.next() else {
+                isAtEnd = true
+                return nil
+            }
+            if isWanted(entry) { return entry }
+        }
+        return nil
+    }
+
+    private func isWanted(_ entry: Entry) -> Bool {
+        if let glob, !glob.matches(entry.name.bytes, isDirectory: entry.kind == .directory) { return false }
+        limit = limit.map { $0 - 1 }
+        return true
     }
 }

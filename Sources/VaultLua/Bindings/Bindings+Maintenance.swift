@@ -10,11 +10,11 @@ extension VaultLibrary {
         ) { invocation, call in
             let prefix = try call.prefix(invocation.first)
             let sample = try invocation.options(call, 1).number("sample") ?? 1
-            let vault = try invocation.vault
-            let report = try invocation.session.wait { () async throws(VaultError) in
+            try invocation.wait(call) { (vault) async throws(VaultError) in
                 try await vault.verify(VerifyRequest(prefix: prefix, sample: sample))
+            } then: { report, call in
+                call.returns(EntryValue.table(report))
             }
-            call.returns(EntryValue.table(report))
         },
         Binding(
             "keep", "keep(prefix, options) -> report",
@@ -32,16 +32,18 @@ extension VaultLibrary {
             policy.within = try options.string("within").map { try CivilDuration.seconds($0) } ?? 0
             let calendar = try CivilCalendar(zone: try options.string("zone"))
             let (rules, isDryRun) = (policy, try options.boolean("dry_run") ?? false)
-            let vault = try invocation.vault
-            let report = try invocation.session.wait { () async throws(VaultError) in
+            try invocation.wait(call) { (vault) async throws(VaultError) in
                 try await vault.keep(prefix, rules, calendar: calendar, isDryRun: isDryRun)
+            } then: { report, call in
+                call.returns(EntryValue.table(report))
             }
-            call.returns(EntryValue.table(report))
         },
         Binding("gc", "gc() -> report", "Gives back the space of what nothing needs any more.") { invocation, call in
-            let vault = try invocation.vault
-            let report = try invocation.session.wait { () async throws(VaultError) in try await vault.collect() }
-            call.returns(EntryValue.table(report))
+            try invocation.wait(call) { (vault) async throws(VaultError) in
+                try await vault.collect()
+            } then: { report, call in
+                call.returns(EntryValue.table(report))
+            }
         },
     ]
 }

@@ -7,17 +7,6 @@ extension VaultLibrary {
     static let tools: [Binding] =
         [
             Binding(
-                "sleep", "sleep(seconds)", "Waits; an interrupt ends the wait.", actsOnVault: false
-            ) { invocation, call in
-                let seconds = try call.number(invocation.first)
-                guard seconds >= 0, seconds <= 1e9 else {
-                    throw LuaError.argument(invocation.first, "a time of 0 or more seconds expected")
-                }
-                try invocation.session.wait { () async throws(VaultError) in
-                    try await mappingErrors { try await Task.sleep(for: .seconds(seconds)) }
-                }
-            },
-            Binding(
                 "exec", "exec({program, argument...} [, options]) -> {code, stdout, stderr}",
                 "Runs a program to its end, without a shell; 'timeout' is in seconds.",
                 options: ["stdin", "timeout"], actsOnVault: false
@@ -31,11 +20,14 @@ extension VaultLibrary {
                 let process = ChildProcess(
                     arguments: words, input: try options.bytes("stdin") ?? [],
                     timeout: try options.number("timeout").map { .seconds($0) })
-                let ending = try invocation.session.wait { () async throws(VaultError) in try process.run() }
-                call.returns(
-                    LuaTable(fields: [
-                        "code": Int(ending.code), "stdout": ending.output, "stderr": ending.errors,
-                    ]))
+                try invocation.site.wait(call) { () async throws(VaultError) in
+                    try process.run()
+                } then: { ending, call in
+                    call.returns(
+                        LuaTable(fields: [
+                            "code": Int(ending.code), "stdout": ending.output, "stderr": ending.errors,
+                        ]))
+                }
             },
             Binding(
                 "digest", "digest(path [, \"sha256\"]) -> string",
@@ -47,15 +39,16 @@ extension VaultLibrary {
                 guard kind == nil || kind == "sha256" else {
                     throw LuaError.argument(invocation.first + 1, "invalid digest '\(printable(kind ?? ""))'")
                 }
-                let digest = try invocation.session.wait { () async throws(VaultError) in
+                try invocation.site.wait(call) { () async throws(VaultError) in
                     let status = try FileStatus(of: path)
                     if status.kind == .directory || status.kind == .other {
                         throw VaultError(.invalid, "'\(path)' is no file, and has no digest.", path: path)
                     }
                     guard kind == nil else { return try plainDigest(path) }
                     return try LocalDigest.content(path, status: status).digest.description
+                } then: { digest, call in
+                    call.returns(digest)
                 }
-                call.returns(digest)
             },
             Binding(
                 "json.encode", "json.encode(value) -> string",

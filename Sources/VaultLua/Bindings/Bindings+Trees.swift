@@ -15,12 +15,13 @@ extension VaultLibrary {
             let prefix = try pushPrefix(call, invocation.first + 1, root)
             let options = try invocation.options(call, 2)
             let (tree, onError) = (try treeOptions(options), try options.function("on_error"))
-            let (vault, progress) = (try invocation.vault, try options.progress())
+            let progress = try options.progress()
             let meter = progress?.meter
-            let report = try invocation.session.wait(progress) { () async throws(VaultError) in
+            try invocation.wait(call, progress) { (vault) async throws(VaultError) in
                 try await Push(to: vault, options: tree, meter: meter).run(root, prefix)
+            } then: { report, call in
+                try finish(report, onError, invocation.site, call)
             }
-            try finish(report, onError, invocation, call)
         },
         Binding(
             "pull", "pull(prefix, dir [, options]) -> report",
@@ -37,12 +38,13 @@ extension VaultLibrary {
             if let time = try options.integer("at") { tree.selector = .time(Int64(time)) }
             tree.overwrites = try options.boolean("overwrite") ?? true
             let (pull, onError) = (tree, try options.function("on_error"))
-            let (vault, progress) = (try invocation.vault, try options.progress())
+            let progress = try options.progress()
             let meter = progress?.meter
-            let report = try invocation.session.wait(progress) { () async throws(VaultError) in
+            try invocation.wait(call, progress) { (vault) async throws(VaultError) in
                 try await Pull(from: vault, options: pull, meter: meter).run(prefix, root)
+            } then: { report, call in
+                try finish(report, onError, invocation.site, call)
             }
-            try finish(report, onError, invocation, call)
         },
         Binding(
             "replicate", "replicate(from, to, prefix [, options]) -> report",
@@ -61,10 +63,12 @@ extension VaultLibrary {
             if let time = try options.integer("at") { tree.selector = .time(Int64(time)) }
             let (replica, onError, progress) = (tree, try options.function("on_error"), try options.progress())
             let meter = progress?.meter
-            let report = try invocation.session.wait(progress) { () async throws(VaultError) in
-                try await Replicate(from: source, to: target, options: replica, meter: meter).run(prefix)
+            try invocation.site.wait(call, progress) { () async throws(VaultError) in
+                let (from, to) = (try await source.opened(), try await target.opened())
+                return try await Replicate(from: from, to: to, options: replica, meter: meter).run(prefix)
+            } then: { report, call in
+                try finish(report, onError, invocation.site, call)
             }
-            try finish(report, onError, invocation, call)
         },
         Binding(
             "compare", "compare(dir, prefix [, options]) -> iterator of {name, change}",
@@ -76,9 +80,12 @@ extension VaultLibrary {
             let options = try invocation.options(call, 2)
             var tree = try treeOptions(options, isComparison: true)
             if let time = try options.integer("at") { tree.selector = .time(Int64(time)) }
-            let comparison = Comparison(
-                try Compare(try invocation.vault, root, prefix, tree), session: invocation.session)
-            call.returns(Comparison.type.userdata(comparison))
+            let (site, compared) = (invocation.site, tree)
+            try invocation.wait(call) { (vault) async throws(VaultError) in
+                Differences(try Compare(vault, root, prefix, compared))
+            } then: { differences, call in
+                call.returns(Comparison.type.userdata(Comparison(site, differences)))
+            }
         },
         Binding(
             "files", "files(dir [, options]) -> iterator of {path, name, kind, size, mode, modified_at}",
@@ -89,13 +96,13 @@ extension VaultLibrary {
             let options = try invocation.options(call, 1)
             let filter = try TreeFilter(
                 include: try options.strings("include"), exclude: try options.strings("exclude"))
-            call.returns(LocalFiles.type.userdata(LocalFiles(try TreeWalk(root, filter: filter), invocation.session)))
+            call.returns(LocalFiles.type.userdata(LocalFiles(try TreeWalk(root, filter: filter), invocation.site)))
         },
     ]
 
     /// The vault of an argument that is a connection, or the module.
-    private static func side(_ call: borrowing LuaCall, _ number: Int, _ invocation: Invocation) throws -> any Vault {
-        if call[number].type == .table { return try invocation.session.vault }
+    private static func side(_ call: borrowing LuaCall, _ number: Int, _ invocation: Invocation) throws -> VaultSource {
+        if call[number].type == .table { return invocation.session.vault }
         return try call.object(number, Connection.type).vault
     }
 
@@ -120,72 +127,50 @@ extension VaultLibrary {
 
     /// Returns the report, unless a failure is left that `on_error` did not accept: that is raised.
     private static func finish(
-        _ report: TreeReport, _ onError: LuaReference?, _ invocation: Invocation, _ call: borrowing LuaCall
+        _ report: TreeReport, _ onError: LuaReference?, _ site: CallSite, _ call: borrowing LuaCall
     ) throws {
         for failure in report.failed {
             let error = failure.error.about(failure.path)
             if let onError {
-                let object = invocation.luaError(error)
-                let answer = try invocation.session.state.call(
-                    onError, failure.path.bytes, try invocation.session.errorObject(object))
+                let answer = try site.session.state.call(onError, failure.path.bytes, site.luaError(error).raised)
                 if answer.first == .boolean(true) { continue }
             }
-            throw invocation.luaError(error, report: EntryValue.table(report))
+            throw site.luaError(error, report: EntryValue.table(report))
         }
         call.returns(EntryValue.table(report))
     }
 }
 
-extension ScriptSession {
-    /// The value that raising `error` raises.
-    fileprivate func errorObject(_ error: LuaError) throws -> LuaValue {
-        do throws(LuaError) {
-            _ = try state.call(state.reference(to: LuaFunction { _ in throw error }))
-            return .nil
-        } catch {
-            return error.value ?? .nil
-        }
-    }
-}
-
 /// An iterator over differences.
 final class Comparison {
-    private var compare: Compare
-    private unowned let session: ScriptSession
+    private let site: CallSite
+    private let differences: Differences
+    private let turn = Turn()
 
-    init(_ compare: Compare, session: ScriptSession) {
-        self.compare = compare
-        self.session = session
+    fileprivate init(_ site: CallSite, _ differences: Differences) {
+        self.site = site
+        self.differences = differences
     }
 
-    private func next() throws -> Difference? {
-        let box = ComparisonBox(compare)
-        // Also behind a file that could not be read.
-        defer { compare = box.compare }
-        return try session.wait { () async throws(VaultError) in try await box.next() }
+    private func next(_ call: borrowing LuaCall) throws {
+        let differences = differences
+        try site.wait(call, turn: turn) { () async throws(VaultError) in
+            try await differences.next()
+        } then: { difference, call in
+            call.returns(
+                difference.map { difference in
+                    LuaTable(fields: ["name": difference.name.bytes, "change": difference.change.rawValue])
+                })
+        }
     }
 
     static let type = LuaObjectType<Comparison>(
-        "vault comparison",
-        metamethods: [
-            .call: { comparison, call in
-                try converting("compare", comparison.session) {
-                    if let difference = try comparison.next() {
-                        call.returns(
-                            LuaTable(fields: [
-                                "name": difference.name.bytes, "change": difference.change.rawValue,
-                            ]))
-                    } else {
-                        call.returnsNil()
-                    }
-                }
-            }
-        ])
+        "vault comparison", metamethods: [.call: { comparison, call in try comparison.next(call) }])
 }
 
-/// `@unchecked Sendable`: used by the one task that the Lua thread waits for, then by that thread.
-private final class ComparisonBox: @unchecked Sendable {
-    var compare: Compare
+/// `@unchecked Sendable`: used by one operation at a time, for which the script waits.
+private final class Differences: @unchecked Sendable {
+    private var compare: Compare
 
     init(_ compare: Compare) {
         self.compare = compare
@@ -199,18 +184,18 @@ private final class ComparisonBox: @unchecked Sendable {
 /// An iterator over local files.
 final class LocalFiles {
     private var walk: TreeWalk
-    private unowned let session: ScriptSession
+    private let site: CallSite
 
-    init(_ walk: TreeWalk, _ session: ScriptSession) {
+    init(_ walk: TreeWalk, _ site: CallSite) {
         self.walk = walk
-        self.session = session
+        self.site = site
     }
 
     static let type = LuaObjectType<LocalFiles>(
         "vault files",
         metamethods: [
             .call: { files, call in
-                try converting("files", files.session) {
+                try files.site.perform {
                     while let item = files.walk.next() {
                         switch item {
                         case .entry(let entry):

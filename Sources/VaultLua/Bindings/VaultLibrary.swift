@@ -6,7 +6,7 @@ package enum VaultLibrary {
     package static let version = "0.1.0"
 
     package static let bindings: [Binding] =
-        files + listings + handles + versions + trees + maintenance + connections + tools + hooks
+        files + listings + handles + versions + trees + maintenance + connections + tasks + tools + hooks
 
     /// Makes the module, as the global `vault` and for `require "vault"`.
     static func install(_ session: ScriptSession) throws {
@@ -20,15 +20,17 @@ package enum VaultLibrary {
         }
         var modules: [String: LuaTable] = [:]
         for binding in bindings {
+            guard let function = binding.function(session) else { continue }
             let path = binding.name.split(separator: ".").map(String.init)
             let owner = path.count > 1 ? path[0] : ""
             modules[owner, default: LuaTable(fields: [:])].fields.append(
-                (path[path.count - 1], binding.function(session)))
+                (path[path.count - 1], function))
         }
         var vault = modules.removeValue(forKey: "") ?? LuaTable(fields: [:])
         for (name, table) in modules { vault.fields.append((name, table)) }
         vault.fields.append(("version", version))
         let reference = try state.reference(to: vault)
+        try Prelude.install(reference, session)
         try state.setGlobal("vault", reference)
         try state.setLoaded("vault", reference)
     }

@@ -54,7 +54,8 @@ package struct ScriptRunner: Sendable {
         let state = try LuaState(options)
         let session = ScriptSession(
             state, opening: opener, connecting: connector,
-            log: { level, text in writeError("minivault: \(level.rawValue): \(text)\n") })
+            log: { level, text in writeError("minivault: \(level.rawValue): \(text)\n") },
+            tell: { text in writeError("minivault: \(text)\n") })
         let ended = SendableSession(session: session)
         state.onExit = { _ in blockingWait { await ended.session.close() } }
         var failure: ScriptFailure?
@@ -66,7 +67,9 @@ package struct ScriptRunner: Sendable {
         } catch {
             failure = ScriptFailure(error, in: state)
         }
+        session.scheduler.finish(isFailed: failure != nil)
         state.close()
+        if failure == nil, session.hasToldFailures { failure = ScriptFailure(text: nil) }
         blockingWait { await ended.session.close() }
         return failure
     }
@@ -79,10 +82,14 @@ private struct SendableSession: @unchecked Sendable {
 
 /// How a script failed.
 package struct ScriptFailure: Sendable {
-    /// What `lua` would print.
-    package var text: String
+    /// What `lua` would print; nil where it has been told already.
+    package var text: String?
     /// The code of the vault's error that the script let pass, if it was one.
     package var code: VaultError.Code?
+
+    init(text: String?) {
+        self.text = text
+    }
 
     /// - Parameter state: the state that raised the error, if it is still open.
     init(_ error: any Error, in state: LuaState? = nil) {

@@ -14,9 +14,11 @@ package final class ScriptSession {
     let interrupt: LuaInterrupt
     let connector: Connector
     let log: @Sendable (LogLevel, String) -> Void
-    private let opener: Opener
-    private var defaultVault: (any Vault)?
-    private var scoped: [any Vault] = []
+    /// Where a script's failed tasks are told of that it has not asked about.
+    let tell: @Sendable (String) -> Void
+    private let defaultVault: VaultSource
+    private(set) lazy var scheduler = Scheduler(self)
+    private(set) var hasToldFailures = false
     /// Whether a progress function is running.
     var isReporting = false
     /// `debug.traceback`, `string.format` and `tonumber` as they were before the script could change them.
@@ -28,39 +30,34 @@ package final class ScriptSession {
         case debug, info, warn, error
     }
 
-    /// - Parameter log: where `vault.log` goes.
+    /// - Parameters:
+    ///   - log: where `vault.log` goes.
+    ///   - tell: where failures go that nobody has asked for.
     package init(
         _ state: LuaState, opening opener: @escaping Opener, connecting connector: @escaping Connector,
-        log: @escaping @Sendable (LogLevel, String) -> Void
+        log: @escaping @Sendable (LogLevel, String) -> Void, tell: @escaping @Sendable (String) -> Void
     ) {
         self.state = state
         interrupt = state.interrupt
-        self.opener = opener
+        defaultVault = VaultSource(opening: opener)
         self.connector = connector
         self.log = log
+        self.tell = tell
     }
 
-    /// The vault that functions without a connection act on, opened on first use.
-    var vault: any Vault {
-        get throws {
-            if let vault = scoped.last ?? defaultVault { return vault }
-            let opener = opener
-            let vault = try wait { () async throws(VaultError) in try await opener() }
-            defaultVault = vault
-            return vault
-        }
+    /// The vault that functions without a connection act on.
+    var vault: VaultSource {
+        scheduler.current.vaults.last?.vault ?? defaultVault
     }
 
-    /// Runs `body` with another default vault.
-    func with<Value>(_ vault: any Vault, _ body: () throws -> Value) rethrows -> Value {
-        scoped.append(vault)
-        defer { scoped.removeLast() }
-        return try body()
+    /// Tells of a failure that the script can ask for no more.
+    func tellFailure(of task: ScriptTask, _ error: LuaError) {
+        hasToldFailures = true
+        tell("task \(task.number): \(ScriptFailure(error).text ?? "")")
     }
 
     /// Closes the default vault. The state must not be used after.
     package func close() async {
-        await defaultVault?.close()
-        defaultVault = nil
+        await defaultVault.close()
     }
 }

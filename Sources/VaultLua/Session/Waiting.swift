@@ -1,113 +1,77 @@
-import Glibc
 import LuaEngine
 import VaultModel
 
-/// The result of an operation that a Lua thread waits for, and an executor that uses this thread meanwhile.
-///
-/// `@unchecked Sendable`: `result` and `jobs` are only touched with `lock` held.
-private final class Completion<Value: Sendable>: TaskExecutor, @unchecked Sendable {
-    private let lock: UnsafeMutablePointer<pthread_mutex_t>
-    /// There is a result or a job.
-    private let isNews: UnsafeMutablePointer<pthread_cond_t>
-    private var result: Result<Value, VaultError>?
-    private var jobs: [UnownedJob] = []
+/// Where in a script something is done: by which function. Makes Lua errors of the vault's errors.
+struct CallSite {
+    unowned let session: ScriptSession
+    /// What `err.operation` says.
+    let name: String
 
-    init() {
-        lock = .allocate(capacity: 1)
-        lock.initialize(to: pthread_mutex_t())
-        isNews = .allocate(capacity: 1)
-        isNews.initialize(to: pthread_cond_t())
-        pthread_mutex_init(lock, nil)
-        pthread_cond_init(isNews, nil)
+    init(_ session: ScriptSession, _ name: String) {
+        self.session = session
+        self.name = name
     }
 
-    deinit {
-        pthread_cond_destroy(isNews)
-        pthread_mutex_destroy(lock)
-        isNews.deallocate()
-        lock.deallocate()
+    func luaError(_ error: VaultError, report: (any LuaWritable)? = nil) -> LuaError {
+        ErrorValue.luaError(error, operation: name, report: report, session)
     }
 
-    func finish(_ value: Result<Value, VaultError>) {
-        pthread_mutex_lock(lock)
-        result = value
-        pthread_mutex_unlock(lock)
-        // After the lock, which the woken thread would only wait for.
-        pthread_cond_signal(isNews)
-    }
-
-    func enqueue(_ job: consuming ExecutorJob) {
-        let job = UnownedJob(job)
-        pthread_mutex_lock(lock)
-        jobs.append(job)
-        pthread_mutex_unlock(lock)
-        // After the lock, which the woken thread would only wait for.
-        pthread_cond_signal(isNews)
-    }
-
-    /// Runs the jobs that come, until there is a result; nil when it is not there after `milliseconds`.
-    func wait(milliseconds: Int) -> Result<Value, VaultError>? {
-        var end = timespec()
-        clock_gettime(CLOCK_REALTIME, &end)
-        end.tv_nsec += milliseconds * 1_000_000
-        end.tv_sec += end.tv_nsec / 1_000_000_000
-        end.tv_nsec %= 1_000_000_000
-        pthread_mutex_lock(lock)
-        defer { pthread_mutex_unlock(lock) }
-        while result == nil {
-            if !jobs.isEmpty {
-                let job = jobs.removeFirst()
-                pthread_mutex_unlock(lock)
-                job.runSynchronously(on: asUnownedTaskExecutor())
-                pthread_mutex_lock(lock)
-            } else if pthread_cond_timedwait(isNews, lock, &end) == ETIMEDOUT {
-                break
-            }
+    /// Runs `body`, and makes Lua errors of the vault's.
+    func perform(_ body: () throws -> Void) throws {
+        do {
+            try body()
+        } catch let error as VaultError {
+            throw luaError(error)
         }
-        return result
     }
-}
 
-extension ScriptSession {
-    private static let pollMilliseconds = 50
-
-    /// Runs an operation of the vault to its end while the Lua thread waits.
+    /// Runs an operation beside the script while the running task waits, and goes on with its result.
     ///
-    /// An interrupt of the state cancels the operation; so does an error in the progress function, which is
-    /// then raised.
+    /// An interrupt of the state, and cancelling the task, cancels the operation; so does an error in the progress
+    /// function, which is then raised. The last statement of a callback: see `LuaCall.park`.
     ///
     /// - Parameters:
     ///   - progress: is told about the operation now and then, and once at its end.
-    ///   - isBrief: whether the operation does nothing side by side: it runs on the waiting thread, since each other
-    ///     thread on its way costs a wake-up, of which a question to a server has few others.
+    ///   - turn: of what the operation uses alone.
+    ///   - isBrief: see `PendingOperation.start`.
     func wait<Value: Sendable>(
-        _ progress: ProgressReporter? = nil, isBrief: Bool = false,
-        _ operation: @escaping @Sendable () async throws(VaultError) -> Value
-    ) throws -> Value {
-        guard !isReporting else { throw LuaError.message("a progress function cannot wait for the vault") }
-        let completion = Completion<Value>()
-        let executor: any TaskExecutor = isBrief ? completion : BlockingExecutor.shared
-        let task = Task(executorPreference: executor) {
-            do throws(VaultError) {
-                completion.finish(.success(try await operation()))
-            } catch {
-                completion.finish(.failure(error))
+        _ call: borrowing LuaCall, _ progress: ProgressReporter? = nil, turn: Turn? = nil, isBrief: Bool = false,
+        _ operation: @escaping @Sendable () async throws(VaultError) -> Value,
+        then body: @escaping (Value, borrowing LuaCall) throws -> Void
+    ) throws {
+        try perform {
+            let scheduler = session.scheduler
+            try scheduler.checkWait(call)
+            let pending = PendingOperation<Value>()
+            pending.progress = progress
+            try turn?.take()
+            pending.turn = turn
+            scheduler.start(pending, isBrief: isBrief, operation)
+            try scheduler.await(pending, call) { call in
+                try perform {
+                    try scheduler.finishReports(of: pending, isSuccess: pending.isSuccess)
+                    let value: Value
+                    do throws(VaultError) {
+                        value = try pending.value()
+                    } catch {
+                        throw scheduler.cancelled(error)
+                    }
+                    try body(value, call)
+                }
             }
         }
-        var failure: (any Error)?
-        while true {
-            if let result = completion.wait(milliseconds: ScriptSession.pollMilliseconds) {
-                if failure == nil, case .success = result { try progress?.report(self, isLast: true) }
-                if let failure { throw failure }
-                return try result.get()
-            }
-            if interrupt.isInterrupted { task.cancel() }
-            guard failure == nil else { continue }
-            do {
-                try progress?.report(self, isLast: false)
-            } catch {
-                failure = error
-                task.cancel()
+    }
+
+    /// The same for what the scheduler itself ends.
+    func wait(for pending: PendingEvent, _ call: borrowing LuaCall, then body: @escaping LuaFunction.Body) throws {
+        try perform {
+            let scheduler = session.scheduler
+            try scheduler.checkWait(call)
+            try scheduler.await(pending, call) { call in
+                try perform {
+                    if let failure = pending.failure { throw scheduler.cancelled(failure) }
+                    try body(call)
+                }
             }
         }
     }

@@ -35,7 +35,7 @@ struct Run: AsyncParsableCommand {
                 file: CommandText.bytes(script), arguments: arguments.map { CommandText.bytes($0) },
                 commandLine: commandLine.map { CommandText.bytes($0) }, position: position))
         guard let failure else { return }
-        Output.note("minivault: \(failure.text)")
+        if let text = failure.text { Output.note("minivault: \(text)") }
         throw CommandFailure(status: interrupt.isInterrupted ? .interrupted : .failed)
     }
 }

@@ -76,7 +76,7 @@ import Testing
             equal(type(err), "table") equal(vault.stat "f", nil)
             equal(fails("not_found", function() vault.with(other, function() vault.get "none" end) end).operation, "get")
             misuse("bad argument #1 to 'with' (vault connection expected, got nil)", function() vault.with(nil) end)
-            misuse("bad argument #2 to 'with' (function expected, got no value)", function() vault.with(other) end)
+            misuse("bad argument #2 to 'with' (function expected, got nil)", function() vault.with(other) end)
             misuse("bad argument #1 to 'connect' (string expected, got no value)", function() vault.connect() end)
             fails("not_found", function() vault.connect(write("file", "x") .. "/below") end)
             fails("invalid", function() mkdir "full" write("full/x", "") vault.connect(tmp .. "/full") end)

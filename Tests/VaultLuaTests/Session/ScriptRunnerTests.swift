@@ -37,15 +37,15 @@ import VaultStore
 
     @Test func tellsHowAScriptFailed() async throws {
         let error = try await run("local function f() error 'lost' end\nf()")
-        #expect(error?.text.contains("script.lua:1: lost\nstack traceback:") == true)
+        #expect(error?.text?.contains("script.lua:1: lost\nstack traceback:") == true)
         #expect(error?.code == nil)
         let syntax = try await run("local = 1")
-        #expect(syntax?.text.contains("script.lua:1: <name> expected near '='") == true)
+        #expect(syntax?.text?.contains("script.lua:1: <name> expected near '='") == true)
         let object = try await run("vault.get 'none'")
         #expect(object?.code == .notFound)
-        #expect(object?.text.hasPrefix("The vault holds nothing under 'none'.\nstack traceback:") == true)
+        #expect(object?.text?.hasPrefix("The vault holds nothing under 'none'.\nstack traceback:") == true)
         let value = try await run("error {}")
-        #expect(value?.text.hasPrefix("(error object is a table value)") == true)
+        #expect(value?.text?.hasPrefix("(error object is a table value)") == true)
         let unopenable = try await run("vault.list():count()", vault: "script.lua/vault")
         #expect(unopenable?.code == .notFound || unopenable?.code == .invalid || unopenable?.code == .internal)
     }

@@ -1,0 +1,107 @@
+import LuaEngine
+import VaultModel
+
+extension VaultLibrary {
+    static let tasks: [Binding] = [
+        Binding(
+            "spawn", "spawn(f, ...) -> task",
+            "Begins a task that calls f(...): it runs while the script and its other tasks wait. A script ends when its "
+                + "tasks have.",
+            actsOnVault: false
+        ) { invocation, call in
+            let task = invocation.session.scheduler.spawn(try call.fiber(invocation.first))
+            call.returns(ScriptTask.type.userdata(task))
+        },
+        Binding(
+            "wait_all", "wait_all(tasks) -> results",
+            "Waits for all tasks of an array. Returns the first result of each; raises the first failure.",
+            actsOnVault: false, body: nil),
+        Binding(
+            "wait_any", "wait_any(tasks) -> task",
+            "Waits for the first task of an array to end, and returns it.", actsOnVault: false, body: nil),
+        Binding(
+            "map", "map(list|iterator, f [, options]) -> results",
+            "Calls f for every element in a task of its own, 'concurrency' (8) at once, and returns the first result of "
+                + "each, with their number in 'n'. Raises the first failure, unless on_error(element, err) returns true.",
+            options: ["concurrency", "on_error"], actsOnVault: false, body: nil),
+        Binding(
+            "sleep", "sleep(seconds)", "Waits; other tasks run meanwhile.", actsOnVault: false
+        ) { invocation, call in
+            let seconds = try call.number(invocation.first)
+            guard seconds >= 0, seconds <= 1e9 else {
+                throw LuaError.argument(invocation.first, "a time of 0 or more seconds expected")
+            }
+            let scheduler = invocation.session.scheduler
+            let pending = PendingTimer(scheduler)
+            pending.timer = scheduler.after(seconds) { scheduler.finish(pending) }
+            try invocation.site.wait(for: pending, call) { _ in }
+        },
+        Binding(
+            "timeout", "timeout(seconds, f, ...) -> results of f",
+            "Calls f(...). When it is not over in time, what it waits for is cancelled, and raises an error of the code "
+                + "'timeout'. Tasks that it has begun do not outlive it.",
+            actsOnVault: false, body: nil),
+    ]
+}
+
+extension ScriptTask {
+    static let type: LuaObjectType<ScriptTask> = LuaObjectType(
+        "vault task",
+        methods: [
+            "join": { task, call in
+                try task.join("join", call) { call in
+                    switch task.state {
+                    case .ended(.failed(let error)), .ended(.cancelled(let error)): throw error
+                    case .ended(.returned): if let fiber = task.fiber { call.returns(resultsOf: fiber) }
+                    case .ready, .running, .waiting: break
+                    }
+                }
+            },
+            "result": { task, call in
+                try task.join("result", call) { call in
+                    switch task.state {
+                    case .ended(.failed(let error)), .ended(.cancelled(let error)):
+                        call.returns(false)
+                        error.raised.write(to: call.results)
+                    case .ended(.returned):
+                        call.returns(true)
+                        if let fiber = task.fiber { call.returns(resultsOf: fiber) }
+                    case .ready, .running, .waiting: break
+                    }
+                }
+            },
+            "cancel": { task, _ in task.cancel() },
+            "status": { task, call in call.returns(task.statusText) },
+        ],
+        metamethods: [
+            .string: { task, call in call.returns("vault task \(task.number): \(task.statusText)") },
+            .equal: { task, call in call.returns(try call.object(2, ScriptTask.type) === task) },
+            .close: { task, _ in task.cancel() },
+        ])
+
+    /// Goes on once the task has ended.
+    private func join(_ name: String, _ call: borrowing LuaCall, then body: @escaping LuaFunction.Body) throws {
+        isSeen = true
+        if hasEnded { return try body(call) }
+        let site = CallSite(session, name)
+        try site.perform { try session.scheduler.checkJoin(self, call) }
+        let pending = PendingTasks([self], session.scheduler)
+        try site.wait(for: pending, call, then: body)
+    }
+}
+
+extension Scheduler {
+    /// Throws `invalid` where waiting for the task could never end.
+    func checkJoin(_ task: ScriptTask, _ call: borrowing LuaCall) throws(VaultError) {
+        var next: ScriptTask? = task
+        while let waiting = next {
+            if waiting === current { throw .endlessWait }
+            next = (waiting.waitsFor as? PendingTasks)?.target
+        }
+        if current !== main, !call.canPark {
+            throw VaultError(
+                .invalid,
+                "A task cannot be waited for here: Lua code that cannot yield stands between, so nothing else runs.")
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Glibc
+
+/// Where a Lua thread learns what other threads have done for it, and an executor that uses the thread while it waits.
+///
+/// `@unchecked Sendable`: `jobs`, `head` and `arrived` are only touched with `lock` held.
+final class Mailbox: TaskExecutor, @unchecked Sendable {
+    private let lock: UnsafeMutablePointer<pthread_mutex_t>
+    private let isNews: UnsafeMutablePointer<pthread_cond_t>
+    private var jobs: [UnownedJob] = []
+    private var head = 0
+    private var arrived: [Pending] = []
+
+    init() {
+        lock = .allocate(capacity: 1)
+        lock.initialize(to: pthread_mutex_t())
+        isNews = .allocate(capacity: 1)
+        isNews.initialize(to: pthread_cond_t())
+        pthread_mutex_init(lock, nil)
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(isNews, &attributes)
+        pthread_condattr_destroy(&attributes)
+    }
+
+    deinit {
+        pthread_cond_destroy(isNews)
+        pthread_mutex_destroy(lock)
+        isNews.deallocate()
+        lock.deallocate()
+    }
+
+    /// Hands over what has come to its end.
+    func post(_ pending: sending Pending) {
+        pthread_mutex_lock(lock)
+        arrived.append(pending)
+        pthread_mutex_unlock(lock)
+        // After the lock, which the woken thread would only wait for.
+        pthread_cond_signal(isNews)
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        pthread_mutex_lock(lock)
+        jobs.append(job)
+        pthread_mutex_unlock(lock)
+        pthread_cond_signal(isNews)
+    }
+
+    /// Runs the jobs that come until something has arrived, and takes that; nothing at the deadline.
+    func receive(until deadline: Moment) -> [Pending] {
+        var end = deadline.timespec
+        pthread_mutex_lock(lock)
+        defer { pthread_mutex_unlock(lock) }
+        while arrived.isEmpty {
+            if head < jobs.count {
+                let job = jobs[head]
+                head += 1
+                if head == jobs.count {
+                    jobs.removeAll(keepingCapacity: head <= 1024)
+                    head = 0
+                }
+                pthread_mutex_unlock(lock)
+                job.runSynchronously(on: asUnownedTaskExecutor())
+                pthread_mutex_lock(lock)
+            } else if pthread_cond_timedwait(isNews, lock, &end) == ETIMEDOUT {
+                break
+            }
+        }
+        defer { arrived.removeAll(keepingCapacity: arrived.count <= 1024) }
+        return arrived
+    }
+}
+
+/// A time of the monotonic clock, in nanoseconds.
+struct Moment: Comparable {
+    var nanoseconds: Int64
+
+    static var now: Moment {
+        var time = Glibc.timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Moment(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+    }
+
+    static let distantFuture = Moment(nanoseconds: .max)
+
+    static func < (left: Moment, right: Moment) -> Bool { left.nanoseconds < right.nanoseconds }
+
+    static func + (left: Moment, seconds: Double) -> Moment {
+        let sum = Double(left.nanoseconds) + seconds * 1e9
+        return Moment(nanoseconds: sum < 9e18 ? left.nanoseconds + Int64(seconds * 1e9) : .max)
+    }
+
+    fileprivate var timespec: Glibc.timespec {
+        Glibc.timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+    }
+}

@@ -1,0 +1,258 @@
+import LuaEngine
+import VaultModel
+
+/// Runs the tasks of one script: each until it waits, whenever the main chunk waits.
+///
+/// A wait in a task parks it. Where it cannot be parked, because Lua code that cannot yield stands between, the wait
+/// holds up all tasks, and what it waits for must not be one of them. Confined to the Lua thread.
+final class Scheduler {
+    let mailbox = Mailbox()
+    let main: ScriptTask
+    /// The task whose code is running.
+    private(set) var current: ScriptTask
+    private unowned let session: ScriptSession
+    private var live: [ObjectIdentifier: ScriptTask] = [:]
+    private var ready: [ScriptTask] = []
+    private var head = 0
+    private var timers = TimerQueue()
+    /// How many operations will come to their end by the mailbox.
+    private var operations = 0
+    /// What is waited for with a progress function.
+    private var reporting: [Pending] = []
+    private var taskCount = 0
+    private var waitCount = 0
+
+    /// How often an interrupt is looked for, and progress told.
+    private static let pollSeconds = 0.05
+
+    init(_ session: ScriptSession) {
+        self.session = session
+        main = ScriptTask(0, nil, in: nil, session)
+        main.state = .running
+        current = main
+    }
+
+    // MARK: Tasks
+
+    func spawn(_ fiber: LuaFiber) -> ScriptTask {
+        taskCount += 1
+        let task = ScriptTask(taskCount, fiber, in: current.innermostScope, session)
+        if let vault = current.vaults.last { task.vaults = [vault] }
+        live[ObjectIdentifier(task)] = task
+        ready.append(task)
+        return task
+    }
+
+    /// Lets each task that is ready now run until it waits.
+    private func runReady() {
+        for _ in 0..<(ready.count - head) {
+            let task = ready[head]
+            head += 1
+            run(task)
+        }
+        ready.removeFirst(head)
+        head = 0
+    }
+
+    private func run(_ task: ScriptTask) {
+        guard let fiber = task.fiber, case .ready = task.state else { return }
+        let outer = current
+        current = task
+        task.state = .running
+        let halt = fiber.resume()
+        current = outer
+        switch halt {
+        case .parked:
+            task.state = .waiting
+            // What ended between its beginning and here has woken nobody.
+            if task.waitsFor?.isOver ?? true { wake(task) }
+        case .ended: end(task, .returned)
+        case .failed(let error):
+            let isCancelled = task.cancellation != nil && ErrorValue.code(of: error, in: session.state) == .cancelled
+            end(task, isCancelled ? .cancelled(error) : .failed(error))
+        }
+    }
+
+    private func wake(_ task: ScriptTask) {
+        guard case .waiting = task.state else { return }
+        task.state = .ready
+        ready.append(task)
+    }
+
+    private func end(_ task: ScriptTask, _ ending: ScriptTask.Ending) {
+        task.state = .ended(ending)
+        live[ObjectIdentifier(task)] = nil
+        task.waitsFor?.dispose()
+        task.waitsFor = nil
+        if case .returned = ending {} else { task.cancelTasks() }
+        task.handOver()
+        task.scope?.remove(task)
+        task.scope = nil
+        for joiner in task.joiners { finish(joiner) }
+        task.joiners.removeAll()
+        if live.isEmpty, let rest = main.waitsFor as? PendingRest { finish(rest) }
+    }
+
+    /// Ends a task that was cancelled before it began.
+    func endUnbegun(_ task: ScriptTask, _ error: VaultError) {
+        end(task, .cancelled(ErrorValue.luaError(error, operation: "spawn", session)))
+    }
+
+    /// Sees to it that a task that was stopped has come to an end when its time to clean up is over.
+    func limitGrace(of task: ScriptTask, _ stop: Stop) {
+        guard let end = stop.graceEnd else { return }
+        _ = timers.add(end) { [weak self, weak task] in
+            guard let self, let task, !task.hasEnded else { return }
+            guard task.cancellation === stop, case .waiting = task.state else { return task.cancelWait() }
+            close(task)
+        }
+    }
+
+    private func close(_ task: ScriptTask) {
+        let pending = task.waitsFor
+        task.waitsFor = nil
+        pending?.waiter = nil
+        pending?.cancel()
+        let outer = current
+        task.isClosing = true
+        current = task
+        task.fiber?.close()
+        current = outer
+        let error = VaultError(
+            .cancelled, "The task was cancelled and had not ended \(Int(Stop.graceSeconds)) s later: it was closed.")
+        end(task, .cancelled(ErrorValue.luaError(error, operation: "cancel", session)))
+    }
+
+    // MARK: The end of the script
+
+    /// Runs what is left to its end, which a failed script's tasks are asked for.
+    func finish(isFailed: Bool) {
+        if isFailed { main.cancelTasks() }
+        if live.isEmpty { return }
+        let rest = PendingRest()
+        main.waitsFor = rest
+        defer { main.waitsFor = nil }
+        wait(for: rest, alone: false)
+    }
+
+    // MARK: Waiting
+
+    /// Begins to wait for `pending`: parks the running task, or stays here until the end.
+    ///
+    /// - Parameter body: goes on with the call when it is over.
+    func await(_ pending: Pending, _ call: borrowing LuaCall, _ body: @escaping LuaFunction.Body) throws {
+        let task = current
+        waitCount += 1
+        pending.number = waitCount
+        task.waitsFor = pending
+        if pending.progress != nil { reporting.append(pending) }
+        if task.fiber != nil, call.canPark {
+            pending.waiter = task
+            call.park { call in
+                task.waitsFor = nil
+                try body(call)
+            }
+        } else {
+            wait(for: pending, alone: task !== main)
+            task.waitsFor = nil
+            try body(call)
+        }
+    }
+
+    /// Throws what keeps the running task from waiting at all.
+    func checkWait(_ call: borrowing LuaCall) throws {
+        if session.isReporting { throw LuaError.message("a progress function cannot wait for the vault") }
+        if call.isFinalizing { throw LuaError.message("a finalizer cannot wait for the vault") }
+        if session.interrupt.isInterrupted { throw VaultError.cancelled }
+        if let error = current.takeStop() ?? current.expiredStop(.now) { throw error }
+    }
+
+    /// What a wait that was cancelled throws in the running task.
+    func cancelled(_ error: VaultError) -> VaultError {
+        error.code == .cancelled ? current.takeStop() ?? current.expiredStop(.now) ?? error : error
+    }
+
+    /// Starts an operation whose end the mailbox will tell.
+    func start<Value: Sendable>(
+        _ pending: PendingOperation<Value>, isBrief: Bool,
+        _ operation: @escaping @Sendable () async throws(VaultError) -> Value
+    ) {
+        operations += 1
+        pending.start(mailbox, isBrief: isBrief, operation)
+    }
+
+    /// Calls `action` after some time, while something is waited for.
+    func after(_ seconds: Double, _ action: @escaping () -> Void) -> TimerQueue.Timer {
+        timers.add(.now + seconds, action)
+    }
+
+    /// Notes that something has come to its end.
+    func finish(_ pending: Pending) {
+        guard !pending.isOver else { return }
+        pending.isOver = true
+        pending.turn?.give()
+        pending.dispose()
+        if let waiter = pending.waiter { wake(waiter) }
+    }
+
+    /// Lets things happen until `pending` is over.
+    ///
+    /// - Parameter alone: whether the tasks stand still meanwhile.
+    private func wait(for pending: Pending, alone: Bool) {
+        while true {
+            if !alone { runReady() }
+            for action in timers.takeDue(.now) { action() }
+            if session.interrupt.isInterrupted { cancelWaits() }
+            for watched in reporting where !alone || watched === pending { report(watched) }
+            if pending.isOver { return }
+            let isIdle = alone || head == ready.count
+            let next = timers.next()
+            if isIdle, operations == 0, next == nil {
+                breakDeadlock()
+                continue
+            }
+            let pause = isIdle ? min(next ?? .distantFuture, .now + Scheduler.pollSeconds) : Moment(nanoseconds: 0)
+            for arrived in mailbox.receive(until: pause) {
+                operations -= 1
+                finish(arrived)
+            }
+            if alone, pending.isOver { return }
+        }
+    }
+
+    private func cancelWaits() {
+        main.cancelWait()
+        for task in live.values { task.cancelWait() }
+    }
+
+    /// Fails the youngest of the waits for tasks, where all that is left waits for each other.
+    private func breakDeadlock() {
+        let waits = live.values.compactMap { $0.waitsFor as? PendingTasks }
+        guard let youngest = waits.max(by: { $0.number < $1.number }) else {
+            preconditionFailure("a task waits for nothing")
+        }
+        youngest.fail(.endlessWait)
+    }
+
+    private func report(_ pending: Pending) {
+        guard let progress = pending.progress, !pending.isOver, pending.progressFailure == nil else { return }
+        do {
+            try progress.report(session, isLast: false)
+        } catch {
+            pending.progressFailure = error
+            pending.cancel()
+        }
+    }
+
+    /// Tells the last of the progress of what is over, and throws what a progress function has raised.
+    func finishReports(of pending: Pending, isSuccess: Bool) throws {
+        guard let progress = pending.progress else { return }
+        reporting.removeAll { $0 === pending }
+        if let failure = pending.progressFailure { throw failure }
+        if isSuccess { try progress.report(session, isLast: true) }
+    }
+}
+
+extension VaultError {
+    static let endlessWait = VaultError(.invalid, "This wait could never end: what it waits for waits for it.")
+}

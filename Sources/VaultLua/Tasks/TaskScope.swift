@@ -1,0 +1,57 @@
+import VaultModel
+
+/// What tasks belong to: the script, another task, or a call that does not outlive its tasks.
+///
+/// Confined to the Lua thread.
+class TaskScope {
+    private var children: [ObjectIdentifier: ScriptTask] = [:]
+    /// What it is part of, and what takes over the tasks that are left at the end; nil for the script.
+    var scope: TaskScope?
+
+    init(in scope: TaskScope?) {
+        self.scope = scope
+    }
+
+    var isEmpty: Bool { children.isEmpty }
+
+    func add(_ task: ScriptTask) {
+        children[ObjectIdentifier(task)] = task
+    }
+
+    /// Lets go of a task that has ended.
+    func remove(_ task: ScriptTask) {
+        children[ObjectIdentifier(task)] = nil
+    }
+
+    /// Asks all tasks to end, in the order in which they were made.
+    func cancelTasks() {
+        for task in children.values.sorted(by: { $0.number < $1.number }) { task.cancel() }
+    }
+
+    /// Leaves the tasks to what this scope is in.
+    func handOver() {
+        guard let scope else { return }
+        for task in children.values {
+            task.scope = scope
+            scope.add(task)
+        }
+        children.removeAll()
+    }
+}
+
+/// Why a task is stopped. Its next wait raises the error, once; what it does then to clean up may wait for a while.
+final class Stop {
+    static let graceSeconds = 5.0
+
+    let error: VaultError
+    /// When cleaning up must be over; nil before the error has been raised.
+    private(set) var graceEnd: Moment?
+
+    init(_ error: VaultError) {
+        self.error = error
+    }
+
+    func deliver() {
+        graceEnd = .now + Stop.graceSeconds
+    }
+}
