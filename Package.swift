@@ -8,10 +8,13 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+let lua = LinkerSetting.linkedLibrary("lua5.4")
+
 let package = Package(
     name: "minivault",
     products: [
-        .executable(name: "minivault", targets: ["minivault"])
+        .executable(name: "minivault", targets: ["minivault"]),
+        .library(name: "vault", type: .dynamic, targets: ["LuaModule"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -96,17 +99,28 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .target(name: "CLua", linkerSettings: [.linkedLibrary("lua5.4")]),
+        .target(
+            name: "VaultAccess", dependencies: ["VaultClient", "VaultModel", "VaultStore", "VaultWire"],
+            swiftSettings: strict),
+        // Whoever links this says whose Lua it is: liblua5.4's, or that of the program that loads the module.
+        .target(name: "CLua"),
         .target(name: "LuaEngine", dependencies: ["CLua"], swiftSettings: strict),
         .target(
             name: "VaultLua",
             dependencies: ["LuaEngine", "VaultModel", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict
         ),
+        .target(name: "CLuaModule"),
+        .target(
+            name: "LuaModule", dependencies: ["CLuaModule", "LuaEngine", "VaultAccess", "VaultLua", "VaultModel"],
+            swiftSettings: strict,
+            // The threads of the module outlive the lua_State, at whose end Lua unloads what it has loaded.
+            linkerSettings: [.unsafeFlags(["-Xlinker", "-z", "-Xlinker", "nodelete"])]),
         .executableTarget(
             name: "minivault",
             dependencies: [
                 "LuaEngine",
+                "VaultAccess",
                 "VaultClient",
                 "VaultLua",
                 "VaultModel",
@@ -117,7 +131,8 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
-            swiftSettings: strict
+            swiftSettings: strict,
+            linkerSettings: [lua]
         ),
         .target(
             name: "TestSupport",
@@ -190,7 +205,8 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "LuaEngineTests", dependencies: ["LuaEngine"], swiftSettings: strict),
+        .testTarget(
+            name: "LuaEngineTests", dependencies: ["LuaEngine"], swiftSettings: strict, linkerSettings: [lua]),
         .testTarget(
             name: "VaultLuaTests",
             dependencies: ["LuaEngine", "VaultLua", "VaultModel", "VaultStore"],
@@ -207,7 +223,8 @@ let package = Package(
             name: "LuaEngineBenchmark",
             dependencies: ["LuaEngine"],
             path: "Tests/Benchmarks/LuaEngineBenchmark",
-            swiftSettings: strict
+            swiftSettings: strict,
+            linkerSettings: [lua]
         ),
         .target(name: "CChunkerCandidates", path: "Tests/Benchmarks/CChunkerCandidates"),
         .executableTarget(

@@ -63,12 +63,14 @@ import VaultModel
             options.allocationFailure = failure
             let state = try LuaState(options)
             let session = ScriptSession(
-                state, opening: { vault },
-                connecting: { (url) async throws(VaultError) in
-                    let vault = try await LocalVault.open(LocalPath(url), access: .create)
-                    connected.append(vault)
-                    return vault
-                }, log: { _, _ in }, tell: { _ in })
+                state,
+                ScriptSession.Host(
+                    open: { vault },
+                    connect: { (url) async throws(VaultError) in
+                        let vault = try await LocalVault.open(LocalPath(url), access: .create)
+                        connected.append(vault)
+                        return vault
+                    }, log: { _, _ in }, tell: { _ in }))
             do {
                 try VaultLibrary.install(session)
                 try state.setGlobal("tmp", path)

@@ -80,13 +80,14 @@ func scriptFailure(
 func session(_ state: LuaState, _ path: String, log: LogLines = LogLines()) -> ScriptSession {
     ScriptSession(
         state,
-        opening: { () async throws(VaultError) in
-            try await LocalVault.open(LocalPath(path + "/vault"), access: .create, savedBy: "tester")
-        },
-        connecting: { (url) async throws(VaultError) in
-            try await LocalVault.open(LocalPath(url), access: .create, savedBy: "tester")
-        },
-        log: { level, text in log.append("\(level): \(text)") }, tell: { text in log.append("failed: \(text)") })
+        ScriptSession.Host(
+            open: { () async throws(VaultError) in
+                try await LocalVault.open(LocalPath(path + "/vault"), access: .create, savedBy: "tester")
+            },
+            connect: { (url) async throws(VaultError) in
+                try await LocalVault.open(LocalPath(url), access: .create, savedBy: "tester")
+            },
+            log: { level, text in log.append("\(level): \(text)") }, tell: { text in log.append("failed: \(text)") }))
 }
 
 /// `@unchecked Sendable`: handed from the Lua thread, which is done with it, to the test.

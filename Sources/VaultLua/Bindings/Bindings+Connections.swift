@@ -10,7 +10,7 @@ extension VaultLibrary {
         ) { invocation, call in
             let url = try call.string(invocation.first)
             let session = invocation.session
-            let connector = session.connector
+            let connector = session.host.connect
             try invocation.site.wait(call) { () async throws(VaultError) in
                 try await connector(url)
             } then: { vault, call in

@@ -87,7 +87,7 @@ extension VaultLibrary {
                         message = text
                     }
                 }
-                session.log(ScriptSession.LogLevel(rawValue: level) ?? .info, printable(message))
+                session.host.log(ScriptSession.LogLevel(rawValue: level) ?? .info, printable(message))
             }
         }
 

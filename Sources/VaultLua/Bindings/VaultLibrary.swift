@@ -8,8 +8,10 @@ package enum VaultLibrary {
     package static let bindings: [Binding] =
         files + listings + handles + versions + trees + maintenance + connections + tasks + tools + hooks
 
-    /// Makes the module, as the global `vault` and for `require "vault"`.
-    static func install(_ session: ScriptSession) throws {
+    /// Makes the module, for `require "vault"`.
+    ///
+    /// - Parameter isGlobal: whether it is the global `vault` too.
+    package static func install(_ session: ScriptSession, isGlobal: Bool = true) throws {
         let state = session.state
         try ErrorValue.define(in: state)
         session.traceback = try state.run("return debug.traceback", name: "=vault").first?.reference
@@ -31,7 +33,7 @@ package enum VaultLibrary {
         vault.fields.append(("version", version))
         let reference = try state.reference(to: vault)
         try Prelude.install(reference, session)
-        try state.setGlobal("vault", reference)
+        if isGlobal { try state.setGlobal("vault", reference) }
         try state.setLoaded("vault", reference)
     }
 }

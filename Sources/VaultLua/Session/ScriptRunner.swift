@@ -22,17 +22,15 @@ package struct ScriptRunner: Sendable {
         }
     }
 
-    private let opener: ScriptSession.Opener
-    private let connector: ScriptSession.Connector
+    private let host: ScriptSession.Host
     private let interrupt: LuaInterrupt
+    private let memoryLimitBytes: Int?
 
-    package init(
-        opening opener: @escaping ScriptSession.Opener, connecting connector: @escaping ScriptSession.Connector,
-        interrupt: LuaInterrupt
-    ) {
-        self.opener = opener
-        self.connector = connector
+    /// - Parameter memoryLimitBytes: what Lua may allocate; nil for no limit.
+    package init(_ host: ScriptSession.Host, interrupt: LuaInterrupt, memoryLimitBytes: Int? = nil) {
+        self.host = host
         self.interrupt = interrupt
+        self.memoryLimitBytes = memoryLimitBytes
     }
 
     /// Runs a script on a thread of its own.
@@ -51,11 +49,9 @@ package struct ScriptRunner: Sendable {
     private func runOnThread(_ script: Script) throws -> ScriptFailure? {
         var options = LuaOptions()
         options.interrupt = interrupt
+        options.memoryLimitBytes = memoryLimitBytes
         let state = try LuaState(options)
-        let session = ScriptSession(
-            state, opening: opener, connecting: connector,
-            log: { level, text in writeError("minivault: \(level.rawValue): \(text)\n") },
-            tell: { text in writeError("minivault: \(text)\n") })
+        let session = ScriptSession(state, host)
         let ended = SendableSession(session: session)
         state.onExit = { _ in blockingWait { await ended.session.close() } }
         var failure: ScriptFailure?
@@ -103,15 +99,6 @@ package struct ScriptFailure: Sendable {
         default:
             text = "\(error)"
         }
-    }
-}
-
-func writeError(_ text: String) {
-    var rest = Array(text.utf8)[...]
-    while !rest.isEmpty {
-        let count = rest.withUnsafeBytes { write(STDERR_FILENO, $0.baseAddress, $0.count) }
-        if count < 0, errno != EINTR { return }
-        rest = rest.dropFirst(max(0, count))
     }
 }
 

@@ -5,17 +5,34 @@ package import VaultModel
 ///
 /// Confined to the state's thread.
 package final class ScriptSession {
-    /// Opens the vault that scripts act on when they name none.
-    package typealias Opener = @Sendable () async throws(VaultError) -> any Vault
-    /// Opens the vault that a script names by a directory or URL.
-    package typealias Connector = @Sendable (String) async throws(VaultError) -> any Vault
+    /// What the program around a state does for its scripts. All of it may be called from any thread.
+    package struct Host: Sendable {
+        /// Opens the vault that scripts act on when they name none.
+        package typealias Opener = @Sendable () async throws(VaultError) -> any Vault
+        /// Opens the vault that a script names by a directory or URL.
+        package typealias Connector = @Sendable (String) async throws(VaultError) -> any Vault
+
+        let open: Opener
+        let connect: Connector
+        /// Where `vault.log` goes.
+        let log: @Sendable (LogLevel, String) -> Void
+        /// Where the failures of tasks go that nobody has asked for.
+        let tell: @Sendable (String) -> Void
+
+        package init(
+            open: @escaping Opener, connect: @escaping Connector, log: @escaping @Sendable (LogLevel, String) -> Void,
+            tell: @escaping @Sendable (String) -> Void
+        ) {
+            self.open = open
+            self.connect = connect
+            self.log = log
+            self.tell = tell
+        }
+    }
 
     unowned(unsafe) let state: LuaState
     let interrupt: LuaInterrupt
-    let connector: Connector
-    let log: @Sendable (LogLevel, String) -> Void
-    /// Where a script's failed tasks are told of that it has not asked about.
-    let tell: @Sendable (String) -> Void
+    let host: Host
     private let defaultVault: VaultSource
     private(set) lazy var scheduler = Scheduler(self)
     private(set) var hasToldFailures = false
@@ -30,19 +47,11 @@ package final class ScriptSession {
         case debug, info, warn, error
     }
 
-    /// - Parameters:
-    ///   - log: where `vault.log` goes.
-    ///   - tell: where failures go that nobody has asked for.
-    package init(
-        _ state: LuaState, opening opener: @escaping Opener, connecting connector: @escaping Connector,
-        log: @escaping @Sendable (LogLevel, String) -> Void, tell: @escaping @Sendable (String) -> Void
-    ) {
+    package init(_ state: LuaState, _ host: Host) {
         self.state = state
+        self.host = host
         interrupt = state.interrupt
-        defaultVault = VaultSource(opening: opener)
-        self.connector = connector
-        self.log = log
-        self.tell = tell
+        defaultVault = VaultSource(opening: host.open)
     }
 
     /// The vault that functions without a connection act on.
@@ -53,7 +62,7 @@ package final class ScriptSession {
     /// Tells of a failure that the script can ask for no more.
     func tellFailure(of task: ScriptTask, _ error: LuaError) {
         hasToldFailures = true
-        tell("task \(task.number): \(ScriptFailure(error).text ?? "")")
+        host.tell("task \(task.number): \(ScriptFailure(error).text ?? "")")
     }
 
     /// Closes the default vault. The state must not be used after.

@@ -3,13 +3,11 @@ import VaultModel
 
 /// A vault that is opened by the first operation that needs it.
 final class VaultSource: Sendable {
-    typealias Opener = @Sendable () async throws(VaultError) -> any Vault
-
-    private let opener: Opener
+    private let opener: ScriptSession.Host.Opener
     private let opening = AsyncLock()
     private let vault: Mutex<(any Vault)?>
 
-    init(opening opener: @escaping Opener) {
+    init(opening opener: @escaping ScriptSession.Host.Opener) {
         self.opener = opener
         vault = Mutex(nil)
     }

@@ -48,8 +48,11 @@ final class Mailbox: TaskExecutor, @unchecked Sendable {
     }
 
     /// Runs the jobs that come until something has arrived, and takes that; nothing at the deadline.
-    func receive(until deadline: Moment) -> [Pending] {
-        var end = deadline.timespec
+    ///
+    /// - Parameter deadline: nil for what is there already.
+    func receive(until deadline: Moment?) -> [Pending] {
+        let waits = deadline != nil
+        var end = (deadline ?? .distantFuture).timespec
         pthread_mutex_lock(lock)
         defer { pthread_mutex_unlock(lock) }
         while arrived.isEmpty {
@@ -63,10 +66,11 @@ final class Mailbox: TaskExecutor, @unchecked Sendable {
                 pthread_mutex_unlock(lock)
                 job.runSynchronously(on: asUnownedTaskExecutor())
                 pthread_mutex_lock(lock)
-            } else if pthread_cond_timedwait(isNews, lock, &end) == ETIMEDOUT {
+            } else if !waits || pthread_cond_timedwait(isNews, lock, &end) == ETIMEDOUT {
                 break
             }
         }
+        if arrived.isEmpty { return [] }
         defer { arrived.removeAll(keepingCapacity: arrived.count <= 1024) }
         return arrived
     }

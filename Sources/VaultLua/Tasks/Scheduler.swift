@@ -211,7 +211,7 @@ final class Scheduler {
                 breakDeadlock()
                 continue
             }
-            let pause = isIdle ? min(next ?? .distantFuture, .now + Scheduler.pollSeconds) : Moment(nanoseconds: 0)
+            let pause = isIdle ? min(next ?? .distantFuture, .now + Scheduler.pollSeconds) : nil
             for arrived in mailbox.receive(until: pause) {
                 operations -= 1
                 finish(arrived)

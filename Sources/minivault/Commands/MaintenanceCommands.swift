@@ -1,4 +1,5 @@
 import ArgumentParser
+import VaultAccess
 import VaultModel
 import VaultStore
 

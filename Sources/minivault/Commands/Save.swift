@@ -1,5 +1,6 @@
 import ArgumentParser
 import Glibc
+import VaultAccess
 import VaultLua
 import VaultModel
 

@@ -1,4 +1,5 @@
 import ArgumentParser
+import VaultAccess
 import VaultClient
 import VaultModel
 import VaultStore

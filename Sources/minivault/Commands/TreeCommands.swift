@@ -1,4 +1,5 @@
 import ArgumentParser
+import VaultAccess
 import VaultLua
 import VaultModel
 

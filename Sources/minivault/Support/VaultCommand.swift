@@ -1,5 +1,6 @@
 import ArgumentParser
 import Synchronization
+import VaultAccess
 import VaultClient
 import VaultModel
 import VaultTransport
@@ -21,7 +22,9 @@ struct VaultOptions: ParsableArguments {
     let wire = WireWatch()
 
     var remote: RemoteLocation.Choices {
-        RemoteLocation.Choices(bandwidth: bandwidth?.bytes, isQuiet: quiet)
+        var choices = RemoteLocation.Choices(bandwidth: bandwidth?.bytes)
+        if !quiet { choices.tell = { Output.note("minivault: \($0)") } }
+        return choices
     }
 
     private enum CodingKeys: CodingKey {

@@ -13,9 +13,10 @@ import VaultStore
         try text.write(toFile: file, atomically: true, encoding: .utf8)
         let path = LocalPath(directory.path + "/" + vault)
         let runner = ScriptRunner(
-            opening: { () async throws(VaultError) in try await LocalVault.open(path, access: .create) },
-            connecting: { (url) async throws(VaultError) in try await LocalVault.open(LocalPath(url)) },
-            interrupt: LuaInterrupt())
+            ScriptSession.Host(
+                open: { () async throws(VaultError) in try await LocalVault.open(path, access: .create) },
+                connect: { (url) async throws(VaultError) in try await LocalVault.open(LocalPath(url)) },
+                log: { _, _ in }, tell: { _ in }), interrupt: LuaInterrupt())
         let failure = await runner.run(
             ScriptRunner.Script(
                 file: Array(file.utf8), arguments: arguments.map { Array($0.utf8) },

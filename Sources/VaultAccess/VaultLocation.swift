@@ -1,11 +1,11 @@
 import Glibc
-import VaultModel
+package import VaultModel
 import VaultStore
 
-/// Finds and opens the vault that a command is about.
-enum VaultLocation {
-    /// What a command does with the vault.
-    enum Purpose {
+/// Finds and opens the vault that a person names: by a directory, by a URL, by the environment, or not at all.
+package enum VaultLocation {
+    /// What is done with the vault.
+    package enum Purpose: Sendable {
         /// Reads it; a vault that cannot be written to will do.
         case read
         /// Changes what is there.
@@ -17,7 +17,7 @@ enum VaultLocation {
     /// Opens the vault named by `word`, the environment, or nobody: then the embedded one.
     ///
     /// - Parameter remote: what is chosen for a vault on a server.
-    static func open(
+    package static func open(
         _ word: String?, for purpose: Purpose, remote: RemoteLocation.Choices = RemoteLocation.Choices()
     ) async throws(VaultError) -> any Vault {
         if let named = word ?? environment("MINIVAULT_VAULT"), RemoteLocation.isURL(named) {
@@ -31,7 +31,7 @@ enum VaultLocation {
     /// The directory of the vault named by `word`, the environment, or nobody.
     ///
     /// - Throws: `invalid` for a vault that is on a server.
-    static func directory(_ word: String?) throws(VaultError) -> LocalPath {
+    package static func directory(_ word: String?) throws(VaultError) -> LocalPath {
         guard let named = word ?? environment("MINIVAULT_VAULT") else { return embedded }
         if named.contains("://") {
             throw VaultError(
@@ -43,7 +43,8 @@ enum VaultLocation {
                 .invalid,
                 "'\(printable(named))' looks like a server: write minivault://user@host, or ./ before a directory.")
         }
-        return CommandText.path(named)
+        // A path that is not UTF-8 goes through the argument parser, and the environment, under the escape of names.
+        return LocalPath(NameEscape.decode(Array(named.utf8)) ?? Array(named.utf8))
     }
 
     private static func open(
@@ -59,7 +60,7 @@ enum VaultLocation {
     private static var embedded: LocalPath { dataHome.appending("minivault/default") }
 
     /// `$XDG_DATA_HOME`, by the XDG Base Directory Specification.
-    static var dataHome: LocalPath {
+    package static var dataHome: LocalPath {
         let home = environment("HOME") ?? "/"
         return LocalPath(
             environment("XDG_DATA_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? home + "/.local/share")
@@ -70,7 +71,7 @@ enum VaultLocation {
         return String(cString: value)
     }
 
-    static var userName: String {
+    package static var userName: String {
         guard let user = getpwuid(getuid()) else { return "uid \(getuid())" }
         return String(cString: user.pointee.pw_name)
     }

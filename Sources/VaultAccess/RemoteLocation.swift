@@ -1,33 +1,38 @@
 import Glibc
-import VaultClient
-import VaultModel
+package import VaultClient
+package import VaultModel
 import VaultWire
 
 /// Opens vaults on servers: finds out whom to trust and as whom to log in.
-enum RemoteLocation {
+package enum RemoteLocation {
     /// What a user chooses for connections to a server.
-    struct Choices: Sendable {
+    package struct Choices: Sendable {
         /// The most bytes of content a second; nil for no limit.
-        var bandwidth: UInt64?
-        var isQuiet = false
+        package var bandwidth: UInt64?
+        /// Told that a connection was lost or is there again; nil for nobody.
+        package var tell: (@Sendable (String) -> Void)?
+
+        package init(bandwidth: UInt64? = nil, tell: (@Sendable (String) -> Void)? = nil) {
+            self.bandwidth = bandwidth
+            self.tell = tell
+        }
     }
 
     /// Whether a word names a vault on a server.
-    static func isURL(_ word: String) -> Bool { word.contains("://") }
+    package static func isURL(_ word: String) -> Bool { word.contains("://") }
 
     /// Connects to the vault that a URL names.
     ///
     /// - Throws: `login` where the server is not known here, or nothing to log in with is.
-    static func open(_ word: String, _ choices: Choices) async throws(VaultError) -> RemoteVault {
+    package static func open(_ word: String, _ choices: Choices) async throws(VaultError) -> RemoteVault {
         let url = try ServerURL(word)
         let user = try UserName(url.user ?? VaultLocation.userName)
         var options = RemoteVault.Options()
         options.bandwidth = choices.bandwidth.map { BandwidthLimit(bytesPerSecond: $0) }
         options.onEvent = { event in
-            if choices.isQuiet { return }
             switch event {
-            case .lost(let error): Output.note("minivault: \(error.message) Trying again…")
-            case .reconnected: Output.note("minivault: connected again.")
+            case .lost(let error): choices.tell?("\(error.message) Trying again…")
+            case .reconnected: choices.tell?("connected again.")
             }
         }
         return try await RemoteVault.connect(
@@ -35,7 +40,7 @@ enum RemoteLocation {
     }
 
     /// What makes the server the right one.
-    static func trust(in url: ServerURL) throws(VaultError) -> ServerTrust {
+    package static func trust(in url: ServerURL) throws(VaultError) -> ServerTrust {
         let known = try KnownServers(file: ClientFiles.knownServers).trust(of: url)
         let isReadable = (try? FileStatus(of: ClientFiles.authorities, followsLinks: true)) != nil
         guard known != nil || isReadable else {

@@ -1,0 +1,26 @@
+import ArgumentParser
+import VaultAccess
+import VaultLua
+import VaultModel
+
+/// What the commands that run Lua have in common: the vault that it acts on.
+struct ScriptOptions: ParsableArguments {
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The vault: a directory, or minivault://[user@]host[:port][/vault].", valueName: "vault"))
+    var vault: String?
+    @Option(help: ArgumentHelp("Send and receive no more than this a second, such as 2M.", valueName: "size"))
+    var bandwidth: ByteSize?
+
+    /// Opens the vaults that Lua code asks for.
+    var host: ScriptSession.Host {
+        let (vault, remote) = (vault, RemoteLocation.Choices(bandwidth: bandwidth?.bytes) { Output.note("minivault: \($0)") })
+        return ScriptSession.Host(
+            open: { () async throws(VaultError) in try await VaultLocation.open(vault, for: .fill, remote: remote) },
+            connect: { (url) async throws(VaultError) in
+                try await VaultLocation.open(url, for: .fill, remote: remote)
+            },
+            log: { level, text in Output.note("minivault: \(level.rawValue): \(text)") },
+            tell: { text in Output.note("minivault: \(text)") })
+    }
+}
