@@ -29,6 +29,7 @@ extension LuaState {
             closed: { context in
                 guard let context else { return }
                 let state = Unmanaged<LuaState>.fromOpaque(context)
+                state.takeUnretainedValue().onClose?()
                 state.takeUnretainedValue().owner = nil
                 state.takeUnretainedValue().current = nil
                 state.takeUnretainedValue().forgetObjects()

@@ -10,6 +10,8 @@ package final class LuaState {
     /// Told before `os.exit` ends the process, with the exit status. Runs on the state's thread; Lua is not to be used in
     /// it, because the state may be closed already. The C streams are flushed after it, and `_exit` ends the process.
     package var onExit: ((Int32) -> Void)?
+    /// Told that the program which made an adopted state is closing it. Lua is not to be used in it.
+    package var onClose: (() -> Void)?
     /// Gets each warning (`warn`, errors in finalizers) once they are on; without it they go to standard error.
     package var onWarning: ((String) -> Void)? {
         didSet { owner?.pointee.host.warn = onWarning == nil ? nil : LuaState.warn }

@@ -14,6 +14,7 @@ func openModule(_ state: OpaquePointer) -> UnsafeMutablePointer<CChar>? {
         let adopted = try LuaState(adopting: state)
         // The session lives as long as the program: the last finalizers of its state still reach it.
         let session = Unmanaged.passRetained(ScriptSession(adopted, host)).takeUnretainedValue()
+        adopted.onClose = { session.abandonTasks() }
         try VaultLibrary.install(session, isGlobal: false)
         return nil
     } catch {

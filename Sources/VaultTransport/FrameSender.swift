@@ -21,10 +21,12 @@ package struct FrameSender: Sendable {
     /// - Parameters:
     ///   - first: frames to send before: the message that announces the content, or a long one without any.
     ///   - pace: waits until as many bytes may be sent.
+    ///   - whenSent: called on the event loop when all has been sent, before anything is read that the peer sends then.
     /// - Throws: where the connection is gone; `cancelled`, in the middle of the content.
     package func send(
         _ first: [UInt8] = [], content: [BufferSlice], request: UInt32,
-        pace: (Int) async throws(VaultError) -> Void = { (_) throws(VaultError) in }
+        pace: (Int) async throws(VaultError) -> Void = { (_) throws(VaultError) in },
+        whenSent: (@Sendable () -> Void)? = nil
     ) async throws(VaultError) {
         var sending: [Sending] = []
         var pieces = ContentPieces(content, first: first, request: request, pieceBytes: FrameSender.pieceBytes)
@@ -33,6 +35,7 @@ package struct FrameSender: Sendable {
             try await pace(piece.readableBytes)
             if sending.count == FrameSender.piecesMax { try await sending.removeFirst().wait() }
             let promise = channel.eventLoop.makePromise(of: Void.self)
+            if let whenSent, pieces.isAtEnd { promise.futureResult.whenSuccess(whenSent) }
             channel.writeAndFlush(piece, promise: promise)
             sending.append(Sending(piece: piece, isSent: promise.futureResult))
         }
@@ -69,13 +72,17 @@ private struct ContentPieces {
     private var first: ArraySlice<UInt8>
     private var index = 0
     private var offset = 0
+    private var remaining: Int
 
     init(_ content: [BufferSlice], first: [UInt8], request: UInt32, pieceBytes: Int) {
         self.content = content
         self.request = request
         self.pieceBytes = pieceBytes
         self.first = first[...]
+        remaining = content.reduce(0) { $0 + $1.count }
     }
+
+    var isAtEnd: Bool { first.isEmpty && remaining == 0 }
 
     /// The next frames; nil behind the last.
     mutating func next(_ allocator: ByteBufferAllocator) -> ByteBuffer? {
@@ -87,6 +94,7 @@ private struct ContentPieces {
         }
         if left == 0, beginning.isEmpty { return nil }
         var bytes = min(left, pieceBytes)
+        remaining -= bytes
         let frames = (bytes + WireLimits.frameBytesMax - 1) / WireLimits.frameBytesMax
         var piece = PieceBuffers.shared.take(
             beginning.count + bytes + frames * FrameHeader.byteCount, allocator)

@@ -65,6 +65,11 @@ package final class ScriptSession {
         host.tell("task \(task.number): \(ScriptFailure(error).text ?? "")")
     }
 
+    /// Gives up the tasks that are left: the program that made the state closes it.
+    package func abandonTasks() {
+        scheduler.abandon()
+    }
+
     /// Closes the default vault. The state must not be used after.
     package func close() async {
         await defaultVault.close()

@@ -135,6 +135,14 @@ final class Scheduler {
         wait(for: rest, alone: false)
     }
 
+    /// Gives up what is left: the program that made the state closes it, and nothing can run any more.
+    func abandon() {
+        cancelWaits()
+        guard !live.isEmpty else { return }
+        let tasks = live.count == 1 ? "1 task" : "\(live.count) tasks"
+        session.host.tell("\(tasks) had not ended when the script did; vault.wait_all waits for them.")
+    }
+
     // MARK: Waiting
 
     /// Begins to wait for `pending`: parks the running task, or stays here until the end.

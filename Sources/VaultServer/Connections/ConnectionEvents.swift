@@ -217,11 +217,9 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         }
     }
 
-    /// Counts an answer whose content has been sent by other means.
+    /// Counts an answer that has been sent by other means. On the event loop.
     func answered(_ request: UInt32) {
-        loop.execute { [self] in
-            if !isEnded { noteAnswer(request) }
-        }
+        if !isEnded { noteAnswer(request) }
     }
 
     private func noteAnswer(_ request: UInt32) {

@@ -123,9 +123,10 @@ final class ServerConnection: Sendable {
         // What is long waits in memory that is counted, for a client that may be slow to take it.
         var share = answer.share ?? request.share
         if share == nil { share = try await budget.share(waitingFor: frames.count) }
-        try await FrameSender(channel).send(frames, content: answer.content, request: id)
+        // The client may begin another request as soon as it has the last byte.
+        try await FrameSender(channel)
+            .send(frames, content: answer.content, request: id, whenSent: { [events] in events.answered(id) })
         withExtendedLifetime(share) {}
-        events.answered(id)
     }
 }
 
