@@ -11,6 +11,8 @@ package enum Limits {
     /// Files and bytes of one batch.
     package static let batchFilesMax = 256
     package static let batchBytesMax = 4 << 20
+    /// Small files that many tasks ask for one by one and that are gathered into one request.
+    package static let gatheredMax = 64
     /// Directories that the files of one batch are in, since each is kept open.
     package static let batchDirectoriesMax = 64
     /// Files up to this size are worked on beside each other; larger ones, which fill several buffers at

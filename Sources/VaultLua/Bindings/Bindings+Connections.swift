@@ -11,10 +11,11 @@ extension VaultLibrary {
             let url = try call.string(invocation.first)
             let session = invocation.session
             let connector = session.host.connect
+            let source = VaultSource(on: session.mailbox) { () async throws(VaultError) in try await connector(url) }
             try invocation.site.wait(call) { () async throws(VaultError) in
-                try await connector(url)
-            } then: { vault, call in
-                call.returns(Connection.type.userdata(Connection(vault, session)))
+                _ = try await source.opened()
+            } then: { _, call in
+                call.returns(Connection.type.userdata(Connection(source, session)))
             }
         },
         Binding(
@@ -28,8 +29,8 @@ final class Connection {
     let vault: VaultSource
     private unowned let session: ScriptSession
 
-    init(_ vault: any Vault, _ session: ScriptSession) {
-        self.vault = VaultSource(vault)
+    init(_ vault: VaultSource, _ session: ScriptSession) {
+        self.vault = vault
         self.session = session
     }
 

@@ -53,7 +53,8 @@ extension VaultLibrary {
                 name: name, attributes: Attributes(mode: 0o644, modified: currentNanoseconds()),
                 tags: try options.tags("tags"), ifVersion: try options.count("if_version").map(UInt64.init))
             let bytes = try call.bytes(invocation.first + 1)
-            try invocation.wait(call) { (vault) async throws(VaultError) in
+            let isBrief = bytes.count <= Limits.smallFileBytesMax
+            try invocation.wait(call, isBrief: isBrief) { (vault) async throws(VaultError) in
                 try await ContentSave(to: vault).save(bytes, intent)
             } then: { outcome, call in
                 call.returns(EntryValue.table(outcome))
@@ -65,7 +66,7 @@ extension VaultLibrary {
         ) { invocation, call in
             let name = try call.name(invocation.first)
             let selector = try invocation.options(call, 1).selector()
-            try invocation.wait(call) { (vault) async throws(VaultError) in
+            try invocation.wait(call, isBrief: true) { (vault) async throws(VaultError) in
                 try await ContentRead(from: vault).read(name, selector)
             } then: { bytes, call in
                 call.returns(bytes)

@@ -34,6 +34,7 @@ package final class ScriptSession {
     let interrupt: LuaInterrupt
     let host: Host
     private let defaultVault: VaultSource
+    let mailbox = Mailbox()
     private(set) lazy var scheduler = Scheduler(self)
     private(set) var hasToldFailures = false
     /// Whether a progress function is running.
@@ -51,7 +52,7 @@ package final class ScriptSession {
         self.state = state
         self.host = host
         interrupt = state.interrupt
-        defaultVault = VaultSource(opening: host.open)
+        defaultVault = VaultSource(on: mailbox, opening: host.open)
     }
 
     /// The vault that functions without a connection act on.

@@ -4,24 +4,21 @@ import VaultModel
 /// A vault that is opened by the first operation that needs it.
 final class VaultSource: Sendable {
     private let opener: ScriptSession.Host.Opener
+    private let executor: any TaskExecutor
     private let opening = AsyncLock()
-    private let vault: Mutex<(any Vault)?>
+    private let vault = Mutex<(any Vault)?>(nil)
 
-    init(opening opener: @escaping ScriptSession.Host.Opener) {
+    /// - Parameter executor: on which the script's brief operations run.
+    init(on executor: any TaskExecutor, opening opener: @escaping ScriptSession.Host.Opener) {
         self.opener = opener
-        vault = Mutex(nil)
-    }
-
-    init(_ vault: any Vault) {
-        opener = { () throws(VaultError) in vault }
-        self.vault = Mutex(vault)
+        self.executor = executor
     }
 
     func opened() async throws(VaultError) -> any Vault {
         if let vault = vault.withLock({ $0 }) { return vault }
         return try await opening.withLock { () async throws(VaultError) in
             if let vault = vault.withLock({ $0 }) { return vault }
-            let opened = try await opener()
+            let opened = GatheringVault(try await opener(), on: executor)
             vault.withLock { $0 = opened }
             return opened
         }

@@ -33,7 +33,7 @@ struct CallSite {
     /// - Parameters:
     ///   - progress: is told about the operation now and then, and once at its end.
     ///   - turn: of what the operation uses alone.
-    ///   - isBrief: see `PendingOperation.start`.
+    ///   - isBrief: see `PendingResult`.
     func wait<Value: Sendable>(
         _ call: borrowing LuaCall, _ progress: ProgressReporter? = nil, turn: Turn? = nil, isBrief: Bool = false,
         _ operation: @escaping @Sendable () async throws(VaultError) -> Value,
@@ -42,11 +42,11 @@ struct CallSite {
         try perform {
             let scheduler = session.scheduler
             try scheduler.checkWait(call)
-            let pending = PendingOperation<Value>()
+            let pending = PendingResult(scheduler, isBrief: isBrief, operation)
             pending.progress = progress
             try turn?.take()
             pending.turn = turn
-            scheduler.start(pending, isBrief: isBrief, operation)
+            scheduler.begin(pending)
             try scheduler.await(pending, call) { call in
                 try perform {
                     try scheduler.finishReports(of: pending, isSuccess: pending.isSuccess)

@@ -2,7 +2,7 @@ import VaultModel
 
 /// Something that a script waits for, which comes to its end once.
 ///
-/// Confined to the Lua thread, but for how `PendingOperation` gets its result.
+/// Confined to the Lua thread, but for how `PendingResult` gets its result.
 class Pending {
     /// The how-manieth wait of the script it is.
     var number = 0
@@ -42,18 +42,35 @@ final class Turn {
     }
 }
 
-/// An operation of a vault, or another one that runs beside the script.
+/// An operation that runs beside the script.
+class PendingOperation: Pending {
+    /// Begins it: from then on the mailbox tells of its end.
+    func begin(_ mailbox: Mailbox) {}
+}
+
+/// An operation of a vault, or another one, and its result.
 ///
 /// `@unchecked Sendable`: `result` is written before the mailbox's lock is taken to post this, and read after.
-final class PendingOperation<Value: Sendable>: Pending, @unchecked Sendable {
+final class PendingResult<Value: Sendable>: PendingOperation, @unchecked Sendable {
+    typealias Operation = @Sendable () async throws(VaultError) -> Value
+
+    private var operation: Operation?
+    private let isBrief: Bool
     private var result: Result<Value, VaultError>?
     private var task: Task<Void, Never>?
+    private unowned let scheduler: Scheduler
 
     /// - Parameter isBrief: whether the operation does nothing side by side: it runs on the waiting thread, since each
     ///   other thread on its way costs a wake-up, of which a question to a server has few others.
-    func start(
-        _ mailbox: Mailbox, isBrief: Bool, _ operation: @escaping @Sendable () async throws(VaultError) -> Value
-    ) {
+    init(_ scheduler: Scheduler, isBrief: Bool, _ operation: @escaping Operation) {
+        self.scheduler = scheduler
+        self.isBrief = isBrief
+        self.operation = operation
+    }
+
+    override func begin(_ mailbox: Mailbox) {
+        guard let operation else { return mailbox.post(self) }
+        self.operation = nil
         let executor: any TaskExecutor = isBrief ? mailbox : BlockingExecutor.shared
         task = Task(executorPreference: executor) {
             do throws(VaultError) {
@@ -66,7 +83,12 @@ final class PendingOperation<Value: Sendable>: Pending, @unchecked Sendable {
     }
 
     override func cancel() {
-        task?.cancel()
+        if let task { return task.cancel() }
+        guard operation != nil else { return }
+        // It waits for its turn, and need not any more.
+        operation = nil
+        result = .failure(.cancelled)
+        scheduler.finish(self)
     }
 
     var isSuccess: Bool {

@@ -6,7 +6,7 @@ import VaultModel
 /// A wait in a task parks it. Where it cannot be parked, because Lua code that cannot yield stands between, the wait
 /// holds up all tasks, and what it waits for must not be one of them. Confined to the Lua thread.
 final class Scheduler {
-    let mailbox = Mailbox()
+    private let mailbox: Mailbox
     let main: ScriptTask
     /// The task whose code is running.
     private(set) var current: ScriptTask
@@ -17,16 +17,22 @@ final class Scheduler {
     private var timers = TimerQueue()
     /// How many operations will come to their end by the mailbox.
     private var operations = 0
+    /// Operations that wait until one of those has.
+    private var queued: [PendingOperation] = []
+    private var queuedHead = 0
     /// What is waited for with a progress function.
     private var reporting: [Pending] = []
     private var taskCount = 0
     private var waitCount = 0
 
+    /// Operations that run at once, since each has memory of its own, and some an open file.
+    private static let operationsMax = 256
     /// How often an interrupt is looked for, and progress told.
     private static let pollSeconds = 0.05
 
     init(_ session: ScriptSession) {
         self.session = session
+        mailbox = session.mailbox
         main = ScriptTask(0, nil, in: nil, session)
         main.state = .running
         current = main
@@ -180,13 +186,24 @@ final class Scheduler {
         error.code == .cancelled ? current.takeStop() ?? current.expiredStop(.now) ?? error : error
     }
 
-    /// Starts an operation whose end the mailbox will tell.
-    func start<Value: Sendable>(
-        _ pending: PendingOperation<Value>, isBrief: Bool,
-        _ operation: @escaping @Sendable () async throws(VaultError) -> Value
-    ) {
-        operations += 1
-        pending.start(mailbox, isBrief: isBrief, operation)
+    /// Begins an operation, now or when there is room for it.
+    func begin(_ operation: PendingOperation) {
+        queued.append(operation)
+        beginQueued()
+    }
+
+    private func beginQueued() {
+        while operations < Scheduler.operationsMax, queuedHead < queued.count {
+            let operation = queued[queuedHead]
+            queuedHead += 1
+            if operation.isOver { continue }
+            operations += 1
+            operation.begin(mailbox)
+        }
+        if queuedHead == queued.count || queuedHead >= 1024 {
+            queued.removeFirst(queuedHead)
+            queuedHead = 0
+        }
     }
 
     /// Calls `action` after some time, while something is waited for.
@@ -224,6 +241,7 @@ final class Scheduler {
                 operations -= 1
                 finish(arrived)
             }
+            beginQueued()
             if alone, pending.isOver { return }
         }
     }

@@ -59,6 +59,11 @@ package struct ContentRead: Sendable {
     }
 
     package func read(_ name: Name, _ selector: Selector) async throws(VaultError) -> [UInt8] {
+        if let small = try await vault.readIfSmall(name, selector) { return small.chunk?.bytes.bytes ?? [] }
+        return try await BlockingExecutor.run { () async throws(VaultError) in try await readLarge(name, selector) }
+    }
+
+    private func readLarge(_ name: Name, _ selector: Selector) async throws(VaultError) -> [UInt8] {
         let read = try await vault.openRead(name, selector)
         let result: Result<[UInt8], VaultError>
         do throws(VaultError) {

@@ -19,11 +19,18 @@ package struct FileRead: Sendable {
     ) async throws(VaultError) -> Entry {
         meter?.begin(name)
         let directory = try OpenFile(path.parent, flags: O_RDONLY | O_DIRECTORY)
+        let writer = LocalWriter(directory: directory, overwrites: overwrites)
+        if let small = try await vault.readIfSmall(name, selector) {
+            meter?.expect(small.entry.size)
+            try writer.write(small, as: Array(path.lastComponent), path: path)
+            meter?.advance(small.entry.size)
+            return small.entry
+        }
         let read = try await vault.openRead(name, selector)
         meter?.expect(read.entry.size)
         do {
-            try await LocalWriter(directory: directory, overwrites: overwrites)
-                .write(read, as: Array(path.lastComponent), path: path, download: Download(from: vault, meter: meter))
+            try await writer.write(
+                read, as: Array(path.lastComponent), path: path, download: Download(from: vault, meter: meter))
         } catch {
             await vault.closeRead(read.id)
             throw error

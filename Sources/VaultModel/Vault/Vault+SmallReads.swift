@@ -25,6 +25,22 @@ extension Vault {
     }
 }
 
+extension Vault {
+    /// Reads a content in one step, where one step is enough.
+    ///
+    /// - Returns: nil for one that is not small.
+    /// - Throws: `notFound` for a name that holds nothing.
+    package func readIfSmall(_ name: Name, _ selector: Selector) async throws(VaultError) -> SmallContent? {
+        let read = SmallRead(name: name, selector: selector, length: Limits.smallFileBytesMax)
+        guard let result = try await self.read([read]).first else { throw .unanswered }
+        do throws(VaultError) {
+            return try result.get()
+        } catch  where error.code == .conflict {
+            return nil
+        }
+    }
+}
+
 extension VaultError {
     /// For a vault that gives fewer results than it was asked for.
     static var unanswered: VaultError {

@@ -1,11 +1,10 @@
-package import VaultModel
-
 /// A vault with some calls of its own; all others go to another one.
 package protocol ForwardingVault: Vault {
     var other: any Vault { get }
 }
 
 extension ForwardingVault {
+    package var transferBytes: Int { other.transferBytes }
     package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UploadID {
         try await other.beginUpload(intent)
     }
