@@ -110,6 +110,8 @@ let package = Package(
             dependencies: ["LuaEngine", "VaultModel", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict
         ),
+        .target(name: "CEdit", linkerSettings: [.linkedLibrary("edit")]),
+        .target(name: "LineEditor", dependencies: ["CEdit", "VaultLua", "VaultModel"], swiftSettings: strict),
         .target(name: "CLuaModule"),
         .target(
             name: "LuaModule", dependencies: ["CLuaModule", "LuaEngine", "VaultAccess", "VaultLua", "VaultModel"],
@@ -119,6 +121,7 @@ let package = Package(
         .executableTarget(
             name: "minivault",
             dependencies: [
+                "LineEditor",
                 "LuaEngine",
                 "VaultAccess",
                 "VaultClient",

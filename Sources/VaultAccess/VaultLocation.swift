@@ -59,11 +59,13 @@ package enum VaultLocation {
 
     private static var embedded: LocalPath { dataHome.appending("minivault/default") }
 
-    /// `$XDG_DATA_HOME`, by the XDG Base Directory Specification.
-    package static var dataHome: LocalPath {
-        let home = environment("HOME") ?? "/"
-        return LocalPath(
-            environment("XDG_DATA_HOME").flatMap { $0.hasPrefix("/") ? $0 : nil } ?? home + "/.local/share")
+    /// `$XDG_DATA_HOME` and `$XDG_STATE_HOME`, by the XDG Base Directory Specification.
+    package static var dataHome: LocalPath { directory("XDG_DATA_HOME", "/.local/share") }
+    package static var stateHome: LocalPath { directory("XDG_STATE_HOME", "/.local/state") }
+
+    private static func directory(_ variable: String, _ standard: String) -> LocalPath {
+        let named = environment(variable).flatMap { $0.hasPrefix("/") ? $0 : nil }
+        return LocalPath(named ?? (environment("HOME") ?? "/") + standard)
     }
 
     private static func environment(_ name: String) -> String? {

@@ -34,10 +34,12 @@ struct Main {
     }
 
     /// The command line with a vault that is named before the command moved behind it, where the commands' own
-    /// options are.
+    /// options are. Nothing else at a terminal means the prompt.
     private static func words(_ arguments: ArraySlice<String>) -> [String] {
-        guard let first = arguments.first else { return [] }
+        let isAtTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
+        guard let first = arguments.first else { return isAtTerminal ? ["repl"] : [] }
         let count = first == "--vault" ? 2 : first.hasPrefix("--vault=") ? 1 : 0
+        if isAtTerminal, count > 0, arguments.count == count { return ["repl"] + arguments }
         guard count > 0, arguments.count > count else { return Array(arguments) }
         let rest = arguments.dropFirst(count)
         return Array(rest.prefix(1) + arguments.prefix(count) + rest.dropFirst())
@@ -64,7 +66,7 @@ struct Minivault: AsyncParsableCommand {
         subcommands: [
             Save.self, Read.self, List.self, PushCommand.self, PullCommand.self, Stat.self, History.self, Remove.self,
             Rename.self, Copy.self, Revert.self, Tag.self, CompareCommand.self, Keep.self, Collect.self, Verify.self,
-            Run.self, Login.self, Serve.self, UserCommand.self, Audit.self, Status.self,
+            Run.self, Repl.self, Login.self, Serve.self, UserCommand.self, Audit.self, Status.self,
         ]
     )
 }

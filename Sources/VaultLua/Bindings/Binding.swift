@@ -65,15 +65,20 @@ struct Invocation {
         try Options(call, first + offset, Set(names ?? binding.options))
     }
 
+    /// What counts a transfer for whoever watches it: the script, or the program.
+    func meter(_ progress: ProgressReporter?) -> TransferMeter? {
+        progress?.meter ?? (session.host.draw == nil ? nil : TransferMeter())
+    }
+
     /// Runs an operation of the call's vault while the running task waits, and goes on with its result.
     func wait<Value: Sendable>(
-        _ call: borrowing LuaCall, _ progress: ProgressReporter? = nil, isBrief: Bool = false,
-        _ operation: @escaping @Sendable (any Vault) async throws(VaultError) -> Value,
+        _ call: borrowing LuaCall, _ progress: ProgressReporter? = nil, meter: TransferMeter? = nil,
+        isBrief: Bool = false, _ operation: @escaping @Sendable (any Vault) async throws(VaultError) -> Value,
         then body: @escaping (Value, borrowing LuaCall) throws -> Void
     ) throws {
         let vault = vault
         try site.wait(
-            call, progress, isBrief: isBrief,
+            call, progress, meter: meter, isBrief: isBrief,
             { () async throws(VaultError) in try await operation(try await vault.opened()) }, then: body)
     }
 }

@@ -13,8 +13,8 @@ extension VaultLibrary {
             let options = try invocation.options(call, 2)
             let (tags, ifVersion) = (try options.tags("tags"), try options.count("if_version").map(UInt64.init))
             let progress = try options.progress()
-            let meter = progress?.meter
-            try invocation.wait(call, progress) { (vault) async throws(VaultError) in
+            let meter = invocation.meter(progress)
+            try invocation.wait(call, progress, meter: meter) { (vault) async throws(VaultError) in
                 try await FileSave(to: vault, meter: meter).save(path, as: name, tags: tags, ifVersion: ifVersion)
             } then: { outcome, call in
                 call.returns(EntryValue.table(outcome))
@@ -35,8 +35,8 @@ extension VaultLibrary {
             let options = try invocation.options(call, 2)
             let (selector, overwrites) = (try options.selector(), try options.boolean("overwrite") ?? true)
             let progress = try options.progress()
-            let meter = progress?.meter
-            try invocation.wait(call, progress) { (vault) async throws(VaultError) in
+            let meter = invocation.meter(progress)
+            try invocation.wait(call, progress, meter: meter) { (vault) async throws(VaultError) in
                 try await FileRead(from: vault, meter: meter)
                     .read(name, selector, to: target, overwrites: overwrites)
             } then: { entry, call in

@@ -16,8 +16,8 @@ extension VaultLibrary {
             let options = try invocation.options(call, 2)
             let (tree, onError) = (try treeOptions(options), try options.function("on_error"))
             let progress = try options.progress()
-            let meter = progress?.meter
-            try invocation.wait(call, progress) { (vault) async throws(VaultError) in
+            let meter = invocation.meter(progress)
+            try invocation.wait(call, progress, meter: meter) { (vault) async throws(VaultError) in
                 try await Push(to: vault, options: tree, meter: meter).run(root, prefix)
             } then: { report, call in
                 try finish(report, onError, invocation.site, call)
@@ -39,8 +39,8 @@ extension VaultLibrary {
             tree.overwrites = try options.boolean("overwrite") ?? true
             let (pull, onError) = (tree, try options.function("on_error"))
             let progress = try options.progress()
-            let meter = progress?.meter
-            try invocation.wait(call, progress) { (vault) async throws(VaultError) in
+            let meter = invocation.meter(progress)
+            try invocation.wait(call, progress, meter: meter) { (vault) async throws(VaultError) in
                 try await Pull(from: vault, options: pull, meter: meter).run(prefix, root)
             } then: { report, call in
                 try finish(report, onError, invocation.site, call)
@@ -62,8 +62,8 @@ extension VaultLibrary {
             var tree = try treeOptions(options)
             if let time = try options.integer("at") { tree.selector = .time(Int64(time)) }
             let (replica, onError, progress) = (tree, try options.function("on_error"), try options.progress())
-            let meter = progress?.meter
-            try invocation.site.wait(call, progress) { () async throws(VaultError) in
+            let meter = invocation.meter(progress)
+            try invocation.site.wait(call, progress, meter: meter) { () async throws(VaultError) in
                 let (from, to) = (try await source.opened(), try await target.opened())
                 return try await Replicate(from: from, to: to, options: replica, meter: meter).run(prefix)
             } then: { report, call in

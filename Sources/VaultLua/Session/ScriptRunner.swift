@@ -50,24 +50,39 @@ package struct ScriptRunner: Sendable {
         var options = LuaOptions()
         options.interrupt = interrupt
         options.memoryLimitBytes = memoryLimitBytes
+        return try ScriptRunner.withSession(options, host) { session in
+            let state = session.state
+            var failure: ScriptFailure?
+            do {
+                try state.setArguments(script.commandLine, script: script.position)
+                try state.runEnvironmentChunk()
+                try state.runScript(script.file, arguments: script.arguments)
+            } catch {
+                failure = ScriptFailure(error, in: state)
+            }
+            session.scheduler.finish(isFailed: failure != nil)
+            // The last failures are told of when nothing can ask for them any more.
+            state.close()
+            if failure == nil, session.hasToldFailures { failure = ScriptFailure(text: nil) }
+            return failure
+        }
+    }
+
+    /// Runs `body` with a state that has the module, and closes that and the vault behind it.
+    static func withSession<Result>(
+        _ options: LuaOptions, _ host: ScriptSession.Host, _ body: (ScriptSession) throws -> Result
+    ) throws -> Result {
         let state = try LuaState(options)
         let session = ScriptSession(state, host)
         let ended = SendableSession(session: session)
         state.onExit = { _ in blockingWait { await ended.session.close() } }
-        var failure: ScriptFailure?
-        do {
-            try VaultLibrary.install(session)
-            try state.setArguments(script.commandLine, script: script.position)
-            try state.runEnvironmentChunk()
-            try state.runScript(script.file, arguments: script.arguments)
-        } catch {
-            failure = ScriptFailure(error, in: state)
+        defer {
+            session.scheduler.finish(isFailed: true)
+            state.close()
+            blockingWait { await ended.session.close() }
         }
-        session.scheduler.finish(isFailed: failure != nil)
-        state.close()
-        if failure == nil, session.hasToldFailures { failure = ScriptFailure(text: nil) }
-        blockingWait { await ended.session.close() }
-        return failure
+        try VaultLibrary.install(session)
+        return try body(session)
     }
 }
 

@@ -18,15 +18,18 @@ package final class ScriptSession {
         let log: @Sendable (LogLevel, String) -> Void
         /// Where the failures of tasks go that nobody has asked for.
         let tell: @Sendable (String) -> Void
+        /// Shows how far a transfer is that the script does not watch itself, several times a second; nil when it is over.
+        let draw: (@Sendable (TransferMeter?) -> Void)?
 
         package init(
             open: @escaping Opener, connect: @escaping Connector, log: @escaping @Sendable (LogLevel, String) -> Void,
-            tell: @escaping @Sendable (String) -> Void
+            tell: @escaping @Sendable (String) -> Void, draw: (@Sendable (TransferMeter?) -> Void)? = nil
         ) {
             self.open = open
             self.connect = connect
             self.log = log
             self.tell = tell
+            self.draw = draw
         }
     }
 

@@ -32,10 +32,12 @@ struct CallSite {
     ///
     /// - Parameters:
     ///   - progress: is told about the operation now and then, and once at its end.
+    ///   - meter: counts the operation, for the program to show where the script does not watch.
     ///   - turn: of what the operation uses alone.
     ///   - isBrief: see `PendingResult`.
     func wait<Value: Sendable>(
-        _ call: borrowing LuaCall, _ progress: ProgressReporter? = nil, turn: Turn? = nil, isBrief: Bool = false,
+        _ call: borrowing LuaCall, _ progress: ProgressReporter? = nil, meter: TransferMeter? = nil, turn: Turn? = nil,
+        isBrief: Bool = false,
         _ operation: @escaping @Sendable () async throws(VaultError) -> Value,
         then body: @escaping (Value, borrowing LuaCall) throws -> Void
     ) throws {
@@ -44,6 +46,7 @@ struct CallSite {
             try scheduler.checkWait(call)
             let pending = PendingResult(scheduler, isBrief: isBrief, operation)
             pending.progress = progress
+            pending.meter = progress == nil ? meter : nil
             try turn?.take()
             pending.turn = turn
             scheduler.begin(pending)

@@ -13,6 +13,8 @@ class Pending {
     var turn: Turn?
     /// What tells the script how far it is.
     var progress: ProgressReporter?
+    /// What the program shows of it.
+    var meter: TransferMeter?
     /// What the script's progress function raised, by which it has cancelled what it watches.
     var progressFailure: (any Error)?
 

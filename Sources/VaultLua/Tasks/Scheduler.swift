@@ -22,6 +22,8 @@ final class Scheduler {
     private var queuedHead = 0
     /// What is waited for with a progress function.
     private var reporting: [Pending] = []
+    /// What the program shows the progress of.
+    private var transfers: [Pending] = []
     private var taskCount = 0
     private var waitCount = 0
 
@@ -160,6 +162,7 @@ final class Scheduler {
         pending.number = waitCount
         task.waitsFor = pending
         if pending.progress != nil { reporting.append(pending) }
+        if pending.meter != nil, session.host.draw != nil { transfers.append(pending) }
         if task.fiber != nil, call.canPark {
             pending.waiter = task
             call.park { call in
@@ -225,25 +228,53 @@ final class Scheduler {
     /// - Parameter alone: whether the tasks stand still meanwhile.
     private func wait(for pending: Pending, alone: Bool) {
         while true {
-            if !alone { runReady() }
-            for action in timers.takeDue(.now) { action() }
-            if session.interrupt.isInterrupted { cancelWaits() }
-            for watched in reporting where !alone || watched === pending { report(watched) }
-            if pending.isOver { return }
+            advance(for: alone ? pending : nil)
+            if pending.isOver { return draw() }
             let isIdle = alone || head == ready.count
             let next = timers.next()
             if isIdle, operations == 0, next == nil {
                 breakDeadlock()
                 continue
             }
-            let pause = isIdle ? min(next ?? .distantFuture, .now + Scheduler.pollSeconds) : nil
-            for arrived in mailbox.receive(until: pause) {
-                operations -= 1
-                finish(arrived)
-            }
-            beginQueued()
-            if alone, pending.isOver { return }
+            receive(until: isIdle ? min(next ?? .distantFuture, .now + Scheduler.pollSeconds) : nil)
+            if alone, pending.isOver { return draw() }
         }
+    }
+
+    /// Lets the tasks go on while the script waits for nothing.
+    ///
+    /// - Returns: whether there are any.
+    func runBriefly() -> Bool {
+        if live.isEmpty { return false }
+        receive(until: nil)
+        advance(for: nil)
+        return !live.isEmpty
+    }
+
+    /// Does what there is to be done now.
+    ///
+    /// - Parameter alone: what is waited for while the tasks stand still.
+    private func advance(for alone: Pending?) {
+        if alone == nil { runReady() }
+        for action in timers.takeDue(.now) { action() }
+        if session.interrupt.isInterrupted { cancelWaits() }
+        for watched in reporting where alone == nil || watched === alone { report(watched) }
+        draw()
+    }
+
+    /// Has the program show the transfer that began first of those under way.
+    private func draw() {
+        guard let draw = session.host.draw, !transfers.isEmpty else { return }
+        transfers.removeAll { $0.isOver }
+        draw(transfers.first?.meter)
+    }
+
+    private func receive(until deadline: Moment?) {
+        for arrived in mailbox.receive(until: deadline) {
+            operations -= 1
+            finish(arrived)
+        }
+        beginQueued()
     }
 
     private func cancelWaits() {

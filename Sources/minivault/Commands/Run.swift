@@ -24,7 +24,7 @@ struct Run: AsyncParsableCommand {
         let interrupt = LuaInterrupt()
         Interruption.whenAsked { interrupt.interrupt() }
         let runner = ScriptRunner(
-            options.host, interrupt: interrupt, memoryLimitBytes: memory.map { Int(clamping: $0.bytes) })
+            options.host(), interrupt: interrupt, memoryLimitBytes: memory.map { Int(clamping: $0.bytes) })
         let commandLine = CommandText.arguments
         let position = commandLine.count - arguments.count - 1
         let deadline = timeout.map { Deadline($0, interrupt) }

@@ -7,6 +7,7 @@ import Synchronization
 /// handled, never blocked or ignored, since child processes would inherit that.
 enum Interruption {
     private static let action = Mutex<(@Sendable () -> Void)?>(nil)
+    private static let isLasting = Atomic<Bool>(false)
     private static let reloading = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Calls `body` from now on at SIGHUP, which is a request to stop otherwise.
@@ -15,7 +16,10 @@ enum Interruption {
     }
 
     /// Calls `body` from now on when the process is asked to stop.
-    static func whenAsked(_ body: @escaping @Sendable () -> Void) {
+    ///
+    /// - Parameter isLasting: whether SIGINT only ever calls it, since it ends what is under way and not the program.
+    static func whenAsked(isLasting: Bool = false, _ body: @escaping @Sendable () -> Void) {
+        self.isLasting.store(isLasting, ordering: .relaxed)
         let isFirst = action.withLock { action in
             defer { action = body }
             return action == nil
@@ -66,8 +70,10 @@ enum Interruption {
                 reload()
                 continue
             }
-            count += 1
-            if count > 1 { _exit(ExitStatus.interrupted.rawValue) }
+            if byte != UInt8(SIGINT) || !isLasting.load(ordering: .relaxed) { count += 1 }
+            if count > 1 || (count == 1 && isLasting.load(ordering: .relaxed)) {
+                _exit(ExitStatus.interrupted.rawValue)
+            }
             action.withLock { $0 }?()
         }
     }

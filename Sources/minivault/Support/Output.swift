@@ -14,6 +14,13 @@ enum Output {
     private static let state = Mutex(State())
 
     static let isTerminal = isatty(STDOUT_FILENO) == 1
+    /// Whether text on standard output may be coloured (no-color.org).
+    static var hasColors: Bool {
+        let isRefused = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false
+        let isDumb = getenv("TERM").map { strcmp($0, "dumb") == 0 } ?? true
+        return isTerminal && !isRefused && !isDumb
+    }
+
     static let showsProgress = isatty(STDERR_FILENO) == 1
 
     /// Writes a result. The first line goes out at once, so that who waits for it sees it.

@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import VaultModel
 
 /// Draws how far a transfer is on a terminal, ten times a second, until it is stopped.
@@ -40,7 +41,7 @@ struct ProgressLine {
         Output.draw(progress: nil)
     }
 
-    private static var width: Int {
+    static var width: Int {
         var size = winsize()
         return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 20 ? Int(size.ws_col) : 80
     }
@@ -62,6 +63,38 @@ struct ProgressLine {
         if let name = reading.name { parts.append(name.description) }
         let text = parts.joined(separator: "  ")
         return text.count < width ? text : String(text.prefix(width - 2)) + "…"
+    }
+}
+
+/// Draws how far the transfers of a prompt are.
+final class PromptProgress: Sendable {
+    private struct Drawn {
+        var meter: TransferMeter
+        var start: ContinuousClock.Instant
+        var last: ContinuousClock.Instant
+        var pace = ProgressPace()
+    }
+
+    private let drawn = Mutex<Drawn?>(nil)
+
+    /// Draws the line at most ten times a second, and not for what is over sooner; nil takes it away.
+    func draw(_ meter: TransferMeter?) {
+        let text: String?? = drawn.withLock { drawn in
+            guard let meter else {
+                drawn = nil
+                return .some(nil)
+            }
+            let now = ContinuousClock.now
+            var current = drawn.flatMap { $0.meter === meter ? $0 : nil } ?? Drawn(meter: meter, start: now, last: now)
+            defer { drawn = current }
+            guard now - current.last >= .milliseconds(100) else { return nil }
+            current.last = now
+            let reading = meter.reading
+            current.pace.add(
+                seconds: (now - current.start) / .seconds(1), done: reading.done, reused: reading.reused, wire: 0)
+            return ProgressLine.text(reading, current.pace, width: ProgressLine.width)
+        }
+        if let text { Output.draw(progress: text) }
     }
 }
 

@@ -12,15 +12,21 @@ struct ScriptOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Send and receive no more than this a second, such as 2M.", valueName: "size"))
     var bandwidth: ByteSize?
 
-    /// Opens the vaults that Lua code asks for.
-    var host: ScriptSession.Host {
-        let (vault, remote) = (vault, RemoteLocation.Choices(bandwidth: bandwidth?.bytes) { Output.note("minivault: \($0)") })
+    /// Opens the vaults that Lua code asks for, and tells on standard error what it has to tell.
+    ///
+    /// - Parameters:
+    ///   - prefix: what each line of that begins with.
+    ///   - draw: shows the progress of transfers.
+    func host(
+        prefix: String = "minivault: ", draw: (@Sendable (TransferMeter?) -> Void)? = nil
+    ) -> ScriptSession.Host {
+        let (vault, remote) = (vault, RemoteLocation.Choices(bandwidth: bandwidth?.bytes) { Output.note(prefix + $0) })
         return ScriptSession.Host(
             open: { () async throws(VaultError) in try await VaultLocation.open(vault, for: .fill, remote: remote) },
             connect: { (url) async throws(VaultError) in
                 try await VaultLocation.open(url, for: .fill, remote: remote)
             },
-            log: { level, text in Output.note("minivault: \(level.rawValue): \(text)") },
-            tell: { text in Output.note("minivault: \(text)") })
+            log: { level, text in Output.note("\(prefix)\(level.rawValue): \(text)") },
+            tell: { text in Output.note(prefix + text) }, draw: draw)
     }
 }

@@ -1,0 +1,250 @@
+package import LuaEngine
+import VaultModel
+
+/// An interactive prompt: reads Lua line by line, runs it and shows its values.
+package struct Prompt: Sendable {
+    /// How a prompt looks, and what it does before its first line.
+    package struct Settings: Sendable {
+        /// Whether somebody types, and so wants to be prompted.
+        package var isInteractive = true
+        package var hasColors = false
+        /// Chunks that are run first, as lines are.
+        package var chunks: [String] = []
+        /// A script that is run before the first line.
+        package var script: ScriptRunner.Script?
+        /// Whether lines are read at all.
+        package var readsLines = true
+
+        package init() {}
+    }
+
+    private let host: ScriptSession.Host
+    private let interrupt: LuaInterrupt
+    private let settings: Settings
+
+    package init(_ host: ScriptSession.Host, interrupt: LuaInterrupt, _ settings: Settings) {
+        self.host = host
+        self.interrupt = interrupt
+        self.settings = settings
+    }
+
+    /// Runs the prompt on a thread of its own until its input ends.
+    ///
+    /// - Parameter source: makes what lines come from, on that thread.
+    /// - Returns: whether the last of what was run went well, for who does not read lines.
+    package func run(reading source: @escaping @Sendable () -> any LineSource) async throws -> Bool {
+        let (host, interrupt, settings) = (host, interrupt, settings)
+        return try await LuaThread.run(interrupt: interrupt) {
+            var options = LuaOptions()
+            options.interrupt = interrupt
+            return try ScriptRunner.withSession(options, host) { session in
+                try PromptLoop(session, settings, source()).run()
+            }
+        }
+    }
+}
+
+/// One prompt, on its Lua thread.
+private final class PromptLoop: LineClient {
+    private let session: ScriptSession
+    private let settings: Prompt.Settings
+    private let source: any LineSource
+    private let library: LuaReference
+    /// By which text goes through the stream that Lua's own functions write to, so that everything keeps its order.
+    private let (output, flushing): (LuaValue, LuaValue)
+    private var isWell = true
+    /// Whether EXIT was typed.
+    private var isOver = false
+
+    private static let (first, next) = ("vault> ", "   ..> ")
+
+    init(_ session: ScriptSession, _ settings: Prompt.Settings, _ source: any LineSource) throws {
+        self.session = session
+        self.settings = settings
+        self.source = source
+        session.state.areWarningsOn = true
+        library = try PromptLibrary.install(session)
+        (output, flushing) = (try session.state.get(library, "write"), try session.state.get(library, "flush"))
+    }
+
+    private var state: LuaState { session.state }
+
+    // MARK: The loop
+
+    func run() throws -> Bool {
+        try state.runEnvironmentChunk()
+        if let script = settings.script {
+            attempt {
+                try state.setArguments(script.commandLine, script: script.position)
+                try state.runScript(script.file, arguments: script.arguments)
+            }
+        }
+        for chunk in settings.chunks { evaluate(chunk) }
+        guard settings.readsLines else { return isWell }
+        if settings.isInteractive {
+            write("MiniVault \(VaultLibrary.version), Lua 5.4. help() says what there is, EXIT or Ctrl-D leaves.")
+        }
+        var entry = ""
+        while !isOver {
+            switch source.read(prompt(isFirst: entry.isEmpty), for: self) {
+            case .end:
+                if !entry.isEmpty { evaluate(entry) }
+                if settings.isInteractive { write("") }
+                return isWell
+            case .interrupted:
+                session.interrupt.clear()
+                entry = ""
+                if settings.isInteractive { write("^C") }
+            case .line(let line):
+                entry += entry.isEmpty ? line : "\n" + line
+                if needsMore(entry) { continue }
+                if !entry.allSatisfy(\.isWhitespace) {
+                    if !entry.hasPrefix(" ") { source.remember(entry) }
+                    evaluate(entry)
+                }
+                entry = ""
+            }
+        }
+        return isWell
+    }
+
+    private func prompt(isFirst: Bool) -> String {
+        let text = isFirst ? PromptLoop.first : PromptLoop.next
+        return settings.hasColors ? "\u{1}\u{1B}[1m\u{1}\(text)\u{1}\u{1B}[0m\u{1}" : text
+    }
+
+    /// Runs one entry and shows what comes of it.
+    private func evaluate(_ entry: String) {
+        attempt {
+            var code = entry.drop { $0.isWhitespace }
+            if code.hasPrefix("?") { return try help(on: code.dropFirst()) }
+            var isTimed = false
+            if code.hasPrefix(":") {
+                let word = code.prefix { !$0.isWhitespace }
+                guard word == ":time" else {
+                    throw VaultError(.invalid, "There is no command \(word); there is :time, and help().")
+                }
+                isTimed = true
+                code = code.dropFirst(word.count)
+            }
+            let start = ContinuousClock.now
+            let values = try perform(String(code))
+            let duration = ContinuousClock.now - start
+            if let first = values.first {
+                try state.setGlobal("_", first)
+                try show(values)
+            }
+            if isTimed { write(PromptLoop.text(duration)) }
+        }
+        session.interrupt.clear()
+    }
+
+    /// Runs a command, an expression or a chunk, and returns its values.
+    private func perform(_ code: String) throws -> [LuaValue] {
+        guard let command = try state.get(library, "command").reference else { return [] }
+        switch try state.call(command, code).first {
+        case .reference(let function)?:
+            if let text = try state.call(function).first?.string { write(text) }
+            return []
+        case .bytes?:
+            isOver = true
+            return []
+        default: return try state.call(try compile(code))
+        }
+    }
+
+    /// An expression, as one that returns its value, or else a chunk.
+    private func compile(_ code: String) throws -> LuaReference {
+        if let expression = try? state.load("return " + code, name: "=prompt") { return expression }
+        return try state.load(code, name: "=prompt")
+    }
+
+    /// Whether a chunk is right as far as it goes (as `lua` tells it).
+    private func needsMore(_ entry: String) -> Bool {
+        let start = entry.drop { $0.isWhitespace }
+        if start.hasPrefix("?") || start.hasPrefix(":") { return false }
+        do {
+            _ = try compile(entry)
+            return false
+        } catch {
+            guard let error = error as? LuaError, error.code == .syntax, error.message.hasSuffix("near <eof>") else {
+                return false
+            }
+            // A command that is no Lua: "SAVE file" is not complete as an expression either.
+            guard let command = try? state.get(library, "command").reference else { return true }
+            return (try? state.call(command, entry).first) ?? .nil == .nil
+        }
+    }
+
+    private func help(on word: Substring) throws {
+        let name = word.filter { !$0.isWhitespace }
+        guard let help = try state.get(library, "help").reference else { return }
+        if name.isEmpty {
+            if let text = try state.call(help).first?.string { write(text) }
+            return
+        }
+        let value = try? state.call(try state.load("return " + name, name: "=prompt")).first
+        let subject = value.flatMap { $0 == .nil ? nil : $0 } ?? .string(name)
+        if let text = try state.call(help, subject).first?.string { write(text) }
+    }
+
+    private func show(_ values: [LuaValue]) throws {
+        guard let show = try state.get(library, "show").reference else { return }
+        let arguments: [any LuaWritable] = [settings.hasColors] + values
+        if case .bytes(let bytes)? = try state.call(show, arguments: arguments).first {
+            write(String(decoding: bytes, as: UTF8.self))
+        }
+    }
+
+    /// Runs `body`, and tells what it throws.
+    private func attempt(_ body: () throws -> Void) {
+        do {
+            try body()
+            isWell = true
+        } catch {
+            isWell = false
+            let wasInterrupted = session.interrupt.isInterrupted
+            session.interrupt.clear()
+            let failure = ScriptFailure(error, in: state)
+            // What an interrupt ended needs no traceback.
+            let text = wasInterrupted ? "interrupted" : failure.text ?? ""
+            let code = wasInterrupted ? "" : failure.code.map { "\($0.rawValue): " } ?? ""
+            if let flushing = flushing.reference { _ = try? state.call(flushing) }
+            session.host.tell(settings.hasColors ? "\u{1B}[31m\(code)\(text)\u{1B}[0m" : code + text)
+        }
+    }
+
+    // MARK: LineClient
+
+    func idle() -> Bool { session.scheduler.runBriefly() }
+
+    var isInterrupted: Bool { session.interrupt.isInterrupted }
+
+    func completions(of line: [UInt8]) -> Completions {
+        guard let complete = try? state.get(library, "complete").reference,
+            let results = try? state.call(complete, line), results.count == 2, let insertion = results[0].string,
+            let list = results[1].reference
+        else { return Completions() }
+        let candidates = try? state.read(list) { view in
+            var words: [String] = []
+            try view.table().visitElements { word in
+                words.append(try word.withBytes { String(decoding: $0, as: UTF8.self) })
+            }
+            return words
+        }
+        return Completions(insertion: insertion, candidates: candidates ?? [])
+    }
+
+    // MARK: Text
+
+    private func write(_ text: String) {
+        if let output = output.reference { _ = try? state.call(output, text) }
+    }
+
+    private static func text(_ duration: Duration) -> String {
+        let seconds = duration / .seconds(1)
+        if seconds < 0.001 { return "\(Int((seconds * 1e6).rounded(.up))) µs" }
+        if seconds < 1 { return "\(Int((seconds * 1e3).rounded(.up))) ms" }
+        return "\((seconds * 100).rounded() / 100) s"
+    }
+}
