@@ -25,10 +25,11 @@ static bool has_script_handler(lua_State *L) {
   return false;
 }
 
-static int raise_interrupt(lua_State *L) {
+static int raise_interrupt(lua_State *L, CLuaWatch *watch) {
   // A handler would run within this hook, where no hook fires, and so for ever if it wants. Only a memory error calls
   // none; the xpcall that returns it is followed by an instruction that raises the interrupt's own value.
   if (has_script_handler(L)) return clua_raise_memory_error(L);
+  clua_take_once(watch);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &interrupt_value_key);
   return lua_error(L);
 }
@@ -36,8 +37,9 @@ static int raise_interrupt(lua_State *L) {
 void clua_stop_hook(lua_State *L, lua_Debug *event) {
   (void)event;
   CLuaWatch *watch = clua_own(L)->watch;
-  // The count stays 1: every instruction of this thread raises, so that no pcall loop outlives the interrupt.
-  if (clua_is_stopping(watch)) raise_interrupt(L);
+  // The count stays 1: every instruction of this thread raises, so that no pcall loop outlives the interrupt. One that
+  // stops code once is over with the first; the hooks go where they fire next.
+  if (clua_is_stopping(watch)) raise_interrupt(L, watch);
   clua_settle(watch);
   // What is left is a coroutine that a C module resumed, and that inherited its creator's hook.
   if (lua_gethook(L) == clua_stop_hook && !clua_is_stopping(watch)) clua_set_hook(watch, L, (CLuaHook){0});
@@ -46,7 +48,8 @@ void clua_stop_hook(lua_State *L, lua_Debug *event) {
 /// The C hook of every thread that a script gave one (lua_Hook, §4.7). [-0, +any], which Lua takes off again
 static void script_hook(lua_State *L, lua_Debug *event) {
   static const char *const names[] = {"call", "return", "line", "count", "tail call"};
-  if (clua_is_stopping(clua_own(L)->watch)) raise_interrupt(L);
+  CLuaWatch *watch = clua_own(L)->watch;
+  if (clua_is_stopping(watch)) raise_interrupt(L, watch);
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key) != LUA_TTABLE) return;
   lua_pushthread(L);
   // A coroutine inherits events, but not the function: then there is none to call, as with the library's own hook.

@@ -85,6 +85,8 @@ void clua_watch_free(CLuaOwner *owner);
 /// Arms what runs when it is to be stopped; takes the stop hooks away when it is not any more.
 void clua_settle(CLuaWatch *watch);
 bool clua_is_stopping(const CLuaWatch *watch);
+/// Ends a stop that is to be raised once: it is being raised.
+void clua_take_once(CLuaWatch *watch);
 /// Adds a coroutine that is about to run. `frame` must live until clua_leave.
 void clua_enter(CLuaWatch *watch, CLuaFrame *frame, lua_State *L, CLuaRun run);
 void clua_leave(CLuaWatch *watch, CLuaFrame *frame);

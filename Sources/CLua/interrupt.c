@@ -17,7 +17,7 @@
 #define STOP_SIGNAL SIGURG
 
 struct CLuaInterrupt {
-  atomic_bool stop;
+  atomic_int stop; ///< a CLuaStop
   atomic_flag lock;  ///< guards `watches` and what they hold of registration
   CLuaWatch *watches;
 };
@@ -50,7 +50,7 @@ static _Atomic(CLuaWatch *) watches;
 CLuaInterrupt *clua_interrupt_create(void) {
   CLuaInterrupt *interrupt = malloc(sizeof *interrupt);
   if (interrupt == NULL) abort();
-  atomic_init(&interrupt->stop, false);
+  atomic_init(&interrupt->stop, CLUA_GO_ON);
   atomic_flag_clear(&interrupt->lock);
   interrupt->watches = NULL;
   return interrupt;
@@ -58,8 +58,13 @@ CLuaInterrupt *clua_interrupt_create(void) {
 
 void clua_interrupt_destroy(CLuaInterrupt *interrupt) { free(interrupt); }
 
-bool clua_interrupt_get(const CLuaInterrupt *interrupt) {
-  return atomic_load_explicit(&interrupt->stop, memory_order_relaxed);
+CLuaStop clua_interrupt_get(const CLuaInterrupt *interrupt) {
+  return (CLuaStop)atomic_load_explicit(&interrupt->stop, memory_order_relaxed);
+}
+
+bool clua_interrupt_take_once(CLuaInterrupt *interrupt) {
+  int once = CLUA_STOP_ONCE;
+  return atomic_compare_exchange_strong(&interrupt->stop, &once, CLUA_GO_ON);
 }
 
 /// A spin lock under which no signal is handled, so that a handler never waits for the code that it interrupted.
@@ -75,10 +80,10 @@ static void unlock(CLuaInterrupt *interrupt, const sigset_t *mask) {
   pthread_sigmask(SIG_SETMASK, mask, NULL);
 }
 
-void clua_interrupt_set(CLuaInterrupt *interrupt, bool stop) {
+void clua_interrupt_set(CLuaInterrupt *interrupt, CLuaStop stop) {
   int error = errno;
   atomic_store(&interrupt->stop, stop);
-  if (stop) {
+  if (stop != CLUA_GO_ON) {
     sigset_t mask;
     lock(interrupt, &mask);
     // A thread takes its states out of the list before it ends, so each of these is alive.
@@ -136,7 +141,9 @@ void clua_settle(CLuaWatch *watch) {
   release(watch);
 }
 
-bool clua_is_stopping(const CLuaWatch *watch) { return clua_interrupt_get(watch->interrupt); }
+bool clua_is_stopping(const CLuaWatch *watch) { return clua_interrupt_get(watch->interrupt) != CLUA_GO_ON; }
+
+void clua_take_once(CLuaWatch *watch) { clua_interrupt_take_once(watch->interrupt); }
 
 void clua_enter(CLuaWatch *watch, CLuaFrame *frame, lua_State *L, CLuaRun run) {
   hold(watch);

@@ -25,16 +25,29 @@ package final class LuaInterrupt: Sendable {
 
     /// Makes running Lua code raise soon. May be called from any thread and from a signal handler.
     package func interrupt() {
-        clua_interrupt_set(flag.pointer, true)
+        clua_interrupt_set(flag.pointer, CLUA_STOP)
+    }
+
+    /// Makes the running Lua code raise once: what catches that goes on. Where none runs, the next that does raises,
+    /// unless `takeOnce()` comes before it.
+    package func interruptOnce() {
+        clua_interrupt_set(flag.pointer, CLUA_STOP_ONCE)
+    }
+
+    /// Takes back an interrupt that stops code once.
+    ///
+    /// - Returns: whether it has not raised yet.
+    package func takeOnce() -> Bool {
+        clua_interrupt_take_once(flag.pointer)
     }
 
     /// Lets Lua code run again, for example the next line of a prompt.
     package func clear() {
-        clua_interrupt_set(flag.pointer, false)
+        clua_interrupt_set(flag.pointer, CLUA_GO_ON)
     }
 
     package var isInterrupted: Bool {
-        clua_interrupt_get(flag.pointer)
+        clua_interrupt_get(flag.pointer) != CLUA_GO_ON
     }
 
     /// For the state, which keeps this object alive for as long as interrupts can reach it.

@@ -31,8 +31,12 @@ struct VaultLayout: Sendable {
             do {
                 names = try DirectoryListing(directory).names
             } catch  where error.code == .notFound {
-                // Or another process has made it just now.
-                return exists(directory) ? try self.state : .absent
+                guard exists(directory) else { return .absent }
+                if try FileStatus(of: directory, followsLinks: true).kind != .directory {
+                    throw VaultError(.invalid, "'\(directory)' is no directory, and so no vault.", path: directory)
+                }
+                // Another process has made it just now.
+                return try self.state
             }
             // Another process may have made it since the first look.
             if names.contains(Array(catalog.lastComponent)) { return .vault }

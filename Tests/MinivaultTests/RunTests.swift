@@ -120,10 +120,81 @@ import Testing
         running.send(SIGINT)
         let outcome = try await running.end()
         #expect(outcome.status == 130, "\(outcome.errors)")
-        #expect(outcome.errors.contains("interrupted!") || outcome.errors.contains("cancelled"), "\(outcome.errors)")
+        #expect(outcome.errors == "minivault: The script was interrupted.\n", "\(outcome.errors)")
         if sandbox.exists("vault") {
             #expect(try await sandbox.succeed("verify").errors.contains("0 damaged"))
         }
+    }
+
+    @Test(arguments: ["vault.sleep(1000)", "while true do end", "vault.spawn(function() while true do end end):join()"])
+    func letsAnInterruptedScriptCleanUp(work: String) async throws {
+        let sandbox = try Sandbox()
+        try sandbox.write(
+            "s.lua",
+            """
+            local guard <close> = setmetatable({}, {__close = function(_, err)
+              vault.put("closed", err.code) print("closed", vault.get "closed")
+            end})
+            vault.spawn(function()
+              local ok, err = pcall(vault.sleep, 1000)
+              vault.put("task", "x") print("task", err.code)
+            end)
+            vault.spawn(function() vault.sleep(1000) end)
+            vault.sleep(0) print "ready" io.stdout:flush()
+            \(work)
+            """)
+        let running = try sandbox.start(["run", "s.lua"])
+        try await running.wait { running.outputSize >= 6 }
+        running.send(SIGINT)
+        let outcome = try await running.end()
+        #expect(
+            outcome.status == 130 && outcome.errors == "minivault: The script was interrupted.\n", "\(outcome.errors)")
+        #expect(
+            outcome.lines.contains("closed\tcancelled") && outcome.lines.contains("task\tcancelled"),
+            "\(outcome.output)")
+    }
+
+    @Test func endsScriptsThatTakeTooMuchTimeOrMemory() async throws {
+        let sandbox = try Sandbox()
+        for work in ["vault.sleep(1000)", "while true do end", "vault.spawn(vault.sleep, 1000)"] {
+            try sandbox.write("s.lua", "vault.put('f', 'x') " + work)
+            let outcome = try await sandbox.run("run", "--timeout", "1s", "s.lua")
+            #expect(outcome.status == 5, "\(work)")
+            #expect(
+                outcome.errors == "minivault: The script was stopped: it ran for more than 1s.\n", "\(outcome.errors)")
+        }
+        for work in [
+            "local t = {} while true do t[#t + 1] = ('x'):rep(1000) .. #t end",
+            "local function f() return f() + 1 end f()", "while true do vault.spawn(vault.sleep, 1) end",
+            "local t = {} while true do t[#t + 1] = vault.spawn(vault.sleep, 1000) vault.sleep(0) end",
+            "local s = 'x' while true do s = s .. s end", "vault.put('big', ('x'):rep(30000000)) vault.get 'big'",
+            "local function f() vault.spawn(f):join() end f()",
+        ] {
+            try sandbox.write("s.lua", "vault.put('f', 'x') " + work)
+            let outcome = try await sandbox.run("run", "--memory", "40M", "--timeout", "30s", "s.lua")
+            #expect(outcome.status == 1, "\(work): \(outcome.errors.suffix(300))")
+            #expect(
+                outcome.errors.contains("not enough memory") || outcome.errors.contains("stack overflow"),
+                "\(work): \(outcome.errors.suffix(300))")
+        }
+        #expect(
+            try await sandbox.succeed("run", "--memory", "40M", "--timeout", "1h", "-", input: Array("print(1)".utf8))
+                .output == "1\n")
+        for words: [Word] in [["--timeout", "0"], ["--timeout", "soon"], ["--memory", "lots"]] {
+            #expect(try await sandbox.start(["run"] + words + ["s.lua"]).end().status == 2)
+        }
+        #expect(try await sandbox.succeed("verify").errors.contains("0 damaged"))
+    }
+
+    @Test func endsWhereItsOutputIsNotRead() async throws {
+        let sandbox = try Sandbox()
+        try sandbox.write(
+            "s.lua", "vault.put('f', 'x') while true do print(('x'):rep(1000)) vault.put('f', tostring(os.clock())) end"
+        )
+        let outcome = try await sandbox.shell("'\(Sandbox.program)' run s.lua | head -1 | wc -l; echo ${PIPESTATUS[0]}")
+        #expect(outcome.lines.first == "1" && outcome.lines.last == "1", "\(outcome.output) \(outcome.errors)")
+        #expect(outcome.errors == "minivault: The script was stopped: nobody reads its output any more.\n")
+        #expect(try await sandbox.succeed("verify").errors.contains("0 damaged"))
     }
 
     @Test func endsAtOnceAtTheSecondInterrupt() async throws {

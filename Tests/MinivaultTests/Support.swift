@@ -137,7 +137,7 @@ final class Sandbox: Sendable {
     @discardableResult
     func shell(_ command: String) async throws -> Outcome {
         try await RunningProgram(
-            "/bin/sh", ["-c", Word(command)], environment: environment, directory: path, input: []
+            "/bin/bash", ["-c", Word(command)], environment: environment, directory: path, input: []
         ).end()
     }
 }

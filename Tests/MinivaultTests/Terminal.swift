@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 /// A terminal that a test types at.
@@ -26,12 +27,15 @@ final class Terminal {
     }
 
     /// Runs `minivault` in a session whose terminal this is.
-    func run(_ sandbox: Sandbox, _ words: Word...) throws -> RunningProgram {
+    func run(
+        _ sandbox: Sandbox, _ words: Word..., environment changes: [String: String] = [:]
+    ) throws -> RunningProgram {
         drain()
         seen = ""
         return try RunningProgram(
-            "/usr/bin/setsid", ["--ctty", "--wait", Word(Sandbox.program)] + words, environment: sandbox.environment,
-            directory: sandbox.path, input: [], terminal: slave)
+            "/usr/bin/setsid", ["--ctty", "--wait", Word(Sandbox.program)] + words,
+            environment: sandbox.environment.merging(changes) { $1 }, directory: sandbox.path, input: [],
+            terminal: slave)
     }
 
     /// What the program has written since it was run.
@@ -49,10 +53,10 @@ final class Terminal {
         _ = Array(text.utf8).withUnsafeBytes { write(master, $0.baseAddress, $0.count) }
     }
 
-    /// Waits until the program has written `expected`.
-    func wait(for expected: String) async throws {
+    /// Waits until the program has written `expected`, so many times.
+    func wait(for expected: String, times: Int = 1) async throws {
         let deadline = ContinuousClock.now + .seconds(60)
-        while !text.contains(expected) {
+        while text.components(separatedBy: expected).count <= times {
             guard ContinuousClock.now < deadline else { throw SystemFailure("not asked: \(text)") }
             try await Task.sleep(for: .milliseconds(2))
         }

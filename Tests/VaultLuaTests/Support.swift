@@ -37,16 +37,18 @@ final class LogLines: Sendable {
 /// The script finds a temporary directory in `tmp`, and the functions of `prelude`.
 func script(
     _ script: String, in directory: TemporaryDirectory = TemporaryDirectory(), log: LogLines = LogLines(),
-    interrupt: LuaInterrupt = LuaInterrupt(), sourceLocation: SourceLocation = #_sourceLocation
+    interrupt: LuaInterrupt = LuaInterrupt(), sourceLocation: SourceLocation = #_sourceLocation,
+    preparing prepare: @escaping @Sendable (ScriptSession) throws -> Void = { _ in }
 ) async {
-    let failure = await scriptFailure(script, in: directory, log: log, interrupt: interrupt)
+    let failure = await scriptFailure(script, in: directory, log: log, interrupt: interrupt, preparing: prepare)
     if let failure { Issue.record("\(failure)", sourceLocation: sourceLocation) }
 }
 
 /// The error that `script` ends with; nil for none.
 func scriptFailure(
     _ script: String, in directory: TemporaryDirectory = TemporaryDirectory(), log: LogLines = LogLines(),
-    interrupt: LuaInterrupt = LuaInterrupt()
+    interrupt: LuaInterrupt = LuaInterrupt(),
+    preparing prepare: @escaping @Sendable (ScriptSession) throws -> Void = { _ in }
 ) async -> String? {
     let path = directory.path
     do {
@@ -59,6 +61,7 @@ func scriptFailure(
                 try VaultLibrary.install(closing.session)
                 try state.setGlobal("tmp", path)
                 try state.run(prelude, name: "=prelude")
+                try prepare(closing.session)
                 try state.run(script, name: "=test")
                 #expect(state.objectCount > 0)
             } catch let error as LuaError {

@@ -22,6 +22,10 @@ import VaultModel
                 #expect(await code { try await withVault(foreign, access: access) { _ in } } == .invalid)
             }
             #expect(foreign.files().count == 1)
+            let letter = foreign.appending("letter")
+            for access in [LocalVault.Access.create, .readWrite, .readOnly] {
+                #expect(await code { try await withVault(letter, access: access) { _ in } } == .invalid)
+            }
         }
     }
 

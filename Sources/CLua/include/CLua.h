@@ -17,14 +17,23 @@ typedef struct lua_State lua_State;
 
 // MARK: Interrupts
 
-/// An atomic flag, and the states that it stops. Setting and reading it is async-signal-safe; setting it signals the
+/// What is to become of the code of some states.
+typedef enum CLuaStop {
+  CLUA_GO_ON,
+  CLUA_STOP_ONCE, ///< the next instruction raises the interrupt's value, and then the code goes on
+  CLUA_STOP,      ///< every instruction does
+} CLuaStop;
+
+/// An atomic CLuaStop, and the states that it is for. Setting and reading it is async-signal-safe; setting it signals the
 /// threads of those states (SIGURG).
 typedef struct CLuaInterrupt CLuaInterrupt;
 
 CLuaInterrupt *clua_interrupt_create(void);
 void clua_interrupt_destroy(CLuaInterrupt *interrupt);
-void clua_interrupt_set(CLuaInterrupt *interrupt, bool stop);
-bool clua_interrupt_get(const CLuaInterrupt *interrupt);
+void clua_interrupt_set(CLuaInterrupt *interrupt, CLuaStop stop);
+CLuaStop clua_interrupt_get(const CLuaInterrupt *interrupt);
+/// Takes what is to stop code once: true for the first who asks.
+bool clua_interrupt_take_once(CLuaInterrupt *interrupt);
 
 // MARK: Op buffers
 

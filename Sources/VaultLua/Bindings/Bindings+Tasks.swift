@@ -91,10 +91,14 @@ extension ScriptTask {
 }
 
 extension Scheduler {
+    private static let joinsLookedAt = 100
+
     /// Throws `invalid` where waiting for the task could never end.
     func checkJoin(_ task: ScriptTask, _ call: borrowing LuaCall) throws(VaultError) {
         var next: ScriptTask? = task
-        while let waiting = next {
+        // A longer circle is found when nothing is left that could go on.
+        for _ in 0..<Scheduler.joinsLookedAt {
+            guard let waiting = next else { break }
             if waiting === current { throw .endlessWait }
             next = (waiting.waitsFor as? PendingTasks)?.target
         }

@@ -1,5 +1,5 @@
 import Glibc
-package import LuaEngine
+import LuaEngine
 package import VaultModel
 
 /// Runs a script as `lua` runs it, with the global `vault`.
@@ -23,13 +23,15 @@ package struct ScriptRunner: Sendable {
     }
 
     private let host: ScriptSession.Host
-    private let interrupt: LuaInterrupt
+    private let stop: ScriptStop
     private let memoryLimitBytes: Int?
 
-    /// - Parameter memoryLimitBytes: what Lua may allocate; nil for no limit.
-    package init(_ host: ScriptSession.Host, interrupt: LuaInterrupt, memoryLimitBytes: Int? = nil) {
+    /// - Parameters:
+    ///   - stop: asks the script to end.
+    ///   - memoryLimitBytes: what Lua may allocate; nil for no limit.
+    package init(_ host: ScriptSession.Host, stop: ScriptStop, memoryLimitBytes: Int? = nil) {
         self.host = host
-        self.interrupt = interrupt
+        self.stop = stop
         self.memoryLimitBytes = memoryLimitBytes
     }
 
@@ -38,7 +40,7 @@ package struct ScriptRunner: Sendable {
     /// - Returns: how the script ended: nil for well.
     package func run(_ script: Script) async -> ScriptFailure? {
         do {
-            return try await LuaThread.run(interrupt: interrupt) { () throws -> ScriptFailure? in
+            return try await LuaThread.run(interrupt: stop.interrupt) { () throws -> ScriptFailure? in
                 try runOnThread(script)
             }
         } catch {
@@ -48,17 +50,21 @@ package struct ScriptRunner: Sendable {
 
     private func runOnThread(_ script: Script) throws -> ScriptFailure? {
         var options = LuaOptions()
-        options.interrupt = interrupt
+        options.interrupt = stop.interrupt
         options.memoryLimitBytes = memoryLimitBytes
-        return try ScriptRunner.withSession(options, host) { session in
+        return try ScriptRunner.withSession(options, host, stop) { session in
             let state = session.state
             var failure: ScriptFailure?
             do {
+                let reason = VaultError(.cancelled, "The script was asked to end.")
+                try state.setInterruptValue(ErrorValue.luaError(reason, operation: "run", session).raised)
                 try state.setArguments(script.commandLine, script: script.position)
                 try state.runEnvironmentChunk()
                 try state.runScript(script.file, arguments: script.arguments)
             } catch {
                 failure = ScriptFailure(error, in: state)
+                // Ending many tasks takes memory, of which there may be none left.
+                state.memoryLimitBytes = state.memoryLimitBytes.map { $0 + $0 / 2 }
             }
             session.scheduler.finish(isFailed: failure != nil)
             // The last failures are told of when nothing can ask for them any more.
@@ -70,10 +76,11 @@ package struct ScriptRunner: Sendable {
 
     /// Runs `body` with a state that has the module, and closes that and the vault behind it.
     static func withSession<Result>(
-        _ options: LuaOptions, _ host: ScriptSession.Host, _ body: (ScriptSession) throws -> Result
+        _ options: LuaOptions, _ host: ScriptSession.Host, _ stop: ScriptStop? = nil,
+        _ body: (ScriptSession) throws -> Result
     ) throws -> Result {
         let state = try LuaState(options)
-        let session = ScriptSession(state, host)
+        let session = ScriptSession(state, host, stop: stop)
         let ended = SendableSession(session: session)
         state.onExit = { _ in blockingWait { await ended.session.close() } }
         defer {

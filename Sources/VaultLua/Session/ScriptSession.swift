@@ -36,6 +36,7 @@ package final class ScriptSession {
     unowned(unsafe) let state: LuaState
     let interrupt: LuaInterrupt
     let host: Host
+    let stop: ScriptStop?
     private let defaultVault: VaultSource
     let mailbox = Mailbox()
     private(set) lazy var scheduler = Scheduler(self)
@@ -51,9 +52,11 @@ package final class ScriptSession {
         case debug, info, warn, error
     }
 
-    package init(_ state: LuaState, _ host: Host) {
+    /// - Parameter stop: asks the script to end; it must have made the state's interrupt.
+    package init(_ state: LuaState, _ host: Host, stop: ScriptStop? = nil) {
         self.state = state
         self.host = host
+        self.stop = stop
         interrupt = state.interrupt
         defaultVault = VaultSource(on: mailbox, opening: host.open)
     }
@@ -65,6 +68,8 @@ package final class ScriptSession {
 
     /// Tells of a failure that the script can ask for no more.
     func tellFailure(of task: ScriptTask, _ error: LuaError) {
+        // What is asked to end fails as it likes.
+        if stop?.reason != nil { return }
         hasToldFailures = true
         host.tell("task \(task.number): \(ScriptFailure(error).text ?? "")")
     }

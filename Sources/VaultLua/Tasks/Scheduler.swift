@@ -165,14 +165,21 @@ final class Scheduler {
         if pending.meter != nil, session.host.draw != nil { transfers.append(pending) }
         if task.fiber != nil, call.canPark {
             pending.waiter = task
-            call.park { call in
-                task.waitsFor = nil
-                try body(call)
-            }
+            call.park { [self] call in try goOn(task, call, body) }
         } else {
             wait(for: pending, alone: task !== main)
-            task.waitsFor = nil
+            try goOn(task, call, body)
+        }
+    }
+
+    private func goOn(_ task: ScriptTask, _ call: borrowing LuaCall, _ body: LuaFunction.Body) throws {
+        task.waitsFor = nil
+        do {
             try body(call)
+        } catch let error as LuaError {
+            // A task that was stopped may learn it from one that it waits for.
+            if ErrorValue.code(of: error, in: session.state) == .cancelled { _ = task.takeStop() }
+            throw error
         }
     }
 
@@ -180,6 +187,7 @@ final class Scheduler {
     func checkWait(_ call: borrowing LuaCall) throws {
         if session.isReporting { throw LuaError.message("a progress function cannot wait for the vault") }
         if call.isFinalizing { throw LuaError.message("a finalizer cannot wait for the vault") }
+        stopIfAsked(isAboutToWait: true)
         if session.interrupt.isInterrupted { throw VaultError.cancelled }
         if let error = current.takeStop() ?? current.expiredStop(.now) { throw error }
     }
@@ -257,6 +265,7 @@ final class Scheduler {
     private func advance(for alone: Pending?) {
         if alone == nil { runReady() }
         for action in timers.takeDue(.now) { action() }
+        stopIfAsked(isAboutToWait: false)
         if session.interrupt.isInterrupted { cancelWaits() }
         for watched in reporting where alone == nil || watched === alone { report(watched) }
         draw()
@@ -275,6 +284,15 @@ final class Scheduler {
             finish(arrived)
         }
         beginQueued()
+    }
+
+    /// Hands on what the script is asked for: to its main chunk, and to all its tasks.
+    private func stopIfAsked(isAboutToWait: Bool) {
+        guard let stop = session.stop, main.cancellation == nil, let reason = stop.reason else { return }
+        let isUntold = stop.interrupt.takeOnce()
+        // Code of the main chunk that runs has had its error, or takes it here; when it waits, tasks run.
+        if isAboutToWait, current === main, !isUntold { main.noteStop(reason) } else { main.stop(reason) }
+        main.cancelTasks()
     }
 
     private func cancelWaits() {

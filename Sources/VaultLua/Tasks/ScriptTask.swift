@@ -70,11 +70,25 @@ final class ScriptTask: TaskScope {
 
     /// Asks the task to end: its wait, or its next one, raises an error.
     func cancel() {
-        guard fiber != nil, !hasEnded, cancellation == nil else { return }
-        let stop = Stop(VaultError(.cancelled, "The task was cancelled."))
-        cancellation = stop
-        if case .ready = state, waitsFor == nil { return session.scheduler.endUnbegun(self, stop.error) }
+        guard fiber != nil, !hasEnded else { return }
+        stop(VaultError(.cancelled, "The task was cancelled."))
+    }
+
+    /// Has the next wait raise `error`; only the first error counts.
+    func stop(_ error: VaultError) {
+        guard cancellation == nil else { return }
+        cancellation = Stop(error)
+        if case .ready = state, waitsFor == nil { return session.scheduler.endUnbegun(self, error) }
         cancelWait()
+    }
+
+    /// The same where the error has been raised already.
+    func noteStop(_ error: VaultError) {
+        guard cancellation == nil else { return }
+        let stop = Stop(error)
+        stop.deliver()
+        cancellation = stop
+        session.scheduler.limitGrace(of: self, stop)
     }
 
     /// Ends the wait that the task is in, if it is in one.
@@ -94,6 +108,8 @@ final class ScriptTask: TaskScope {
     /// The error of a reason to stop whose time to clean up is over.
     func expiredStop(_ now: Moment) -> VaultError? {
         if isClosing { return cancellation?.error }
-        return calls.compactMap(\.stop).first { $0.graceEnd.map { $0 <= now } ?? false }?.error
+        // A task whose time is over is closed; the main chunk's waits raise again and again.
+        let stops = (fiber == nil ? cancellation.map { [$0] } ?? [] : []) + calls.compactMap(\.stop)
+        return stops.first { $0.graceEnd.map { $0 <= now } ?? false }?.error
     }
 }

@@ -1,7 +1,4 @@
 import ArgumentParser
-import Glibc
-import LuaEngine
-import Synchronization
 import VaultLua
 import VaultModel
 
@@ -21,55 +18,61 @@ struct Run: AsyncParsableCommand {
     var arguments: [String] = []
 
     func run() async throws {
-        let interrupt = LuaInterrupt()
-        Interruption.whenAsked { interrupt.interrupt() }
+        let stop = ScriptStop()
+        Run.watchOutput(stop)
+        Interruption.whenAsked { stop.stop(VaultError(.cancelled, "The script was interrupted.")) }
         let runner = ScriptRunner(
-            options.host(), interrupt: interrupt, memoryLimitBytes: memory.map { Int(clamping: $0.bytes) })
+            options.host(whenOpened: { Run.watchOutput(stop) }), stop: stop,
+            memoryLimitBytes: memory.map { Int(clamping: $0.bytes) }
+        )
         let commandLine = CommandText.arguments
         let position = commandLine.count - arguments.count - 1
-        let deadline = timeout.map { Deadline($0, interrupt) }
+        let deadline = timeout.map { Deadline($0, stop) }
         let failure = await runner.run(
             ScriptRunner.Script(
                 file: CommandText.bytes(script), arguments: arguments.map { CommandText.bytes($0) },
                 commandLine: commandLine.map { CommandText.bytes($0) }, position: position))
         deadline?.cancel()
+        if let reason = stop.reason {
+            Output.report(reason)
+            throw CommandFailure(status: ExitStatus(reason))
+        }
         guard let failure else { return }
-        deadline?.endIfOverdue()
         if let text = failure.text { Output.note("minivault: \(text)") }
-        throw CommandFailure(status: interrupt.isInterrupted ? .interrupted : .failed)
+        throw CommandFailure(status: .failed)
+    }
+
+    /// Has a script end that prints to nobody. Where one writes to another program that has ended, it is told by the
+    /// failure of the call, as without this.
+    private static func watchOutput(_ stop: ScriptStop) {
+        Interruption.whenPipeBreaks {
+            guard Output.isBroken else { return }
+            stop.stop(VaultError(.invalid, "The script was stopped: nobody reads its output any more."))
+        }
     }
 }
 
 /// Stops a script that runs too long.
 private final class Deadline: Sendable {
-    private static let graceSeconds = 5
+    /// Twice the time in which a script can clean up.
+    private static let graceSeconds = 10
 
-    private let limit: TimeLimit
-    private let isOverdue = Atomic<Bool>(false)
-    private let timer = Mutex<Task<Void, any Error>?>(nil)
+    private let timer: Task<Void, any Error>
 
-    init(_ limit: TimeLimit, _ interrupt: LuaInterrupt) {
-        self.limit = limit
-        let task = Task { [self] in
+    init(_ limit: TimeLimit, _ stop: ScriptStop) {
+        timer = Task {
             try await Task.sleep(for: .seconds(limit.seconds))
-            isOverdue.store(true, ordering: .relaxed)
-            interrupt.interrupt()
+            let reason = VaultError(.timeout, "The script was stopped: it ran for more than \(limit.text).")
+            stop.stop(reason)
             // What is deaf to that, such as a function of C that waits for a program, ends with the process.
             try await Task.sleep(for: .seconds(Deadline.graceSeconds))
-            endIfOverdue()
+            Output.report(reason)
+            Output.finish(ExitStatus(reason))
         }
-        timer.withLock { $0 = task }
     }
 
     func cancel() {
-        timer.withLock { $0 }?.cancel()
-    }
-
-    /// Ends the process if the time is over.
-    func endIfOverdue() {
-        guard isOverdue.load(ordering: .relaxed) else { return }
-        Output.note("minivault: The script was stopped: it ran for more than \(limit.text).")
-        Output.finish(.unavailable)
+        timer.cancel()
     }
 }
 

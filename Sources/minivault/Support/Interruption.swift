@@ -8,6 +8,7 @@ import Synchronization
 enum Interruption {
     private static let action = Mutex<(@Sendable () -> Void)?>(nil)
     private static let isLasting = Atomic<Bool>(false)
+    private static let pipeBreaking = Mutex<(@Sendable () -> Void)?>(nil)
     private static let reloading = Mutex<(@Sendable () -> Void)?>(nil)
 
     /// Calls `body` from now on at SIGHUP, which is a request to stop otherwise.
@@ -27,12 +28,24 @@ enum Interruption {
         if isFirst { install() }
     }
 
+    /// Calls `body` when something writes to a pipe that nobody reads, as long as no other handler takes this one's place.
+    static func whenPipeBreaks(_ body: @escaping @Sendable () -> Void) {
+        pipeBreaking.withLock { $0 = body }
+        var handler = handlerOfSignals
+        sigaction(SIGPIPE, &handler, nil)
+    }
+
     private static func install() {
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0 else { return }
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         signalPipe.store(ends[1], ordering: .releasing)
         startReader(ends[0])
+        var handler = handlerOfSignals
+        for signal in [SIGINT, SIGTERM, SIGHUP] { sigaction(signal, &handler, nil) }
+    }
+
+    private static var handlerOfSignals: sigaction {
         var handler = sigaction()
         handler.__sigaction_handler.sa_handler = { signal in
             var byte = UInt8(truncatingIfNeeded: signal)
@@ -41,7 +54,7 @@ enum Interruption {
             errno = saved
         }
         handler.sa_flags = SA_RESTART
-        for signal in [SIGINT, SIGTERM, SIGHUP] { sigaction(signal, &handler, nil) }
+        return handler
     }
 
     private static func startReader(_ descriptor: Int32) {
@@ -68,6 +81,10 @@ enum Interruption {
             if got <= 0 { return }
             if byte == UInt8(SIGHUP), let reload = reloading.withLock({ $0 }) {
                 reload()
+                continue
+            }
+            if byte == UInt8(SIGPIPE) {
+                pipeBreaking.withLock { $0 }?()
                 continue
             }
             if byte != UInt8(SIGINT) || !isLasting.load(ordering: .relaxed) { count += 1 }

@@ -14,6 +14,12 @@ enum Output {
     private static let state = Mutex(State())
 
     static let isTerminal = isatty(STDOUT_FILENO) == 1
+    /// Whether nobody can read standard output any more.
+    static var isBroken: Bool {
+        var output = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+        return poll(&output, 1, 0) > 0 && output.revents & Int16(POLLERR) != 0
+    }
+
     /// Whether text on standard output may be coloured (no-color.org).
     static var hasColors: Bool {
         let isRefused = getenv("NO_COLOR").map { $0.pointee != 0 } ?? false

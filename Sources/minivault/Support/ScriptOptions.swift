@@ -17,14 +17,22 @@ struct ScriptOptions: ParsableArguments {
     /// - Parameters:
     ///   - prefix: what each line of that begins with.
     ///   - draw: shows the progress of transfers.
+    ///   - whenOpened: called when a vault has been opened: the sockets of one on a server let no broken pipe be noticed.
     func host(
-        prefix: String = "minivault: ", draw: (@Sendable (TransferMeter?) -> Void)? = nil
+        prefix: String = "minivault: ", draw: (@Sendable (TransferMeter?) -> Void)? = nil,
+        whenOpened: @escaping @Sendable () -> Void = {}
     ) -> ScriptSession.Host {
         let (vault, remote) = (vault, RemoteLocation.Choices(bandwidth: bandwidth?.bytes) { Output.note(prefix + $0) })
         return ScriptSession.Host(
-            open: { () async throws(VaultError) in try await VaultLocation.open(vault, for: .fill, remote: remote) },
+            open: { () async throws(VaultError) in
+                let vault = try await VaultLocation.open(vault, for: .fill, remote: remote)
+                whenOpened()
+                return vault
+            },
             connect: { (url) async throws(VaultError) in
-                try await VaultLocation.open(url, for: .fill, remote: remote)
+                let vault = try await VaultLocation.open(url, for: .fill, remote: remote)
+                whenOpened()
+                return vault
             },
             log: { level, text in Output.note("\(prefix)\(level.rawValue): \(text)") },
             tell: { text in Output.note(prefix + text) }, draw: draw)

@@ -16,7 +16,7 @@ import VaultStore
             ScriptSession.Host(
                 open: { () async throws(VaultError) in try await LocalVault.open(path, access: .create) },
                 connect: { (url) async throws(VaultError) in try await LocalVault.open(LocalPath(url)) },
-                log: { _, _ in }, tell: { _ in }), interrupt: LuaInterrupt())
+                log: { _, _ in }, tell: { _ in }), stop: ScriptStop())
         let failure = await runner.run(
             ScriptRunner.Script(
                 file: Array(file.utf8), arguments: arguments.map { Array($0.utf8) },
