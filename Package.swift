@@ -107,9 +107,10 @@ let package = Package(
         .target(name: "LuaEngine", dependencies: ["CLua"], swiftSettings: strict),
         .target(
             name: "VaultLua",
-            dependencies: ["LuaEngine", "VaultModel", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["CProcess", "LuaEngine", "VaultModel", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: strict
         ),
+        .target(name: "CProcess"),
         .target(name: "CEdit", linkerSettings: [.linkedLibrary("edit")]),
         .target(name: "LineEditor", dependencies: ["CEdit", "VaultLua", "VaultModel"], swiftSettings: strict),
         .target(name: "CLuaModule"),

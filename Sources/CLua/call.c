@@ -74,7 +74,7 @@ static int go_on(lua_State *L, int status, lua_KContext context);
 static int carry_out(lua_State *L, CLuaOutcome outcome, CLuaBuffer *buffer, int arguments) {
   if (outcome == CLUA_PARK) {
     clua_buffer_dispose(buffer);
-    return clua_park(L, buffer->owner, go_on);
+    return clua_park(L, buffer->owner, go_on, NULL);
   }
   int values;
   if (buffer->heap || buffer->owns || buffer->failed) {
@@ -113,7 +113,7 @@ static int go_on(lua_State *L, int status, lua_KContext context) {
   CLuaBox *box = callback_box(L);
   if (box == NULL) return luaL_error(L, "this function's state is closing");
   CLuaOwner *owner = box->owner;
-  if (!clua_unpark(L, owner)) return clua_park(L, owner, go_on);
+  if (!clua_unpark(L, owner)) return clua_park(L, owner, go_on, NULL);
   owner->waking = false;
   uint64_t small[CLUA_SMALL_BUFFER_BYTES / sizeof(uint64_t)];
   CLuaBuffer buffer;
@@ -219,7 +219,11 @@ void clua_push_end(lua_State *L, CLuaOwner *owner, lua_State *thread, int status
     lua_xmove(thread, L, 1);
   }
   clua_describe_failure(L, thread, 0, failure);
-  if (clua_reset_thread(owner->watch, L, thread) != LUA_OK) {
+  if (lua_status(thread) == LUA_YIELD && status != LUA_YIELD) {
+    // It could not even be resumed, and waits as before.
+    lua_pop(thread, 1);
+    clua_close_chain(L, owner, thread);
+  } else if (clua_reset_thread(owner->watch, L, thread) != LUA_OK) {
     lua_xmove(thread, L, 1);
     // A __close that raised in its turn has replaced the error, as in coroutine.close.
     if (!lua_rawequal(L, -1, -2)) clua_describe_failure(L, L, 0, failure);

@@ -76,8 +76,8 @@ static int transfer(lua_State *L, lua_State *thread, int arguments) {
 static int go_on_resume(lua_State *L, int status, lua_KContext context);
 
 /// [-results, +values] What coroutine.resume returns for what transfer returned.
-static int finish_resume(lua_State *L, int results) {
-  if (results == PARKED) return clua_park(L, clua_own(L), go_on_resume);
+static int finish_resume(lua_State *L, lua_State *thread, int results) {
+  if (results == PARKED) return clua_park(L, clua_own(L), go_on_resume, thread);
   lua_pushboolean(L, results >= 0);
   if (results < 0) results = 1;
   lua_insert(L, -(results + 1));
@@ -86,22 +86,24 @@ static int finish_resume(lua_State *L, int results) {
 
 /// Goes on with what parked. [-0, +values]
 static int go_on_resume(lua_State *L, int status, lua_KContext context) {
-  (void)status, (void)context;
-  if (!clua_unpark(L, clua_own(L))) return clua_park(L, clua_own(L), go_on_resume);
-  return finish_resume(L, run(L, lua_tothread(L, 1), 0));
+  (void)status;
+  lua_State *thread = (lua_State *)context;
+  if (!clua_unpark(L, clua_own(L))) return clua_park(L, clua_own(L), go_on_resume, thread);
+  if (lua_tothread(L, 1) != thread) return luaL_error(L, "the coroutine that is waited for is gone"); // debug.setlocal
+  return finish_resume(L, thread, run(L, thread, 0));
 }
 
 /// coroutine.resume(co, ...). [-arguments, +results]
 static int resume(lua_State *L) {
   lua_State *thread = check_thread(L);
-  return finish_resume(L, transfer(L, thread, lua_gettop(L) - 1));
+  return finish_resume(L, thread, transfer(L, thread, lua_gettop(L) - 1));
 }
 
 static int go_on_wrapped(lua_State *L, int status, lua_KContext context);
 
 /// [-results, +values]
 static int finish_wrapped(lua_State *L, lua_State *thread, int results) {
-  if (results == PARKED) return clua_park(L, clua_own(L), go_on_wrapped);
+  if (results == PARKED) return clua_park(L, clua_own(L), go_on_wrapped, thread);
   if (results >= 0) return results;
   int status = lua_status(thread);
   if (status != LUA_OK && status != LUA_YIELD) {
@@ -118,10 +120,10 @@ static int finish_wrapped(lua_State *L, lua_State *thread, int results) {
 
 /// Goes on with what parked. [-0, +values]
 static int go_on_wrapped(lua_State *L, int status, lua_KContext context) {
-  (void)status, (void)context;
-  if (!clua_unpark(L, clua_own(L))) return clua_park(L, clua_own(L), go_on_wrapped);
-  lua_State *thread = lua_tothread(L, lua_upvalueindex(1));
-  if (thread == NULL) return luaL_error(L, "this function's coroutine is gone");
+  (void)status;
+  lua_State *thread = (lua_State *)context;
+  if (!clua_unpark(L, clua_own(L))) return clua_park(L, clua_own(L), go_on_wrapped, thread);
+  if (lua_tothread(L, lua_upvalueindex(1)) != thread) return luaL_error(L, "this function's coroutine is gone");
   return finish_wrapped(L, thread, run(L, thread, 0));
 }
 
@@ -180,6 +182,14 @@ static int status(lua_State *L) {
     text = "suspended";
   lua_pushstring(L, text);
   return 1;
+}
+
+void clua_close_chain(lua_State *L, CLuaOwner *owner, lua_State *thread) {
+  luaL_checkstack(L, 2, NULL);
+  lua_State *child = owner->watch != NULL ? clua_parked_child(thread) : NULL;
+  if (child != NULL) clua_close_chain(L, owner, child);
+  if (owner->watch != NULL) *(uintptr_t *)lua_getextraspace(thread) &= ~(uintptr_t)1;
+  if (clua_reset_thread(owner->watch, L, thread) != LUA_OK) lua_pop(thread, 1);
 }
 
 void clua_replace_coroutines(lua_State *L) {

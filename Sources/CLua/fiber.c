@@ -6,11 +6,11 @@
 
 // MARK: Parking
 
-int clua_park(lua_State *L, CLuaOwner *owner, lua_KFunction continuation) {
+int clua_park(lua_State *L, CLuaOwner *owner, lua_KFunction continuation, lua_State *child) {
   // In other programs' states the word is not ours. There only a fiber's own coroutine parks, and `waking` guards it.
   if (owner->watch != NULL) *(uintptr_t *)lua_getextraspace(L) |= 1;
   owner->parked = L;
-  return lua_yieldk(L, 0, 0, continuation);
+  return lua_yieldk(L, 0, (lua_KContext)child, continuation);
 }
 
 bool clua_unpark(lua_State *L, const CLuaOwner *owner) {
@@ -22,6 +22,11 @@ bool clua_unpark(lua_State *L, const CLuaOwner *owner) {
 bool clua_can_park(const CLuaOwner *owner, lua_State *L) {
   if (owner->watch != NULL) return clua_can_unwind(owner->watch, L);
   return owner->fiber == L && lua_isyieldable(L);
+}
+
+bool clua_is_in_chain(const CLuaOwner *owner, lua_State *L, const lua_State *thread) {
+  if (owner->watch != NULL) return clua_is_running(owner->watch, thread);
+  return thread == L || thread == owner->fiber || (owner->fiber == NULL && thread == owner->main);
 }
 
 bool clua_is_finalizing(lua_State *L) {
@@ -74,21 +79,66 @@ static int push_end(lua_State *L) {
   return 1;
 }
 
-CLuaFiberStatus clua_fiber_resume(CLuaOwner *owner, lua_State *L, lua_State *thread, CLuaFailure *failure) {
+/// Arguments: values. [-all, +1] A reference to a table of them.
+static int keep(lua_State *L) {
+  int count = lua_gettop(L);
+  lua_createtable(L, count, 0);
+  lua_insert(L, 1);
+  for (int index = count; index >= 1; index--) lua_rawseti(L, 1, index);
+  lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
+  return 1;
+}
+
+/// Takes the results off a coroutine, which is dead then to whoever else has it. [-0, +0] False, and [-0, +1], on an error.
+static bool take_results(lua_State *L, lua_State *thread, int count, CLuaResults *results) {
+  if (count == 0) return true;
+  if (!lua_checkstack(L, count + 1)) {
+    lua_pop(thread, count);
+    lua_pushnil(L);
+    return false;
+  }
+  lua_pushcfunction(L, keep);
+  lua_xmove(thread, L, count);
+  if (lua_pcall(L, count, 1, 0) != LUA_OK) return false;
+  *results = (CLuaResults){count, (int)lua_tointeger(L, -1)};
+  lua_pop(L, 1);
+  return true;
+}
+
+/// Argument: a message. [-0, +1] That, as an error value.
+static int push_text(lua_State *L) {
+  lua_pushstring(L, lua_touserdata(L, 1));
+  return 1;
+}
+
+CLuaFiberStatus clua_fiber_resume(CLuaOwner *owner, lua_State *L, lua_State *thread, bool begun, CLuaResults *results,
+                                  CLuaFailure *failure) {
   *failure = (CLuaFailure){0};
-  bool begun = lua_status(thread) == LUA_YIELD;
+  *results = (CLuaResults){0};
+  if (!lua_checkstack(L, 3)) return CLUA_FIBER_FAILED;
+  if (begun && lua_status(thread) != LUA_YIELD) {
+    // In another program's state a script can close it.
+    lua_pushcfunction(L, push_text);
+    lua_pushlightuserdata(L, "the task's coroutine was closed");
+    lua_pcall(L, 1, 1, 0);
+    failure->has_value = true;
+    return CLUA_FIBER_FAILED;
+  }
   lua_State *outer = owner->fiber;
   owner->fiber = thread;
   owner->parked = NULL;
   owner->waking = begun;
-  int results = 0;
-  int status = clua_resume(owner->watch, L, thread, begun ? 0 : lua_gettop(thread) - 1, &results, CLUA_RUN_FIBER);
+  int count = 0;
+  int status = clua_resume(owner->watch, L, thread, begun ? 0 : lua_gettop(thread) - 1, &count, CLUA_RUN_FIBER);
   owner->fiber = outer;
   owner->waking = false;
-  if (status == LUA_OK) return CLUA_FIBER_ENDED;
   if (status == LUA_YIELD && owner->parked == thread) return CLUA_FIBER_PARKED;
-  if (!lua_checkstack(L, 2)) return CLUA_FIBER_FAILED;
-  End end = {owner, thread, status, results, failure};
+  if (status == LUA_OK) {
+    if (take_results(L, thread, count, results)) return CLUA_FIBER_ENDED;
+    failure->has_value = true;
+    return CLUA_FIBER_FAILED;
+  }
+  End end = {owner, thread, status, count, failure};
   lua_pushcfunction(L, push_end);
   lua_pushlightuserdata(L, &end);
   // Where memory is out, that error takes the place of the fiber's own.
@@ -97,19 +147,10 @@ CLuaFiberStatus clua_fiber_resume(CLuaOwner *owner, lua_State *L, lua_State *thr
   return CLUA_FIBER_FAILED;
 }
 
-/// The innermost goes first: what it waits in may need what the others hold. May raise.
-static void close_chain(lua_State *L, CLuaOwner *owner, lua_State *thread) {
-  luaL_checkstack(L, 2, NULL);
-  lua_State *child = owner->watch != NULL ? clua_parked_child(thread) : NULL;
-  if (child != NULL) close_chain(L, owner, child);
-  if (owner->watch != NULL) *(uintptr_t *)lua_getextraspace(thread) &= ~(uintptr_t)1;
-  if (clua_reset_thread(owner->watch, L, thread) != LUA_OK) lua_pop(thread, 1);
-}
-
 /// Argument: an End. [-1, +0]
 static int close_fiber(lua_State *L) {
   const End *end = lua_touserdata(L, 1);
-  close_chain(L, end->owner, end->thread);
+  clua_close_chain(L, end->owner, end->thread);
   return 0;
 }
 
@@ -121,12 +162,11 @@ void clua_fiber_close(CLuaOwner *owner, lua_State *L, lua_State *thread) {
   if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
-void clua_push_results(lua_State *L, lua_State *thread) {
-  int count = lua_gettop(thread);
-  luaL_checkstack(L, count, "too many results");
-  if (!lua_checkstack(thread, 1)) luaL_error(L, "too many results");
-  for (int index = 1; index <= count; index++) {
-    lua_pushvalue(thread, index);
-    lua_xmove(thread, L, 1);
-  }
+void clua_push_results(lua_State *L, int count, lua_Integer reference) {
+  if (count == 0) return;
+  luaL_checkstack(L, count + 1, "too many results");
+  if (lua_rawgeti(L, LUA_REGISTRYINDEX, reference) != LUA_TTABLE) luaL_error(L, "the registry has been damaged");
+  int table = lua_gettop(L);
+  for (int index = 1; index <= count; index++) lua_rawgeti(L, table, index);
+  lua_remove(L, table);
 }

@@ -94,6 +94,7 @@ void clua_leave(CLuaWatch *watch, CLuaFrame *frame);
 int clua_depth(const CLuaWatch *watch);
 /// Whether `L` is the innermost coroutine and each one down to a fiber's can yield.
 bool clua_can_unwind(const CLuaWatch *watch, lua_State *L);
+bool clua_is_running(const CLuaWatch *watch, const lua_State *L);
 /// Before lua_close, which frees the coroutines that run: only the main thread does from now on.
 void clua_abandon_chain(CLuaWatch *watch);
 /// Before the main thread itself is freed.
@@ -119,16 +120,19 @@ int clua_resume(CLuaWatch *watch, lua_State *L, lua_State *thread, int arguments
 int clua_reset_thread(CLuaWatch *watch, lua_State *L, lua_State *thread);
 /// The coroutine that a parked one waits for, because that is parked too; NULL when it waits itself. Does not raise.
 lua_State *clua_parked_child(lua_State *thread);
+/// Closes a parked coroutine, and before it those that it waits for: they may need what it holds. May raise.
+void clua_close_chain(lua_State *L, CLuaOwner *owner, lua_State *thread);
 /// Replaces functions of the coroutine library, which is on top. [-0, +0] May raise.
 void clua_replace_coroutines(lua_State *L);
 
 // fiber.c
-/// Parks a coroutine: yields from a C function that goes on in `continuation` once its fiber is resumed.
-int clua_park(lua_State *L, CLuaOwner *owner, lua_KFunction continuation);
+/// Parks a coroutine: yields from a C function that goes on in `continuation` once its fiber is resumed. `child`, the
+/// coroutine that it waits for, is the continuation's context.
+int clua_park(lua_State *L, CLuaOwner *owner, lua_KFunction continuation, lua_State *child);
 /// Goes on with a parked coroutine. False where it was not its fiber's resuming that woke it: then it parks again.
 bool clua_unpark(lua_State *L, const CLuaOwner *owner);
 /// Pushes the values that a fiber has ended with. [-0, +values] May raise.
-void clua_push_results(lua_State *L, lua_State *thread);
+void clua_push_results(lua_State *L, int count, lua_Integer reference);
 
 // library.c
 void clua_open_libraries(lua_State *L, uint32_t libraries);

@@ -182,6 +182,12 @@ void clua_forget_chain(CLuaWatch *watch) {
   atomic_signal_fence(memory_order_seq_cst);
 }
 
+bool clua_is_running(const CLuaWatch *watch, const lua_State *L) {
+  for (const CLuaFrame *frame = watch->running; frame != NULL; frame = frame->previous)
+    if (frame->L == L) return true;
+  return false;
+}
+
 static CLuaFrame *find_armed(const CLuaWatch *watch, lua_State *L) {
   CLuaFrame *frame = watch->running;
   while (frame != NULL && frame->L != L) frame = frame->previous;

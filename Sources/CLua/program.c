@@ -91,7 +91,7 @@ static void run_record(lua_State *L, CLuaOwner *owner, const CLuaRecord *record)
   case CLUA_OP_CLOSER: lua_pushcclosure(L, clua_box_close, 1); break;
   case CLUA_OP_INDEXER: lua_pushcclosure(L, clua_box_index, 2); break;
   case CLUA_OP_REFERENCE: lua_rawgeti(L, LUA_REGISTRYINDEX, record->value.integer); break;
-  case CLUA_OP_RESULTS: clua_push_results(L, record->value.pointer); break;
+  case CLUA_OP_RESULTS: clua_push_results(L, (int)record->operand, record->value.integer); break;
   case CLUA_OP_FUNCTION: clua_push_callback(L, owner, record->value.pointer, record->operand); break;
   case CLUA_OP_BYTES: push_payload(L, record); break;
   case CLUA_OP_METATABLE:

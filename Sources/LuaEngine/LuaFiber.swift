@@ -15,9 +15,12 @@ package final class LuaFiber {
         case failed(LuaError)
     }
 
-    let thread: OpaquePointer
+    private let thread: OpaquePointer
     private unowned(unsafe) let state: LuaState
     private let anchor: LuaReference
+    private var isBegun = false
+    /// A table of the values that it has ended with, and how many; nil for none.
+    fileprivate var results: (reference: LuaReference, count: Int)?
     /// What goes on with the callback that has parked.
     fileprivate(set) var continuation: LuaFunction.Body?
 
@@ -37,9 +40,16 @@ package final class LuaFiber {
         defer { state.fiber = outer }
         var failure = CLuaFailure()
         defer { clua_failure_dispose(&failure) }
-        switch clua_fiber_resume(owner, current, thread, &failure) {
+        var results = CLuaResults()
+        defer { isBegun = true }
+        switch clua_fiber_resume(owner, current, thread, isBegun, &results, &failure) {
         case CLUA_FIBER_PARKED: return .parked
-        case CLUA_FIBER_ENDED: return .ended
+        case CLUA_FIBER_ENDED:
+            if results.count > 0 {
+                let reference = LuaReference(queue: state.releases, index: results.reference, type: .table)
+                self.results = (reference, Int(results.count))
+            }
+            return .ended
         default:
             continuation = nil
             return .failed(state.error(CLUA_STATUS_RUNTIME, failure, current))
@@ -89,7 +99,19 @@ extension LuaCall {
     /// Adds the values that a fiber has ended with as results. The caller keeps it alive until the call has ended, by an
     /// argument that holds it.
     package func returns(resultsOf fiber: LuaFiber) {
-        clua_write_results(buffer, fiber.thread)
+        guard let results = fiber.results else { return }
+        clua_write_integer(buffer, CLUA_OP_RESULTS, UInt32(results.count), Int64(results.reference.index))
+    }
+
+    /// Which coroutine made the call, for `isIn(_:)`.
+    package var coroutine: LuaCoroutineID {
+        LuaCoroutineID(address: UInt(bitPattern: thread))
+    }
+
+    /// Whether that coroutine made the call, or waits for the one that did.
+    package func isIn(_ coroutine: LuaCoroutineID) -> Bool {
+        guard let owner = state.owner else { return false }
+        return clua_is_in_chain(owner, thread, OpaquePointer(bitPattern: coroutine.address))
     }
 }
 
@@ -102,4 +124,9 @@ extension LuaState {
             try body(call)
         }
     }
+}
+
+/// A coroutine, to be compared with those that run. It is not kept alive by this.
+package struct LuaCoroutineID: Hashable, Sendable {
+    fileprivate let address: UInt
 }

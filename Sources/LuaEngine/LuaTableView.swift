@@ -45,7 +45,13 @@ package struct LuaTableView {
             default: throw LuaError.message("the table changed while it was read")
             }
             let key = LuaView(state: view.state, thread: thread, index: bottom + 1, subject: subject(path: path))
-            let value = LuaView(state: view.state, thread: thread, index: bottom + 2, subject: subject(path: path))
+            var valuePath = path
+            if key.type == .string {
+                valuePath =
+                    view.subject.path + "." + (try key.withBytes { String(decoding: $0.prefix(40), as: UTF8.self) })
+            }
+            let value = LuaView(
+                state: view.state, thread: thread, index: bottom + 2, subject: subject(path: valuePath))
             try body(key, value)
             clua_set_top(thread, bottom + 1)
         }

@@ -65,7 +65,7 @@ import VaultModel
             let session = ScriptSession(
                 state,
                 ScriptSession.Host(
-                    open: { vault },
+                    open: { SharedVault(other: vault) },
                     connect: { (url) async throws(VaultError) in
                         let vault = try await LocalVault.open(LocalPath(url), access: .create)
                         connected.append(vault)
@@ -118,6 +118,13 @@ import VaultModel
         #expect(try await vault.verify(VerifyRequest()).isClean)
         await vault.close()
     }
+}
+
+/// A vault that outlives the sessions which use it.
+private struct SharedVault: ForwardingVault {
+    let other: any Vault
+
+    func close() async {}
 }
 
 /// Vaults that were connected to, as long as somebody else keeps them.

@@ -55,7 +55,7 @@ typedef enum CLuaOp {
   CLUA_OP_CLOSER,     ///< [-1, +1] a function or nil -> a __gc or __close that calls it, then releases the object
   CLUA_OP_INDEXER,    ///< [-2, +1] methods function -> an __index that looks there, then calls the function
   CLUA_OP_REFERENCE,  ///< [-0, +1] value.integer: registry reference; operand: slot that keeps it alive
-  CLUA_OP_RESULTS,    ///< [-0, +values] value.pointer: the coroutine of a fiber that has ended, for copies of its results
+  CLUA_OP_RESULTS,    ///< [-0, +values] what a fiber has ended with; value.integer: its reference, operand: how many
   CLUA_OP_FUNCTION,   ///< [-0, +1] value.pointer: callback; operand: its slot, owned by the function from then on
   // Those that follow carry value.length bytes.
   CLUA_OP_BYTES,     ///< [-0, +1] a string
@@ -151,10 +151,6 @@ static inline void clua_write_number(CLuaBuffer *buffer, double value) {
   if (record) record->value.number = value;
 }
 
-static inline void clua_write_results(CLuaBuffer *buffer, lua_State *thread) {
-  CLuaRecord *record = clua_buffer_append(buffer, CLUA_OP_RESULTS, 0, 0);
-  if (record) record->value.pointer = thread;
-}
 
 static inline void clua_write_bytes(CLuaBuffer *buffer, CLuaOp op, uint32_t operand, const void *bytes, size_t count) {
   CLuaRecord *record = clua_buffer_append(buffer, op, operand, count);
@@ -311,13 +307,24 @@ typedef enum CLuaFiberStatus { CLUA_FIBER_ENDED, CLUA_FIBER_PARKED, CLUA_FIBER_F
 /// Makes a coroutine that will call the value at `first` with the values above it, anchored by `reference`. [-0, +0]
 /// False when memory is out.
 bool clua_fiber_create(lua_State *L, int first, lua_State **thread, int *reference);
-/// Starts a fiber, or goes on with one that is parked. [-0, +0]; [-0, +1], the error value, when `failure->has_value`.
-CLuaFiberStatus clua_fiber_resume(CLuaOwner *owner, lua_State *L, lua_State *thread, CLuaFailure *failure);
+/// What a fiber has ended with: a table of `count` values under a reference; none where there is no value.
+typedef struct CLuaResults {
+  int count;
+  int reference;
+} CLuaResults;
+
+/// Starts a fiber, or goes on with one that has `begun` and is parked. [-0, +0]; [-0, +1], the error value, when
+/// `failure->has_value`.
+CLuaFiberStatus clua_fiber_resume(CLuaOwner *owner, lua_State *L, lua_State *thread, bool begun, CLuaResults *results,
+                                  CLuaFailure *failure);
 /// Ends a fiber that has not ended: its to-be-closed variables are closed, those of coroutines that it waits for first.
 /// [-0, +0] What they raise is lost.
 void clua_fiber_close(CLuaOwner *owner, lua_State *L, lua_State *thread);
 /// Whether a callback of the coroutine `L` can park.
 bool clua_can_park(const CLuaOwner *owner, lua_State *L);
+/// Whether `thread` is `L`, which runs, or one of the coroutines that wait for it. Only its address is looked at, so it
+/// need not exist any more.
+bool clua_is_in_chain(const CLuaOwner *owner, lua_State *L, const lua_State *thread);
 /// Whether a finalizer is running.
 bool clua_is_finalizing(lua_State *L);
 

@@ -39,7 +39,7 @@ package struct Binding: Sendable {
         let site = CallSite(session, name)
         return LuaFunction { call in
             try site.perform {
-                try body(Invocation(site: site, binding: self, connection: nil, first: 1), call)
+                try body(Invocation(site: site, binding: self, vault: session.vault(of: call), first: 1), call)
             }
         }
     }
@@ -49,14 +49,12 @@ package struct Binding: Sendable {
 struct Invocation {
     let site: CallSite
     let binding: Binding
-    let connection: Connection?
+    /// The vault that the call is about.
+    let vault: VaultSource
     /// The number of the first argument behind the connection.
     let first: Int
 
     var session: ScriptSession { site.session }
-
-    /// The vault that the call is about.
-    var vault: VaultSource { connection?.vault ?? session.vault }
 
     /// The options of the call, at the argument `offset` places behind the first.
     ///

@@ -24,7 +24,7 @@ extension VaultLibrary {
     ]
 }
 
-/// A vault that a script has connected to.
+/// A vault that a script has connected to. It is closed with the last of what uses it, listings and files among them.
 final class Connection {
     let vault: VaultSource
     private unowned let session: ScriptSession
@@ -32,11 +32,6 @@ final class Connection {
     init(_ vault: VaultSource, _ session: ScriptSession) {
         self.vault = vault
         self.session = session
-    }
-
-    deinit {
-        let vault = vault
-        Task(executorPreference: BlockingExecutor.shared) { await vault.close() }
     }
 
     static let type: LuaObjectType<Connection> = {
@@ -48,7 +43,7 @@ final class Connection {
                         let site = CallSite(connection.session, binding.name)
                         try site.perform {
                             try body(
-                                Invocation(site: site, binding: binding, connection: connection, first: 2), call)
+                                Invocation(site: site, binding: binding, vault: connection.vault, first: 2), call)
                         }
                     }
                 )

@@ -13,11 +13,11 @@ extension VaultLibrary {
             switch mode {
             case "r":
                 let selector = try invocation.options(call, 2, ["version", "at"]).selector()
-                let session = invocation.session
+                let (session, source) = (invocation.session, invocation.vault)
                 try invocation.wait(call) { (vault) async throws(VaultError) in
-                    (vault, try await vault.openRead(name, selector))
-                } then: { opened, call in
-                    call.returns(ReadHandle.type.userdata(ReadHandle(opened.1, opened.0, session)))
+                    ContentReader(try await vault.openRead(name, selector), vault, source)
+                } then: { reader, call in
+                    call.returns(ReadHandle.type.userdata(ReadHandle(reader, session)))
                 }
             case "w":
                 let options = try invocation.options(call, 2, ["tags", "if_version"])

@@ -9,7 +9,7 @@ extension VaultLibrary {
                 + "tasks have.",
             actsOnVault: false
         ) { invocation, call in
-            let task = invocation.session.scheduler.spawn(try call.fiber(invocation.first))
+            let task = invocation.session.scheduler.spawn(try call.fiber(invocation.first), call)
             call.returns(ScriptTask.type.userdata(task))
         },
         Binding(
@@ -31,10 +31,7 @@ extension VaultLibrary {
             guard seconds >= 0, seconds <= 1e9 else {
                 throw LuaError.argument(invocation.first, "a time of 0 or more seconds expected")
             }
-            let scheduler = invocation.session.scheduler
-            let pending = PendingTimer(scheduler)
-            pending.timer = scheduler.after(seconds) { scheduler.finish(pending) }
-            try invocation.site.wait(for: pending, call) { _ in }
+            try invocation.site.wait(for: PendingTimer(seconds, invocation.session.scheduler), call) { _ in }
         },
         Binding(
             "timeout", "timeout(seconds, f, ...) -> results of f",
@@ -81,31 +78,11 @@ extension ScriptTask {
 
     /// Goes on once the task has ended.
     private func join(_ name: String, _ call: borrowing LuaCall, then body: @escaping LuaFunction.Body) throws {
-        isSeen = true
-        if hasEnded { return try body(call) }
-        let site = CallSite(session, name)
-        try site.perform { try session.scheduler.checkJoin(self, call) }
-        let pending = PendingTasks([self], session.scheduler)
-        try site.wait(for: pending, call, then: body)
-    }
-}
-
-extension Scheduler {
-    private static let joinsLookedAt = 100
-
-    /// Throws `invalid` where waiting for the task could never end.
-    func checkJoin(_ task: ScriptTask, _ call: borrowing LuaCall) throws(VaultError) {
-        var next: ScriptTask? = task
-        // A longer circle is found when nothing is left that could go on.
-        for _ in 0..<Scheduler.joinsLookedAt {
-            guard let waiting = next else { break }
-            if waiting === current { throw .endlessWait }
-            next = (waiting.waitsFor as? PendingTasks)?.target
+        let see: LuaFunction.Body = { [self] call in
+            session.seeEnd(of: number)
+            try body(call)
         }
-        if current !== main, !call.canPark {
-            throw VaultError(
-                .invalid,
-                "A task cannot be waited for here: Lua code that cannot yield stands between, so nothing else runs.")
-        }
+        if hasEnded { return try see(call) }
+        try CallSite(session, name).wait(for: PendingTasks([self], session.scheduler), call, then: see)
     }
 }

@@ -21,7 +21,7 @@ extension VaultLibrary {
                     arguments: words, input: try options.bytes("stdin") ?? [],
                     timeout: try options.number("timeout").map { .seconds($0) })
                 try invocation.site.wait(call) { () async throws(VaultError) in
-                    try process.run()
+                    try await process.run()
                 } then: { ending, call in
                     call.returns(
                         LuaTable(fields: [

@@ -80,9 +80,9 @@ extension VaultLibrary {
             let options = try invocation.options(call, 2)
             var tree = try treeOptions(options, isComparison: true)
             if let time = try options.integer("at") { tree.selector = .time(Int64(time)) }
-            let (site, compared) = (invocation.site, tree)
+            let (site, source, compared) = (invocation.site, invocation.vault, tree)
             try invocation.wait(call) { (vault) async throws(VaultError) in
-                Differences(try Compare(vault, root, prefix, compared))
+                Differences(try Compare(vault, root, prefix, compared), source)
             } then: { differences, call in
                 call.returns(Comparison.type.userdata(Comparison(site, differences)))
             }
@@ -102,7 +102,7 @@ extension VaultLibrary {
 
     /// The vault of an argument that is a connection, or the module.
     private static func side(_ call: borrowing LuaCall, _ number: Int, _ invocation: Invocation) throws -> VaultSource {
-        if call[number].type == .table { return invocation.session.vault }
+        if call[number].type == .table { return invocation.vault }
         return try call.object(number, Connection.type).vault
     }
 
@@ -171,9 +171,12 @@ final class Comparison {
 /// `@unchecked Sendable`: used by one operation at a time, for which the script waits.
 private final class Differences: @unchecked Sendable {
     private var compare: Compare
+    /// Kept open.
+    private let vault: VaultSource
 
-    init(_ compare: Compare) {
+    init(_ compare: Compare, _ vault: VaultSource) {
         self.compare = compare
+        self.vault = vault
     }
 
     func next() async throws(VaultError) -> Difference? {

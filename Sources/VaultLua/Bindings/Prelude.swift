@@ -6,7 +6,7 @@ import VaultModel
 /// A frame of Lua can be parked wherever a callback of Swift cannot, and `<close>` ends a scope however it is left.
 enum Prelude {
     static let text = #"""
-        local module, with, scope_of, any_of, spawn = ...
+        local module, with, scope_of, any_of, can_wait = ...
         local error, getmetatable, pcall, type = error, getmetatable, pcall, type
         local next, tonumber, tostring = next, tonumber, tostring
         local pack, unpack, tointeger = table.pack, table.unpack, math.tointeger
@@ -28,7 +28,7 @@ enum Prelude {
         -- Ends what still runs in the scope, and passes the rest on.
         local function leave(scope, ...)
           scope:cancel()
-          for task in scope.next, scope do task:result() end
+          scope:drain()
           return ...
         end
 
@@ -116,23 +116,39 @@ enum Prelude {
               failed, failure = true, result
             end
           end
+          if not can_wait() then
+            -- No task could run meanwhile: one after the other gives the same results.
+            for element in elements_of(list) do
+              results.n = results.n + 1
+              call(results.n, element)
+              if failed then error(failure, 0) end
+            end
+            return results
+          end
           local scope <close> = scope_of("map")
-          local running = 0
+          local running, numbers = 0, {}
           local function reap()
-            local ok, err = scope:next():result()
-            running = running - 1
+            local task, number
+            repeat task, number = scope:next() until numbers[number]
+            numbers[number], running = nil, running - 1
+            local ok, err = task:result()
             if not ok and not failed then failed, failure = true, err end
           end
           for element in elements_of(list) do
             results.n = results.n + 1
-            spawn(call, results.n, element)
+            numbers[scope:spawn(call, results.n, element)] = true
             running = running + 1
             while running >= concurrency and not failed do reap() end
             if failed then break end
           end
           while running > 0 and not failed do reap() end
-          leave(scope)
-          if failed then error(failure, 0) end
+          if failed then
+            scope:cancel()
+            while running > 0 do reap() end
+            error(failure, 0)
+          end
+          -- What the elements have begun besides goes on.
+          scope:release()
           return results
         end
         """#
@@ -142,17 +158,17 @@ enum Prelude {
         let state = session.state
         let with = LuaFunction { call in
             guard let connection = try? call.object(1, Connection.type) else { return call.returnsNil() }
-            let scope = WithScope(connection.vault, of: session.scheduler.current)
+            let scope = WithScope(connection.vault, of: session.scheduler.current, call)
             call.returns(WithScope.type.userdata(scope))
         }
         let scopeOf = LuaFunction { call in
             let seconds = try call[2].ifPresent?.number()
-            let scope = CallScope(try call.string(1), of: session.scheduler.current, seconds: seconds)
+            let scope = CallScope(try call.string(1), of: session.scheduler.current, call, seconds: seconds)
             call.returns(CallScope.type.userdata(scope))
         }
-        let spawn = try state.get(module, "spawn")
+        let canWait = LuaFunction { call in call.returns(session.scheduler.canWaitForTasks(call)) }
         let chunk = try state.load(text, name: "=vault")
-        _ = try state.call(chunk, module, with, scopeOf, anyOf(session), spawn)
+        _ = try state.call(chunk, module, with, scopeOf, anyOf(session), canWait)
     }
 
     /// Waits for the first of an array of tasks, and returns its index; the text of what is wrong with the array.
@@ -179,9 +195,9 @@ enum Prelude {
                 return true
             }
             if returnFirst(call) { return }
-            let site = CallSite(session, "wait_any")
-            if tasks.count == 1 { try site.perform { try session.scheduler.checkJoin(tasks[0], call) } }
-            try site.wait(for: PendingTasks(tasks, session.scheduler), call) { call in _ = returnFirst(call) }
+            try CallSite(session, "wait_any").wait(for: PendingTasks(tasks, session.scheduler), call) { call in
+                _ = returnFirst(call)
+            }
         }
     }
 }

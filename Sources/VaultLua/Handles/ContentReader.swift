@@ -23,6 +23,8 @@ final class ContentReader: @unchecked Sendable {
     let entry: Entry
     private let read: OpenRead
     private let vault: any Vault
+    /// Keeps that open.
+    private let source: VaultSource
     private var position: UInt64 = 0
     /// Bytes of the content from `windowStart` on.
     private var window: BufferSlice?
@@ -30,15 +32,19 @@ final class ContentReader: @unchecked Sendable {
 
     private static let numeralBytesMax = 200
 
-    init(_ read: OpenRead, _ vault: any Vault) {
+    init(_ read: OpenRead, _ vault: any Vault, _ source: VaultSource) {
         self.read = read
+        self.source = source
         self.vault = vault
         entry = read.entry
     }
 
     deinit {
-        let (vault, id) = (vault, read.id)
-        Task(executorPreference: BlockingExecutor.shared) { await vault.closeRead(id) }
+        let (vault, source, id) = (vault, source, read.id)
+        Task(executorPreference: BlockingExecutor.shared) {
+            await vault.closeRead(id)
+            withExtendedLifetime(source) {}
+        }
     }
 
     // MARK: What is at hand

@@ -10,6 +10,8 @@ final class ContentWriter: @unchecked Sendable {
     private let vault: VaultSource
     private var segmenter = Segmenter()
     private var upload: RunningUpload?
+    /// Whether a write has begun that has not ended well: what is there is not what was to be written.
+    var isBroken = false
 
     init(_ intent: SaveIntent, _ vault: VaultSource) {
         self.intent = intent
@@ -53,6 +55,10 @@ final class ContentWriter: @unchecked Sendable {
 
     /// Makes what was written the new version.
     func commit() async throws(VaultError) -> SaveOutcome {
+        if isBroken {
+            throw VaultError(
+                .invalid, "Not all of '\(intent.name)' was written, so it was not saved.", name: intent.name)
+        }
         let last = segmenter.finish()
         if upload == nil {
             let count = last.map { segment in segment.chunks.last?.upperBound ?? 0 } ?? 0

@@ -8,8 +8,8 @@ final class ReadHandle {
     private unowned let session: ScriptSession
     private var isClosed = false
 
-    init(_ read: OpenRead, _ vault: any Vault, _ session: ScriptSession) {
-        reader = ContentReader(read, vault)
+    init(_ reader: ContentReader, _ session: ScriptSession) {
+        self.reader = reader
         self.session = session
     }
 

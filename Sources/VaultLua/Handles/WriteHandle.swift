@@ -18,16 +18,22 @@ final class WriteHandle {
         let site = CallSite(session, "write")
         try site.perform { try turn.check() }
         let writer = writer
+        guard !writer.isBroken else {
+            throw site.luaError(VaultError(.invalid, "An earlier write has failed.", name: writer.intent.name))
+        }
         var rest: [[UInt8]] = []
+        for number in stride(from: 2, through: call.count, by: 1) { _ = try call[number].withBytes { _ in } }
         for number in stride(from: 2, through: call.count, by: 1) {
             let isWritten = try call[number].withBytes { rest.isEmpty && writer.writeAtHand($0) }
             if !isWritten { rest.append(try call.bytes(number)) }
         }
         if rest.isEmpty { return call.returns(argument: 1) }
         let strings = rest
+        writer.isBroken = true
         try site.wait(call, turn: turn) { () async throws(VaultError) in
             for string in strings { try await writer.write(string) }
         } then: { _, call in
+            writer.isBroken = false
             call.returns(argument: 1)
         }
     }

@@ -1,4 +1,6 @@
+import CProcess
 import Glibc
+import Synchronization
 import VaultModel
 
 /// A program that a script starts and waits for, with its standard streams in memory.
@@ -21,12 +23,36 @@ struct ChildProcess {
     /// Nil for no limit.
     let timeout: Duration?
 
-    /// Runs the program to its end; kills it when time is up or the task is cancelled.
+    /// Runs the program to its end, on a thread of its own; kills it when time is up or the task is cancelled.
     ///
     /// - Throws: `notFound` or `denied` where it cannot be started, `timeout`, `cancelled`, and `quota` for
     ///   more output than is kept.
-    func run() throws(VaultError) -> Ending {
-        let name = LocalPath(arguments.first ?? [])
+    func run() async throws(VaultError) -> Ending {
+        let isCancelled = Flag()
+        let result: Result<Ending, VaultError> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let work = Work {
+                    let result: Result<Ending, VaultError>
+                    do throws(VaultError) {
+                        result = .success(try runBlocking(isCancelled))
+                    } catch {
+                        result = .failure(error)
+                    }
+                    continuation.resume(returning: result)
+                }
+                if !work.start() {
+                    continuation.resume(returning: .failure(VaultError(system: EAGAIN, "make a thread for", name)))
+                }
+            }
+        } onCancel: {
+            isCancelled.isSet.store(true, ordering: .relaxed)
+        }
+        return try result.get()
+    }
+
+    private var name: LocalPath { LocalPath(arguments.first ?? []) }
+
+    private func runBlocking(_ isCancelled: Flag) throws(VaultError) -> Ending {
         let (inputEnds, outputEnds, errorEnds) = (try Pipe(), try Pipe(), try Pipe())
         let process = try spawn(name, inputEnds.reading, outputEnds.writing, errorEnds.writing)
         for pipe in [outputEnds, errorEnds] { pipe.writing.close() }
@@ -37,7 +63,7 @@ struct ChildProcess {
         let deadline = timeout.map { clock.now + $0 }
         do throws(VaultError) {
             func checkTime() throws(VaultError) {
-                if Task.isCancelled { throw .cancelled }
+                if isCancelled.isSet.load(ordering: .relaxed) { throw .cancelled }
                 if let deadline, clock.now > deadline {
                     throw VaultError(.timeout, "'\(name)' did not end in time.", path: name)
                 }
@@ -89,6 +115,41 @@ struct ChildProcess {
     }
 }
 
+private final class Flag: Sendable {
+    let isSet = Atomic<Bool>(false)
+}
+
+/// What a thread of its own does: waiting for a program would keep one from others that is there for all.
+private final class Work: Sendable {
+    private static let stackBytes = 512 << 10
+
+    private let body: @Sendable () -> Void
+
+    init(_ body: @escaping @Sendable () -> Void) {
+        self.body = body
+    }
+
+    /// - Returns: false where no thread can be made.
+    func start() -> Bool {
+        var attributes = pthread_attr_t()
+        guard pthread_attr_init(&attributes) == 0 else { return false }
+        defer { pthread_attr_destroy(&attributes) }
+        pthread_attr_setstacksize(&attributes, Work.stackBytes)
+        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        let context = Unmanaged.passRetained(self)
+        var thread = pthread_t()
+        let status = pthread_create(
+            &thread, &attributes,
+            { context in
+                guard let context else { return nil }
+                Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
+                return nil
+            }, context.toOpaque())
+        if status != 0 { context.release() }
+        return status == 0
+    }
+}
+
 /// Two ends of a pipe, closed with the last reference and never inherited.
 private struct Pipe {
     final class End {
@@ -96,7 +157,6 @@ private struct Pipe {
 
         init(_ descriptor: Int32) {
             self.descriptor = descriptor
-            _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         }
 
         deinit {
@@ -114,7 +174,7 @@ private struct Pipe {
 
     init() throws(VaultError) {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw VaultError(system: errno, "open", LocalPath("a pipe")) }
+        guard cprocess_pipe(&ends) == 0 else { throw VaultError(system: errno, "open", LocalPath("a pipe")) }
         (reading, writing) = (End(ends[0]), End(ends[1]))
     }
 }

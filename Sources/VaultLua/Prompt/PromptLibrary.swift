@@ -4,8 +4,8 @@ import LuaEngine
 enum PromptLibrary {
     static let text = #"""
         local library, bindings, list_directory = ...
-        local getmetatable, ipairs, next, pcall, rawget, select, tostring, type =
-          getmetatable, ipairs, next, pcall, rawget, select, tostring, type
+        local getmetatable, ipairs, next, pcall, rawget, rawlen, select, tostring, type =
+          getmetatable, ipairs, next, pcall, rawget, rawlen, select, tostring, type
         local math_type, format, rep, sort, concat = math.type, string.format, string.rep, table.sort, table.concat
         local utf8_len, unpack = utf8.len, table.unpack
         local vault = require "vault"
@@ -71,7 +71,7 @@ enum PromptLibrary {
 
           -- The items of a table, and whether one takes several lines.
           local function items_of(value, depth)
-            local items, long, count, length = {}, false, 0, #value
+            local items, long, count, length = {}, false, 0, rawlen(value)
             local function add(prefix, item)
               count = count + 1
               if count > ITEMS_MAX or nodes > NODES_MAX then return end

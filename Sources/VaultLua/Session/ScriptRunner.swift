@@ -67,8 +67,7 @@ package struct ScriptRunner: Sendable {
                 state.memoryLimitBytes = state.memoryLimitBytes.map { $0 + $0 / 2 }
             }
             session.scheduler.finish(isFailed: failure != nil)
-            // The last failures are told of when nothing can ask for them any more.
-            state.close()
+            session.tellFailures()
             if failure == nil, session.hasToldFailures { failure = ScriptFailure(text: nil) }
             return failure
         }
@@ -82,9 +81,13 @@ package struct ScriptRunner: Sendable {
         let state = try LuaState(options)
         let session = ScriptSession(state, host, stop: stop)
         let ended = SendableSession(session: session)
-        state.onExit = { _ in blockingWait { await ended.session.close() } }
+        state.onExit = { _ in
+            ended.session.tellFailures()
+            blockingWait { await ended.session.close() }
+        }
         defer {
             session.scheduler.finish(isFailed: true)
+            session.tellFailures()
             state.close()
             blockingWait { await ended.session.close() }
         }

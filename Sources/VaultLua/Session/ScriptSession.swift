@@ -40,6 +40,7 @@ package final class ScriptSession {
     private let defaultVault: VaultSource
     let mailbox = Mailbox()
     private(set) lazy var scheduler = Scheduler(self)
+    private var unseenFailures: [Int: LuaError] = [:]
     private(set) var hasToldFailures = false
     /// Whether a progress function is running.
     var isReporting = false
@@ -61,22 +62,40 @@ package final class ScriptSession {
         defaultVault = VaultSource(on: mailbox, opening: host.open)
     }
 
-    /// The vault that functions without a connection act on.
-    var vault: VaultSource {
-        scheduler.current.vaults.last?.vault ?? defaultVault
+    /// The vault that a call acts on which names no connection.
+    func vault(of call: borrowing LuaCall) -> VaultSource {
+        let task = scheduler.current
+        return task.vaults.isEmpty && task.inheritedVault == nil ? defaultVault : task.vault(of: call) ?? defaultVault
+    }
+
+    // MARK: Failures that nobody has asked for
+
+    func noteFailure(of task: Int, _ error: LuaError) {
+        unseenFailures[task] = error
+    }
+
+    /// Notes that the script has asked how a task ended.
+    func seeEnd(of task: Int) {
+        unseenFailures[task] = nil
     }
 
     /// Tells of a failure that the script can ask for no more.
-    func tellFailure(of task: ScriptTask, _ error: LuaError) {
+    func tellFailure(of task: Int) {
         // What is asked to end fails as it likes.
-        if stop?.reason != nil { return }
+        guard let error = unseenFailures.removeValue(forKey: task), stop?.reason == nil else { return }
         hasToldFailures = true
-        host.tell("task \(task.number): \(ScriptFailure(error).text ?? "")")
+        host.tell("task \(task): \(ScriptFailure(error).text ?? "")")
+    }
+
+    /// Tells of all failures that are left, at the end of the script.
+    func tellFailures() {
+        for task in unseenFailures.keys.sorted() { tellFailure(of: task) }
     }
 
     /// Gives up the tasks that are left: the program that made the state closes it.
     package func abandonTasks() {
         scheduler.abandon()
+        tellFailures()
     }
 
     /// Closes the default vault. The state must not be used after.

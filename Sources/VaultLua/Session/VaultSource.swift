@@ -1,12 +1,13 @@
 import Synchronization
 import VaultModel
 
-/// A vault that is opened by the first operation that needs it.
+/// A vault that is opened by the first operation that needs it, and closed when nothing needs it any more.
 final class VaultSource: Sendable {
     private let opener: ScriptSession.Host.Opener
     private let executor: any TaskExecutor
     private let opening = AsyncLock()
     private let vault = Mutex<(any Vault)?>(nil)
+    private let isClosed = Atomic<Bool>(false)
 
     /// - Parameter executor: on which the script's brief operations run.
     init(on executor: any TaskExecutor, opening opener: @escaping ScriptSession.Host.Opener) {
@@ -24,8 +25,14 @@ final class VaultSource: Sendable {
         }
     }
 
+    deinit {
+        guard !isClosed.load(ordering: .relaxed), let vault = vault.withLock({ $0 }) else { return }
+        Task(executorPreference: BlockingExecutor.shared) { await vault.close() }
+    }
+
     /// Closes the vault, if it has been opened.
     func close() async {
+        isClosed.store(true, ordering: .relaxed)
         await vault.withLock { $0 }?.close()
     }
 }

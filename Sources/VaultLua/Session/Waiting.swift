@@ -43,21 +43,21 @@ struct CallSite {
     ) throws {
         try perform {
             let scheduler = session.scheduler
-            try scheduler.checkWait(call)
+            guard let calls = try scheduler.checkWait(call) else { return call.park { _ in } }
             let pending = PendingResult(scheduler, isBrief: isBrief, operation)
             pending.progress = progress
             pending.meter = progress == nil ? meter : nil
             try turn?.take()
             pending.turn = turn
             scheduler.begin(pending)
-            try scheduler.await(pending, call) { call in
+            try scheduler.await(pending, in: calls, call) { call in
                 try perform {
                     try scheduler.finishReports(of: pending, isSuccess: pending.isSuccess)
                     let value: Value
                     do throws(VaultError) {
                         value = try pending.value()
                     } catch {
-                        throw scheduler.cancelled(error)
+                        throw scheduler.cancelled(error, in: calls)
                     }
                     try body(value, call)
                 }
@@ -69,10 +69,12 @@ struct CallSite {
     func wait(for pending: PendingEvent, _ call: borrowing LuaCall, then body: @escaping LuaFunction.Body) throws {
         try perform {
             let scheduler = session.scheduler
-            try scheduler.checkWait(call)
-            try scheduler.await(pending, call) { call in
+            guard let calls = try scheduler.checkWait(call) else { return call.park { _ in } }
+            try scheduler.checkWait(for: pending, call)
+            pending.begin()
+            try scheduler.await(pending, in: calls, call) { call in
                 try perform {
-                    if let failure = pending.failure { throw scheduler.cancelled(failure) }
+                    if let failure = pending.failure { throw scheduler.cancelled(failure, in: calls) }
                     try body(call)
                 }
             }

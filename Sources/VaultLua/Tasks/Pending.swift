@@ -1,3 +1,4 @@
+import Synchronization
 import VaultModel
 
 /// Something that a script waits for, which comes to its end once.
@@ -6,8 +7,13 @@ import VaultModel
 class Pending {
     /// The how-manieth wait of the script it is.
     var number = 0
-    /// The task that is parked until the end.
+    /// The task that is parked until the end. Let go of there, since whoever ends an operation holds this a while longer,
+    /// on another thread.
     var waiter: ScriptTask?
+    /// Whose wait it is, parked or not.
+    weak var owner: ScriptTask?
+    /// The calls with a scope that the wait is in, the innermost last.
+    var calls: [CallScope] = []
     var isOver = false
     /// What nothing else may use before the end.
     var turn: Turn?
@@ -23,6 +29,9 @@ class Pending {
 
     /// Is told of the end, to let go of what would tell it.
     func dispose() {}
+
+    /// Whether something can still bring about the end while `waiting` do not go on.
+    func canEnd(without waiting: inout Set<ObjectIdentifier>) -> Bool { true }
 }
 
 /// Who may use something that one operation at a time can use, such as an open file.
@@ -56,7 +65,16 @@ class PendingOperation: Pending {
 final class PendingResult<Value: Sendable>: PendingOperation, @unchecked Sendable {
     typealias Operation = @Sendable () async throws(VaultError) -> Value
 
-    private var operation: Operation?
+    private enum Stage: UInt8, AtomicRepresentable {
+        /// Neither begun nor cancelled.
+        case waiting
+        case running
+        /// Cancelled before it ran.
+        case abandoned
+    }
+
+    private let operation: Operation
+    private let stage = Atomic<Stage>(.waiting)
     private let isBrief: Bool
     private var result: Result<Value, VaultError>?
     private var task: Task<Void, Never>?
@@ -71,26 +89,29 @@ final class PendingResult<Value: Sendable>: PendingOperation, @unchecked Sendabl
     }
 
     override func begin(_ mailbox: Mailbox) {
-        guard let operation else { return mailbox.post(self) }
-        self.operation = nil
         let executor: any TaskExecutor = isBrief ? mailbox : BlockingExecutor.shared
-        task = Task(executorPreference: executor) {
-            do throws(VaultError) {
-                self.result = .success(try await operation())
-            } catch {
-                self.result = .failure(error)
+        task = Task(executorPreference: executor) { [self] in
+            if stage.compareExchange(expected: .waiting, desired: .running, ordering: .acquiringAndReleasing).exchanged
+            {
+                do throws(VaultError) {
+                    result = .success(try await operation())
+                } catch {
+                    result = .failure(error)
+                }
             }
             mailbox.post(self)
         }
     }
 
     override func cancel() {
-        if let task { return task.cancel() }
-        guard operation != nil else { return }
-        // It waits for its turn, and need not any more.
-        operation = nil
-        result = .failure(.cancelled)
-        scheduler.finish(self)
+        if isOver { return }
+        // What waits for a thread need not any more.
+        if stage.compareExchange(expected: .waiting, desired: .abandoned, ordering: .acquiringAndReleasing).exchanged {
+            result = .failure(.cancelled)
+            scheduler.finish(self)
+        } else {
+            task?.cancel()
+        }
     }
 
     var isSuccess: Bool {
@@ -106,13 +127,16 @@ final class PendingResult<Value: Sendable>: PendingOperation, @unchecked Sendabl
 
 /// A wait that the scheduler itself ends.
 class PendingEvent: Pending {
-    private unowned let scheduler: Scheduler
+    fileprivate unowned let scheduler: Scheduler
     /// Why it was ended early.
     private(set) var failure: VaultError?
 
     init(_ scheduler: Scheduler) {
         self.scheduler = scheduler
     }
+
+    /// Begins to look for the end.
+    func begin() {}
 
     override func cancel() {
         fail(.cancelled)
@@ -127,7 +151,17 @@ class PendingEvent: Pending {
 
 /// The end of a time.
 final class PendingTimer: PendingEvent {
-    var timer: TimerQueue.Timer?
+    private let seconds: Double
+    private var timer: TimerQueue.Timer?
+
+    init(_ seconds: Double, _ scheduler: Scheduler) {
+        self.seconds = seconds
+        super.init(scheduler)
+    }
+
+    override func begin() {
+        timer = scheduler.after(seconds) { [self] in scheduler.finish(self) }
+    }
 
     override func dispose() {
         timer?.cancel()
@@ -135,21 +169,50 @@ final class PendingTimer: PendingEvent {
     }
 }
 
-/// The end of one of some tasks, or of one of a scope's.
-final class PendingTasks: PendingEvent {
-    private let tasks: [ScriptTask]
+/// The end of one of some tasks.
+class PendingTasks: PendingEvent {
+    fileprivate var tasks: [ScriptTask]
 
     init(_ tasks: [ScriptTask], _ scheduler: Scheduler) {
         self.tasks = tasks
         super.init(scheduler)
+    }
+
+    override func begin() {
         for task in tasks { task.joiners.append(self) }
     }
 
-    /// The only task that is waited for.
-    var target: ScriptTask? { tasks.count == 1 ? tasks[0] : nil }
-
     override func dispose() {
         for task in tasks { task.joiners.removeAll { $0 === self } }
+        tasks = []
+    }
+
+    override func canEnd(without waiting: inout Set<ObjectIdentifier>) -> Bool {
+        for task in tasks where task.canGoOn(without: &waiting) { return true }
+        return false
+    }
+}
+
+/// The next end of a task in a scope.
+final class PendingScope: PendingTasks {
+    private let scope: CallScope
+
+    init(_ scope: CallScope, _ scheduler: Scheduler) {
+        self.scope = scope
+        super.init([], scheduler)
+    }
+
+    override func begin() {
+        scope.waiting = self
+    }
+
+    override func dispose() {
+        scope.waiting = nil
+    }
+
+    override func canEnd(without waiting: inout Set<ObjectIdentifier>) -> Bool {
+        for task in scope.tasks where task.canGoOn(without: &waiting) { return true }
+        return false
     }
 }
 

@@ -42,10 +42,15 @@ final class Scheduler {
 
     // MARK: Tasks
 
-    func spawn(_ fiber: LuaFiber) -> ScriptTask {
+    /// Makes a task that is ready.
+    ///
+    /// - Parameter scope: what it belongs to; nil for the innermost that the call is in.
+    func spawn(_ fiber: LuaFiber, in scope: TaskScope? = nil, _ call: borrowing LuaCall) -> ScriptTask {
         taskCount += 1
-        let task = ScriptTask(taskCount, fiber, in: current.innermostScope, session)
-        if let vault = current.vaults.last { task.vaults = [vault] }
+        // A finalizer runs in the middle of anything.
+        let parent = call.isFinalizing ? main : scope ?? current.innermostScope(of: call)
+        let task = ScriptTask(
+            taskCount, fiber, in: parent, session, vault: call.isFinalizing ? nil : current.vault(of: call))
         live[ObjectIdentifier(task)] = task
         ready.append(task)
         return task
@@ -72,6 +77,7 @@ final class Scheduler {
         switch halt {
         case .parked:
             task.state = .waiting
+            if task.isOverdue { return close(task) }
             // What ended between its beginning and here has woken nobody.
             if task.waitsFor?.isOver ?? true { wake(task) }
         case .ended: end(task, .returned)
@@ -92,7 +98,14 @@ final class Scheduler {
         live[ObjectIdentifier(task)] = nil
         task.waitsFor?.dispose()
         task.waitsFor = nil
-        if case .returned = ending {} else { task.cancelTasks() }
+        task.cancellation?.timer?.cancel()
+        switch ending {
+        case .returned: break
+        case .failed(let error):
+            session.noteFailure(of: task.number, error)
+            task.cancelTasks()
+        case .cancelled: task.cancelTasks()
+        }
         task.handOver()
         task.scope?.remove(task)
         task.scope = nil
@@ -106,13 +119,15 @@ final class Scheduler {
         end(task, .cancelled(ErrorValue.luaError(error, operation: "spawn", session)))
     }
 
-    /// Sees to it that a task that was stopped has come to an end when its time to clean up is over.
+    /// Sees to it that what was stopped comes to an end when its time to clean up is over: a task is closed as soon as it
+    /// waits, and other waits end.
     func limitGrace(of task: ScriptTask, _ stop: Stop) {
         guard let end = stop.graceEnd else { return }
-        _ = timers.add(end) { [weak self, weak task] in
-            guard let self, let task, !task.hasEnded else { return }
-            guard task.cancellation === stop, case .waiting = task.state else { return task.cancelWait() }
-            close(task)
+        stop.timer = timers.add(end) { [weak self, weak task, weak stop] in
+            guard let self, let task, let stop, !task.hasEnded else { return }
+            if task.cancellation === stop, case .waiting = task.state { return close(task) }
+            guard let wait = task.waitsFor else { return }
+            if task.cancellation === stop || wait.calls.contains(where: { $0.stop === stop }) { wait.cancel() }
         }
     }
 
@@ -145,6 +160,7 @@ final class Scheduler {
 
     /// Gives up what is left: the program that made the state closes it, and nothing can run any more.
     func abandon() {
+        for task in live.values { task.waitsFor?.waiter = nil }
         cancelWaits()
         guard !live.isEmpty else { return }
         let tasks = live.count == 1 ? "1 task" : "\(live.count) tasks"
@@ -155,46 +171,80 @@ final class Scheduler {
 
     /// Begins to wait for `pending`: parks the running task, or stays here until the end.
     ///
-    /// - Parameter body: goes on with the call when it is over.
-    func await(_ pending: Pending, _ call: borrowing LuaCall, _ body: @escaping LuaFunction.Body) throws {
+    /// - Parameters:
+    ///   - calls: the calls with a scope that the wait is in.
+    ///   - body: goes on with the call when it is over.
+    func await(
+        _ pending: Pending, in calls: [CallScope], _ call: borrowing LuaCall, _ body: @escaping LuaFunction.Body
+    ) throws {
         let task = current
         waitCount += 1
         pending.number = waitCount
+        (pending.owner, pending.calls) = (task, calls)
         task.waitsFor = pending
         if pending.progress != nil { reporting.append(pending) }
         if pending.meter != nil, session.host.draw != nil { transfers.append(pending) }
         if task.fiber != nil, call.canPark {
             pending.waiter = task
-            call.park { [self] call in try goOn(task, call, body) }
+            call.park { [self] call in try goOn(task, calls, call, body) }
         } else {
             wait(for: pending, alone: task !== main)
-            try goOn(task, call, body)
+            try goOn(task, calls, call, body)
         }
     }
 
-    private func goOn(_ task: ScriptTask, _ call: borrowing LuaCall, _ body: LuaFunction.Body) throws {
+    private func goOn(
+        _ task: ScriptTask, _ calls: [CallScope], _ call: borrowing LuaCall, _ body: LuaFunction.Body
+    ) throws {
         task.waitsFor = nil
         do {
             try body(call)
         } catch let error as LuaError {
             // A task that was stopped may learn it from one that it waits for.
-            if ErrorValue.code(of: error, in: session.state) == .cancelled { _ = task.takeStop() }
+            if ErrorValue.code(of: error, in: session.state) == .cancelled { _ = task.takeStop(in: calls) }
             throw error
         }
     }
 
     /// Throws what keeps the running task from waiting at all.
-    func checkWait(_ call: borrowing LuaCall) throws {
+    ///
+    /// - Returns: the calls with a scope that the wait is in; nil where the task is to be closed instead of waiting.
+    func checkWait(_ call: borrowing LuaCall) throws -> [CallScope]? {
         if session.isReporting { throw LuaError.message("a progress function cannot wait for the vault") }
         if call.isFinalizing { throw LuaError.message("a finalizer cannot wait for the vault") }
         stopIfAsked(isAboutToWait: true)
         if session.interrupt.isInterrupted { throw VaultError.cancelled }
-        if let error = current.takeStop() ?? current.expiredStop(.now) { throw error }
+        let calls = current.calls.isEmpty ? [] : current.scopes(of: call)
+        if let error = current.takeStop(in: calls) { throw error }
+        if current.fiber != nil, current.isOverdue, !current.isClosing, call.canPark { return nil }
+        if let error = current.overdueStop(in: calls) { throw error }
+        return calls
     }
 
-    /// What a wait that was cancelled throws in the running task.
-    func cancelled(_ error: VaultError) -> VaultError {
-        error.code == .cancelled ? current.takeStop() ?? current.expiredStop(.now) ?? error : error
+    /// Throws `invalid` where waiting for tasks could never end.
+    func checkWait(for pending: PendingEvent, _ call: borrowing LuaCall) throws(VaultError) {
+        guard pending is PendingTasks else { return }
+        if !canWaitForTasks(call) {
+            throw VaultError(
+                .invalid,
+                "A task cannot be waited for here: Lua code that cannot yield stands between, so that no other runs.")
+        }
+        var waiting: Set = [ObjectIdentifier(current)]
+        if !pending.canEnd(without: &waiting) { throw .endlessWait }
+    }
+
+    /// Whether tasks can run while the running one waits.
+    func canWaitForTasks(_ call: borrowing LuaCall) -> Bool {
+        current === main || call.canPark
+    }
+
+    /// What a wait that was cancelled throws in the running task: why, and what is known of the operation.
+    func cancelled(_ error: VaultError, in calls: [CallScope]) -> VaultError {
+        guard error.code == .cancelled, var stop = current.takeStop(in: calls) ?? current.overdueStop(in: calls) else {
+            return error
+        }
+        (stop.name, stop.path, stop.cause, stop.isUncertain) = (error.name, error.path, error.cause, error.isUncertain)
+        return stop
     }
 
     /// Begins an operation, now or when there is room for it.
@@ -228,7 +278,9 @@ final class Scheduler {
         pending.isOver = true
         pending.turn?.give()
         pending.dispose()
-        if let waiter = pending.waiter { wake(waiter) }
+        let waiter = pending.waiter
+        (pending.waiter, pending.turn, pending.calls) = (nil, nil, [])
+        if let waiter { wake(waiter) }
     }
 
     /// Lets things happen until `pending` is over.
@@ -267,6 +319,7 @@ final class Scheduler {
         for action in timers.takeDue(.now) { action() }
         stopIfAsked(isAboutToWait: false)
         if session.interrupt.isInterrupted { cancelWaits() }
+        reporting.removeAll { $0.owner?.hasEnded ?? true }
         for watched in reporting where alone == nil || watched === alone { report(watched) }
         draw()
     }
@@ -310,7 +363,12 @@ final class Scheduler {
     }
 
     private func report(_ pending: Pending) {
-        guard let progress = pending.progress, !pending.isOver, pending.progressFailure == nil else { return }
+        guard let progress = pending.progress, !pending.isOver, pending.progressFailure == nil,
+            let owner = pending.owner
+        else { return }
+        let outer = current
+        current = owner
+        defer { current = outer }
         do {
             try progress.report(session, isLast: false)
         } catch {

@@ -21,10 +21,12 @@ final class ScriptTask: TaskScope {
     /// Nil for the main chunk.
     let fiber: LuaFiber?
     var state = State.ready
-    /// The calls with a scope that it is in, the innermost last.
+    /// The calls with a scope that its coroutines are in.
     var calls: [CallScope] = []
-    /// The calls of `vault.with` that it is in, the innermost last.
+    /// The calls of `vault.with` that its coroutines are in.
     var vaults: [WithScope] = []
+    /// The vault that was the default one where it was spawned; nil for the script's.
+    let inheritedVault: VaultSource?
     /// The waits for its end.
     var joiners: [PendingTasks] = []
     /// What it waits for.
@@ -32,21 +34,22 @@ final class ScriptTask: TaskScope {
     private(set) var cancellation: Stop?
     /// Whether its coroutine is being closed.
     var isClosing = false
-    /// Whether the script has asked how it ended.
-    var isSeen = false
     unowned let session: ScriptSession
 
-    init(_ number: Int, _ fiber: LuaFiber?, in scope: TaskScope?, _ session: ScriptSession) {
+    init(
+        _ number: Int, _ fiber: LuaFiber?, in scope: TaskScope?, _ session: ScriptSession, vault: VaultSource? = nil
+    ) {
         self.number = number
         self.fiber = fiber
         self.session = session
+        inheritedVault = vault
         super.init(in: scope)
         scope?.add(self)
     }
 
     deinit {
-        // The script has let go of the task, or has ended: it can ask no more.
-        if case .ended(.failed(let error)) = state, !isSeen { session.tellFailure(of: self, error) }
+        // The script has let go of the task, and can ask no more how it ended.
+        if case .ended(.failed) = state { session.tellFailure(of: number) }
     }
 
     var hasEnded: Bool {
@@ -65,8 +68,25 @@ final class ScriptTask: TaskScope {
         }
     }
 
-    /// Where what it spawns belongs.
-    var innermostScope: TaskScope { calls.last ?? self }
+    /// The calls with a scope that a call of the running coroutine is in, the innermost last.
+    func scopes(of call: borrowing LuaCall) -> [CallScope] {
+        var scopes: [CallScope] = []
+        for scope in calls where call.isIn(scope.coroutine) { scopes.append(scope) }
+        return scopes
+    }
+
+    /// Where what a call spawns belongs.
+    func innermostScope(of call: borrowing LuaCall) -> TaskScope {
+        calls.isEmpty ? self : scopes(of: call).last ?? self
+    }
+
+    /// The vault that a call acts on which names none; nil for the script's.
+    func vault(of call: borrowing LuaCall) -> VaultSource? {
+        for scope in vaults.reversed() where call.isIn(scope.coroutine) { return scope.vault }
+        return inheritedVault
+    }
+
+    // MARK: Stopping
 
     /// Asks the task to end: its wait, or its next one, raises an error.
     func cancel() {
@@ -86,9 +106,8 @@ final class ScriptTask: TaskScope {
     func noteStop(_ error: VaultError) {
         guard cancellation == nil else { return }
         let stop = Stop(error)
-        stop.deliver()
         cancellation = stop
-        session.scheduler.limitGrace(of: self, stop)
+        deliver(stop)
     }
 
     /// Ends the wait that the task is in, if it is in one.
@@ -97,19 +116,42 @@ final class ScriptTask: TaskScope {
     }
 
     /// The error of the first reason to stop whose error has not been raised yet.
-    func takeStop() -> VaultError? {
+    ///
+    /// - Parameter calls: those that the wait is in.
+    func takeStop(in calls: [CallScope]) -> VaultError? {
         let stops = (cancellation.map { [$0] } ?? []) + calls.compactMap(\.stop)
         guard let stop = stops.first(where: { $0.graceEnd == nil }) else { return nil }
-        stop.deliver()
-        session.scheduler.limitGrace(of: self, stop)
+        deliver(stop)
         return stop.error
     }
 
+    private func deliver(_ stop: Stop) {
+        stop.deliver()
+        session.scheduler.limitGrace(of: self, stop)
+    }
+
     /// The error of a reason to stop whose time to clean up is over.
-    func expiredStop(_ now: Moment) -> VaultError? {
+    func overdueStop(in calls: [CallScope]) -> VaultError? {
         if isClosing { return cancellation?.error }
-        // A task whose time is over is closed; the main chunk's waits raise again and again.
-        let stops = (fiber == nil ? cancellation.map { [$0] } ?? [] : []) + calls.compactMap(\.stop)
-        return stops.first { $0.graceEnd.map { $0 <= now } ?? false }?.error
+        if cancellation == nil, calls.isEmpty { return nil }
+        let now = Moment.now
+        if let cancellation, cancellation.isOverdue(now) { return cancellation.error }
+        return calls.compactMap(\.stop).first { $0.isOverdue(now) }?.error
+    }
+
+    /// Whether it was cancelled, and its time to clean up is over.
+    var isOverdue: Bool { cancellation?.isOverdue(.now) ?? false }
+
+    // MARK: Waits without end
+
+    private static let tasksLookedAt = 1000
+
+    /// Whether the task can still go on by itself, while `waiting` do not. Where there is too much to look at it can: what
+    /// cannot is found when nothing else is left.
+    func canGoOn(without waiting: inout Set<ObjectIdentifier>) -> Bool {
+        guard !hasEnded, let waitsFor, !waitsFor.isOver else { return true }
+        guard waiting.count < ScriptTask.tasksLookedAt else { return true }
+        guard waiting.insert(ObjectIdentifier(self)).inserted else { return false }
+        return waitsFor.canEnd(without: &waiting)
     }
 }

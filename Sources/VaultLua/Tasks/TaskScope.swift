@@ -13,6 +13,7 @@ class TaskScope {
     }
 
     var isEmpty: Bool { children.isEmpty }
+    var tasks: Dictionary<ObjectIdentifier, ScriptTask>.Values { children.values }
 
     func add(_ task: ScriptTask) {
         children[ObjectIdentifier(task)] = task
@@ -46,6 +47,8 @@ final class Stop {
     let error: VaultError
     /// When cleaning up must be over; nil before the error has been raised.
     private(set) var graceEnd: Moment?
+    /// Looks after that.
+    var timer: TimerQueue.Timer?
 
     init(_ error: VaultError) {
         self.error = error
@@ -53,5 +56,9 @@ final class Stop {
 
     func deliver() {
         graceEnd = .now + Stop.graceSeconds
+    }
+
+    func isOverdue(_ now: Moment) -> Bool {
+        graceEnd.map { $0 <= now } ?? false
     }
 }

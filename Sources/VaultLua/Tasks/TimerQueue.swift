@@ -23,6 +23,8 @@ struct TimerQueue {
 
     private var heap: [Timer] = []
     private var count: UInt64 = 0
+    /// How many there were when those that had been cancelled were last taken out.
+    private var liveCount = 0
 
     /// The time of the next entry that has not been cancelled.
     mutating func next() -> Moment? {
@@ -31,6 +33,11 @@ struct TimerQueue {
     }
 
     mutating func add(_ deadline: Moment, _ action: @escaping () -> Void) -> Timer {
+        if heap.count > 2 * liveCount + 64 {
+            // Most have been cancelled.
+            heap = heap.filter { $0.action != nil }.sorted { $0.isBefore($1) }
+            liveCount = heap.count
+        }
         count += 1
         let timer = Timer(deadline, count, action)
         heap.append(timer)

@@ -19,6 +19,7 @@ package final class GatheringVault: ForwardingVault {
 
     package func save(_ saves: [SmallSave]) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {
         guard saves.count == 1 else { return try await other.save(saves) }
+        if Task.isCancelled { throw .cancelled }
         do throws(VaultError) {
             return [try await self.saves.answer(to: saves[0])]
         } catch {
@@ -56,7 +57,6 @@ private final class Gathering<Item: Sendable, Answer: Sendable>: Sendable {
 
     /// - Throws: what the whole request throws; `cancelled`, though the request goes on.
     func answer(to item: Item) async throws(VaultError) -> Result<Answer, VaultError> {
-        if Task.isCancelled { throw .cancelled }
         let answer = Awaited<Answer>()
         let isFirst = state.withLock { state in
             state.waiting.append((item, answer))

@@ -84,7 +84,7 @@ import Testing
             fails("invalid", function() f:seek "set" end)
             misuse("bad argument #1 to 'write' (string expected, got nil)", function() f:write(nil) end)
             misuse("bad argument #2 to 'write' (string expected, got boolean)", function() f:write("a", true) end)
-            equal(f:close().size, 1)
+            equal(f:close().size, 0)
             fails("invalid", function() vault.open("a//b", "w") end)
             fails("invalid", function() vault.open("f", "w", {if_version = -1}) end)
             misuse("bad argument #3 to 'open' (field 'tags': table expected, got number)", function()
