@@ -108,6 +108,10 @@ let package = Package(
         .target(
             name: "VaultLua",
             dependencies: ["CProcess", "LuaEngine", "VaultModel", .product(name: "Crypto", package: "swift-crypto")],
+            // What 'minivault help lua' prints.
+            resources: [
+                .embedInCode("Documentation.docc/Tutorial.md"), .embedInCode("Documentation.docc/Scripts.md"),
+            ],
             swiftSettings: strict
         ),
         .target(name: "CProcess"),

@@ -4,7 +4,7 @@
 --   minivault run drill.lua PREFIX [COUNT [SECONDS]]
 --
 -- Takes COUNT (20) files under PREFIX ("" for the whole vault), and gives each SECONDS (60). The copies are made
--- in a temporary directory, below TMPDIR if that is set, which only an interrupt leaves behind. Ends with exit
+-- in a temporary directory, below TMPDIR if that is set, which is removed at the end, also at Ctrl-C. Ends with exit
 -- code 1 if any file could not be had back.
 
 local prefix, count, seconds = arg[1], math.tointeger(tonumber(arg[2] or 20)), tonumber(arg[3] or 60)
@@ -27,6 +27,10 @@ if total == 0 then error("there are no files under '" .. prefix .. "'", 0) end -
 local made = vault.exec { "mktemp", "-d" }
 if made.code ~= 0 then error("cannot make a temporary directory: " .. made.stderr:match("[^\n]*"), 0) end
 local dir = made.stdout:sub(1, -2) -- without its newline
+local _ <close> = setmetatable({}, { __close = function()
+  local is_removed, problem = os.remove(dir)
+  if not is_removed then io.stderr:write("copies are left behind: ", problem, "\n") end
+end })
 
 local copies, bytes, failures = 0, 0, 0
 local function check(entry)
@@ -44,13 +48,12 @@ local function check(entry)
 end
 
 vault.map(sample, check, { on_error = function(entry, err)
+  if type(err) == "table" and err.code == "cancelled" then return false end
   failures = failures + 1
   io.stderr:write("failed: ", entry.name, ": ", tostring(err), "\n")
   return true -- go on with the other files
 end })
-local is_removed, problem = os.remove(dir)
-if not is_removed then io.stderr:write("copies are left behind: ", problem, "\n") end
 
 print(string.format("%s: %d of %d files tried, %d are as saved (%.1f MB), %d failed",
   failures == 0 and "GOOD" or "BAD", #sample, total, #sample - failures, bytes / 1e6, failures))
-if failures > 0 then os.exit(1) end
+if failures > 0 then os.exit(1, true) end

@@ -17,6 +17,7 @@ io.stdout:setvbuf("line") -- for what reads along, such as a journal
 
 local told, problems = {}, {} -- the failures of the look before, and of this one
 local function failed(path, err)
+  if type(err) == "table" and err.code == "cancelled" then error(err, 0) end -- by Ctrl-C
   local text = path .. ": " .. tostring(err)
   problems[text] = true
   if not told[text] then io.stderr:write("failed: ", text, "\n") end

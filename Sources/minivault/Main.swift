@@ -39,6 +39,7 @@ struct Main {
         let isAtTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
         guard let first = arguments.first else { return isAtTerminal ? ["repl"] : [] }
         let count = first == "--vault" ? 2 : first.hasPrefix("--vault=") ? 1 : 0
+        if arguments.elementsEqual(["help", "lua"]) { return ["help-lua"] }
         if isAtTerminal, count > 0, arguments.count == count { return ["repl"] + arguments }
         guard count > 0, arguments.count > count else { return Array(arguments) }
         let rest = arguments.dropFirst(count)
@@ -66,7 +67,8 @@ struct Minivault: AsyncParsableCommand {
         subcommands: [
             Save.self, Read.self, List.self, PushCommand.self, PullCommand.self, Stat.self, History.self, Remove.self,
             Rename.self, Copy.self, Revert.self, Tag.self, CompareCommand.self, Keep.self, Collect.self, Verify.self,
-            Run.self, Repl.self, Login.self, Serve.self, UserCommand.self, Audit.self, Status.self,
+            Run.self, Repl.self, LuaDefinitions.self, LuaHandbook.self, Login.self, Serve.self, UserCommand.self,
+            Audit.self, Status.self,
         ]
     )
 }

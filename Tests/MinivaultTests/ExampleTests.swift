@@ -96,4 +96,99 @@ import Testing
         #expect(try await sandbox.run("run", changed).status == 2)
         #expect(try await sandbox.run("run", changed, "soon").status == 1)
     }
+
+    @Test func mirrorKeepsATreeAndGuardsAgainstAnEmptyOne() async throws {
+        let sandbox = try Sandbox()
+        let mirror = Word(examples + "/mirror.lua")
+        for name in ["photos/a.jpg", "photos/b.jpg", "photos/c.jpg", "photos/d.tmp"] { try sandbox.write(name, name) }
+        let first = try await sandbox.succeed("run", mirror, "photos", "pics")
+        #expect(first.output.hasPrefix("pics: 3 saved, 0 unchanged, 0 removed") && first.lines.count == 1)
+        #expect(try await sandbox.succeed("list").lines == ["pics/a.jpg", "pics/b.jpg", "pics/c.jpg"])
+        try await sandbox.shell("rm photos/a.jpg")
+        #expect(try await sandbox.succeed("run", mirror, "photos", "pics").output.contains(" 1 removed"))
+        // What is left looks like a disk that is not mounted.
+        try await sandbox.shell("rm photos/*")
+        let unmounted = try await sandbox.run("run", mirror, "photos", "pics")
+        #expect(unmounted.status == 1 && unmounted.errors.contains("nothing was removed"), "\(unmounted.errors)")
+        #expect(try await sandbox.succeed("list").lines.count == 2)
+        #expect(try await sandbox.run("run", mirror, "photos").status == 2)
+        #expect(try await sandbox.run("run", mirror, "missing", "pics").status == 1)
+    }
+
+    @Test func photosAreImportedOnceAndNeverReplaced() async throws {
+        let sandbox = try Sandbox()
+        let photos = Word(examples + "/photos.lua")
+        for (name, text) in [
+            ("card/1/IMG_1.JPG", "one"), ("card/2/IMG_1.JPG", "two"), ("card/x.png", "x"), ("card/notes.txt", "n"),
+        ] {
+            try sandbox.write(name, text)
+        }
+        try await sandbox.shell("find card -type f -exec touch -d '2026-05-04 12:00 UTC' {} +")
+        let first = try await sandbox.succeed("run", photos, "card", "Nikon")
+        #expect(first.output.hasPrefix("3 photos imported"), "\(first.output) \(first.errors)")
+        let names = try await sandbox.succeed("list").lines
+        #expect(
+            names == ["photos/2026/05/IMG_1-2.JPG", "photos/2026/05/IMG_1.JPG", "photos/2026/05/x.png"], "\(names)")
+        #expect(
+            try await sandbox.succeed("run", photos, "card", "Nikon").output.hasPrefix(
+                "0 photos imported (0.0 MB), 3 held"))
+        #expect(try await sandbox.succeed("stat", "photos/2026/05/x.png").output.contains("source"))
+        #expect(try await sandbox.run("run", photos, "card").status == 2)
+    }
+
+    @Test func fanoutSavesToAllVaultsThatTakeIt() async throws {
+        let sandbox = try Sandbox()
+        let fanout = Word(examples + "/fanout.lua")
+        try sandbox.write("a b.txt", "a")
+        try sandbox.write("c.txt", "c")
+        try sandbox.write("file", "in the way")
+        let both = try await sandbox.succeed("run", fanout, "v1", "v2", "--", "a b.txt", "c.txt")
+        #expect(both.lines.count == 3 && both.errors == "")
+        for vault: Word in ["v1", "v2"] {
+            #expect(try await sandbox.succeed("list", "--vault", vault).lines == ["a b.txt", "c.txt"])
+        }
+        let partly = try await sandbox.run("run", fanout, "file", "v3", "--", "c.txt", "missing")
+        #expect(partly.status == 1 && partly.errors.contains("file") && partly.errors.contains("missing"))
+        #expect(try await sandbox.succeed("list", "--vault", "v3").lines == ["c.txt"])
+        #expect(try await sandbox.run("run", fanout, "v1", "c.txt").status == 2)
+    }
+
+    @Test func watchSavesWhatHasSettled() async throws {
+        let sandbox = try Sandbox()
+        let watch = Word(examples + "/watch.lua")
+        try sandbox.write("in/a", "one")
+        try sandbox.write("in/sub/b", "two")
+        let first = try await sandbox.succeed("run", watch, "in", "seen", "1", "2")
+        #expect(first.lines.count == 2, "\(first.output) \(first.errors)")
+        #expect(try await sandbox.succeed("list").lines == ["seen/a", "seen/sub/b"])
+        let again = try await sandbox.succeed("run", watch, "in", "seen", "1", "2")
+        #expect(again.output == "")
+        #expect(try await sandbox.run("run", watch).status == 2)
+        let running = try sandbox.start(["run", watch, "in", "seen", "1"])
+        try sandbox.write("in/c", "three")
+        try await running.wait { running.outputSize > 0 }
+        running.send(SIGINT)
+        let ended = try await running.end()
+        #expect(ended.status == 130 && ended.errors == "minivault: The script was interrupted.\n", "\(ended.errors)")
+        #expect(try await sandbox.succeed("read", "seen/c", "-").output == "three")
+    }
+
+    @Test func drillFindsWhatCannotBeRestored() async throws {
+        let sandbox = try Sandbox()
+        let drill = Word(examples + "/drill.lua")
+        for n in 1...20 { try sandbox.write("t/f\(n)", "content \(n)") }
+        try await sandbox.succeed("push", "t", "docs")
+        try await sandbox.shell("mkdir copies")
+        let scratch = ["TMPDIR": sandbox.path + "/copies"]
+        let good = try await sandbox.succeed("run", drill, "docs", "7", environment: scratch)
+        #expect(good.output.hasPrefix("GOOD: 7 of 20 files tried, 7 are as saved"), "\(good.output)")
+        #expect(try await sandbox.run("run", drill, "none").status == 1)
+        #expect(try await sandbox.run("run", drill).status == 2)
+        // Damage in the middle of the packs.
+        try await sandbox.shell(
+            "for f in vault/packs/*/*.pack; do printf 'XXXX' | dd of=$f bs=1 seek=200 conv=notrunc 2>/dev/null; done")
+        let bad = try await sandbox.run("run", drill, "docs", "20", environment: scratch)
+        #expect(try await sandbox.shell("ls copies").output == "")
+        #expect(bad.status == 1 && bad.output.hasPrefix("BAD: 20 of 20 files tried"), "\(bad.output) \(bad.errors)")
+    }
 }

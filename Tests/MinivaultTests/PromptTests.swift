@@ -107,7 +107,7 @@ import Testing
         terminal.type("\u{1B}[A\u{1B}[A\n")
         try await terminal.wait(for: "sum\t23")
         terminal.type("print('between')\n")
-        try await terminal.wait(for: "\nbetween\r\nvault> ")
+        try await terminal.wait(for: "between\r\nvault> ")
         terminal.type("\u{12}sum\n")
         try await terminal.wait(for: "sum\t23", times: 2)
         terminal.type("\u{4}")

@@ -5,8 +5,14 @@ import VaultModel
 package enum VaultLibrary {
     package static let version = "0.1.0"
 
-    package static let bindings: [Binding] =
-        files + listings + handles + versions + trees + maintenance + connections + tasks + tools + hooks
+    /// The bindings with the titles of their kinds.
+    package static let sections: [(title: String, bindings: [Binding])] = [
+        ("Files", files), ("Listings", listings), ("Open files", handles), ("Names and versions", versions),
+        ("Trees", trees), ("Maintenance", maintenance), ("Other vaults", connections), ("Tasks", tasks),
+        ("Tools", tools), ("Hooks", hooks),
+    ]
+
+    package static let bindings: [Binding] = sections.flatMap(\.bindings)
 
     /// Makes the module, for `require "vault"`.
     ///
