@@ -11,22 +11,18 @@ package final class GatheringVault: ForwardingVault {
     package init(_ vault: any Vault, on executor: any TaskExecutor) {
         other = vault
         // What a vault on a disk waits for is not for the threads of the tasks.
-        saves = Gathering(executor) { (items) throws(VaultError) in
+        saves = Gathering(executor, isChange: true) { (items) throws(VaultError) in
             try await BlockingExecutor.run { () async throws(VaultError) in try await vault.save(items) }
         }
-        reads = Gathering(executor) { (items) throws(VaultError) in try await vault.read(items) }
+        reads = Gathering(executor, isChange: false) { (items) throws(VaultError) in try await vault.read(items) }
     }
 
     package func save(_ saves: [SmallSave]) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {
         guard saves.count == 1 else { return try await other.save(saves) }
-        if Task.isCancelled { throw .cancelled }
         do throws(VaultError) {
             return [try await self.saves.answer(to: saves[0])]
         } catch {
-            var error = error.about(saves[0].intent.name)
-            // The save is on its way with those of others, whatever becomes of this task.
-            if error.code == .cancelled { error.isUncertain = true }
-            throw error
+            throw error.about(saves[0].intent.name)
         }
     }
 
@@ -47,16 +43,20 @@ private final class Gathering<Item: Sendable, Answer: Sendable>: Sendable {
     }
 
     private let executor: any TaskExecutor
+    private let isChange: Bool
     private let perform: Perform
     private let state = Mutex(State())
 
-    init(_ executor: any TaskExecutor, _ perform: @escaping Perform) {
+    /// - Parameter isChange: whether a request that is given up may have taken effect.
+    init(_ executor: any TaskExecutor, isChange: Bool, _ perform: @escaping Perform) {
         self.executor = executor
+        self.isChange = isChange
         self.perform = perform
     }
 
-    /// - Throws: what the whole request throws; `cancelled`, though the request goes on.
+    /// - Throws: what the whole request throws; `cancelled`, though the request goes on for others.
     func answer(to item: Item) async throws(VaultError) -> Result<Answer, VaultError> {
+        if Task.isCancelled { throw .cancelled }
         let answer = Awaited<Answer>()
         let isFirst = state.withLock { state in
             state.waiting.append((item, answer))
@@ -64,7 +64,23 @@ private final class Gathering<Item: Sendable, Answer: Sendable>: Sendable {
             return !state.isBegun
         }
         if isFirst { begin() }
-        return try await answer.value()
+        return try await withTaskCancellationHandler {
+            await answer.value()
+        } onCancel: {
+            giveUp(answer)
+        }.get()
+    }
+
+    private func giveUp(_ answer: Awaited<Answer>) {
+        let isUnsent = state.withLock { state in
+            let index = state.waiting.firstIndex { $0.answer === answer }
+            if let index { state.waiting.remove(at: index) }
+            return index != nil
+        }
+        var error = VaultError.cancelled
+        error.isUncertain = isChange && !isUnsent
+        answer.finish(.failure(error))
+        if !isUnsent { answer.request?.leave() }
     }
 
     private func begin() {
@@ -72,23 +88,48 @@ private final class Gathering<Item: Sendable, Answer: Sendable>: Sendable {
     }
 
     private func ask() async {
-        let taken = state.withLock { state in
-            let taken = state.waiting.prefix(Limits.gatheredMax)
+        let (taken, request) = state.withLock { state in
+            let taken = Array(state.waiting.prefix(Limits.gatheredMax))
             state.waiting.removeFirst(taken.count)
             state.isBegun = taken.count == Limits.gatheredMax
-            return Array(taken)
+            let request = GatheredRequest(taken.count)
+            for waiting in taken { waiting.answer.request = request }
+            return (taken, request)
         }
         // What is left keeps its order, and the memory of what goes on at once within bounds.
         let isMore = taken.count == Limits.gatheredMax
         defer { if isMore { begin() } }
         if taken.isEmpty { return }
-        do throws(VaultError) {
-            let results = try await perform(taken.map(\.item))
-            guard results.count == taken.count else { throw .unanswered }
-            for (waiting, result) in zip(taken, results) { waiting.answer.finish(.success(result)) }
-        } catch {
-            for waiting in taken { waiting.answer.finish(.failure(error)) }
+        let task = Task(executorPreference: executor) {
+            do throws(VaultError) {
+                let results = try await self.perform(taken.map(\.item))
+                guard results.count == taken.count else { throw .unanswered }
+                for (waiting, result) in zip(taken, results) { waiting.answer.finish(.success(result)) }
+            } catch {
+                for waiting in taken { waiting.answer.finish(.failure(error)) }
+            }
         }
+        request.began(task)
+        await task.value
+    }
+}
+
+/// One request for several: it is given up when none of them wants its answer any more.
+private final class GatheredRequest: Sendable {
+    private let left: Atomic<Int>
+    private let task = Mutex<Task<Void, Never>?>(nil)
+
+    init(_ count: Int) {
+        left = Atomic(count)
+    }
+
+    func began(_ task: Task<Void, Never>) {
+        self.task.withLock { $0 = task }
+        if left.load(ordering: .acquiring) == 0 { task.cancel() }
+    }
+
+    func leave() {
+        if left.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { task.withLock { $0 }?.cancel() }
     }
 }
 
@@ -99,9 +140,16 @@ private final class Awaited<Answer: Sendable>: Sendable {
     private struct State {
         var value: Value?
         var continuation: CheckedContinuation<Value, Never>?
+        var request: GatheredRequest?
     }
 
     private let state = Mutex(State())
+
+    /// What will bring the answer; nil before it has been sent.
+    var request: GatheredRequest? {
+        get { state.withLock { $0.request } }
+        set { state.withLock { $0.request = newValue } }
+    }
 
     /// Only the first call counts.
     func finish(_ value: Value) {
@@ -113,19 +161,13 @@ private final class Awaited<Answer: Sendable>: Sendable {
         continuation?.resume(returning: value)
     }
 
-    /// - Throws: `cancelled`.
-    func value() async throws(VaultError) -> Result<Answer, VaultError> {
-        let value = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let value = state.withLock { state in
-                    if state.value == nil { state.continuation = continuation }
-                    return state.value
-                }
-                if let value { continuation.resume(returning: value) }
+    func value() async -> Value {
+        await withCheckedContinuation { continuation in
+            let value = state.withLock { state in
+                if state.value == nil { state.continuation = continuation }
+                return state.value
             }
-        } onCancel: {
-            finish(.failure(.cancelled))
+            if let value { continuation.resume(returning: value) }
         }
-        return try value.get()
     }
 }
