@@ -56,6 +56,14 @@ import Testing
                 "minivault: s.lua:2: lost\nstack traceback:\n\t[C]: in function 'error'\n\ts.lua:2:"))
         let object = try await sandbox.script("vault.get 'a\\nb'")
         #expect(object.errors.hasPrefix("minivault: The vault holds nothing under 'a\\nb'.\nstack traceback:\n"))
+        let joined = try await sandbox.script(
+            "local function deep() error 'in a task' end vault.spawn(function() deep() end):join()")
+        #expect(
+            joined.errors.contains("s.lua:1: in a task\nstack traceback:")
+                || joined.errors.contains(": in a task\nstack traceback:"))
+        #expect(
+            joined.errors.contains("in task 1, stack traceback:") && joined.errors.contains("'deep'"),
+            "\(joined.errors)")
         let missing = try await sandbox.run("run", "none.lua")
         #expect(missing.status == 1 && missing.errors.contains("none.lua"))
         let binary = try await sandbox.script(

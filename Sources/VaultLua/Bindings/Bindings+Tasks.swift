@@ -48,7 +48,9 @@ extension ScriptTask {
             "join": { task, call in
                 try task.join("join", call) { call in
                     switch task.state {
-                    case .ended(.failed(let error)), .ended(.cancelled(let error)): throw error
+                    case .ended(.failed(let error)), .ended(.cancelled(let error)):
+                        task.session.raised = (task.number, error)
+                        throw error
                     case .ended(.returned): if let fiber = task.fiber { call.returns(resultsOf: fiber) }
                     case .ready, .running, .waiting: break
                     }

@@ -63,6 +63,12 @@ package struct ScriptRunner: Sendable {
                 try state.runScript(script.file, arguments: script.arguments)
             } catch {
                 failure = ScriptFailure(error, in: state)
+                // Where it was joined says less than where it was raised.
+                if let (task, cause) = session.raised, let traceback = cause.traceback,
+                    cause.message == (error as? LuaError)?.message
+                {
+                    failure?.text? += "\nin task \(task), \(traceback)"
+                }
                 // Ending many tasks takes memory, of which there may be none left.
                 state.memoryLimitBytes = state.memoryLimitBytes.map { $0 + $0 / 2 }
             }

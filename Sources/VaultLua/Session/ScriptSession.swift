@@ -42,6 +42,8 @@ package final class ScriptSession {
     private(set) lazy var scheduler = Scheduler(self)
     private var unseenFailures: [Int: LuaError] = [:]
     private(set) var hasToldFailures = false
+    /// What a task has failed with that was raised again in one that joined it.
+    var raised: (task: Int, error: LuaError)?
     /// Whether a progress function is running.
     var isReporting = false
     /// `debug.traceback`, `string.format` and `tonumber` as they were before the script could change them.
@@ -60,6 +62,10 @@ package final class ScriptSession {
         self.stop = stop
         interrupt = state.interrupt
         defaultVault = VaultSource(on: mailbox, opening: host.open)
+    }
+
+    deinit {
+        mailbox.close()
     }
 
     /// The vault that a call acts on which names no connection.
@@ -95,11 +101,13 @@ package final class ScriptSession {
     /// Gives up the tasks that are left: the program that made the state closes it.
     package func abandonTasks() {
         scheduler.abandon()
+        mailbox.close()
         tellFailures()
     }
 
     /// Closes the default vault. The state must not be used after.
     package func close() async {
+        mailbox.close()
         await defaultVault.close()
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import VaultModel
 
 /// Where a Lua thread learns what other threads have done for it, and an executor that uses the thread while it waits.
 ///
@@ -9,6 +10,8 @@ final class Mailbox: TaskExecutor, @unchecked Sendable {
     private var jobs: [UnownedJob] = []
     private var head = 0
     private var arrived: [Pending] = []
+    /// Whether the Lua thread looks no more.
+    private var isClosed = false
 
     init() {
         lock = .allocate(capacity: 1)
@@ -42,9 +45,20 @@ final class Mailbox: TaskExecutor, @unchecked Sendable {
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         pthread_mutex_lock(lock)
-        jobs.append(job)
+        let isLate = isClosed
+        if !isLate { jobs.append(job) }
         pthread_mutex_unlock(lock)
-        pthread_cond_signal(isNews)
+        if isLate { BlockingExecutor.shared.enqueue(ExecutorJob(job)) } else { pthread_cond_signal(isNews) }
+    }
+
+    /// Leaves what is still to be done to other threads.
+    func close() {
+        pthread_mutex_lock(lock)
+        isClosed = true
+        let left = jobs[head...]
+        (jobs, head) = ([], 0)
+        pthread_mutex_unlock(lock)
+        for job in left { BlockingExecutor.shared.enqueue(ExecutorJob(job)) }
     }
 
     /// Runs the jobs that come until something has arrived, and takes that; nothing at the deadline.

@@ -43,6 +43,12 @@ final class ListingVault: ForwardingVault {
     }
 
     var other: any Vault { self }
+    var transferBytes: Int { Limits.fetchBytesMax }
+
+    /// Nothing is small here.
+    func read(_ reads: [SmallRead]) async throws(VaultError) -> [Result<SmallContent, VaultError>] {
+        reads.map { .failure(.grown($0.name)) }
+    }
 
     func openRead(_ name: Name, _ selector: Selector) async throws(VaultError) -> OpenRead {
         guard let entry = pages.joined().first(where: { $0.name == name }) else {
