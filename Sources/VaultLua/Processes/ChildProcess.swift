@@ -1,5 +1,6 @@
 import CProcess
 import Glibc
+import LuaEngine
 import Synchronization
 import VaultModel
 
@@ -29,25 +30,15 @@ struct ChildProcess {
     ///   more output than is kept.
     func run() async throws(VaultError) -> Ending {
         let isCancelled = Flag()
-        let result: Result<Ending, VaultError> = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let work = Work {
-                    let result: Result<Ending, VaultError>
-                    do throws(VaultError) {
-                        result = .success(try runBlocking(isCancelled))
-                    } catch {
-                        result = .failure(error)
-                    }
-                    continuation.resume(returning: result)
-                }
-                if !work.start() {
-                    continuation.resume(returning: .failure(VaultError(system: EAGAIN, "make a thread for", name)))
-                }
+        return try await mappingErrors {
+            try await withTaskCancellationHandler {
+                // One of the threads that are there for all would be kept from other work, and two programs that wait for
+                // each other might never both run.
+                try await LuaThread.run { try runBlocking(isCancelled) }
+            } onCancel: {
+                isCancelled.isSet.store(true, ordering: .relaxed)
             }
-        } onCancel: {
-            isCancelled.isSet.store(true, ordering: .relaxed)
         }
-        return try result.get()
     }
 
     private var name: LocalPath { LocalPath(arguments.first ?? []) }
@@ -117,37 +108,6 @@ struct ChildProcess {
 
 private final class Flag: Sendable {
     let isSet = Atomic<Bool>(false)
-}
-
-/// What a thread of its own does: waiting for a program would keep one from others that is there for all.
-private final class Work: Sendable {
-    private static let stackBytes = 512 << 10
-
-    private let body: @Sendable () -> Void
-
-    init(_ body: @escaping @Sendable () -> Void) {
-        self.body = body
-    }
-
-    /// - Returns: false where no thread can be made.
-    func start() -> Bool {
-        var attributes = pthread_attr_t()
-        guard pthread_attr_init(&attributes) == 0 else { return false }
-        defer { pthread_attr_destroy(&attributes) }
-        pthread_attr_setstacksize(&attributes, Work.stackBytes)
-        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
-        let context = Unmanaged.passRetained(self)
-        var thread = pthread_t()
-        let status = pthread_create(
-            &thread, &attributes,
-            { context in
-                guard let context else { return nil }
-                Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
-                return nil
-            }, context.toOpaque())
-        if status != 0 { context.release() }
-        return status == 0
-    }
 }
 
 /// Two ends of a pipe, closed with the last reference and never inherited.

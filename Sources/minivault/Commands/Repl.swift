@@ -11,7 +11,7 @@ struct Repl: AsyncParsableCommand {
         abstract: "An interactive Lua prompt with the global 'vault'; also what minivault alone does on a terminal.")
 
     @OptionGroup
-    var options: ScriptOptions
+    var common: VaultOptions
     @Option(
         name: .short, parsing: .unconditionalSingleValue,
         help: ArgumentHelp("Run this chunk and print its value; then end, unless -i is given.", valueName: "chunk"))
@@ -35,11 +35,11 @@ struct Repl: AsyncParsableCommand {
                 commandLine: [Array("minivault".utf8), CommandText.bytes(interactive)], position: 1)
         }
         var draw: (@Sendable (TransferMeter?) -> Void)?
-        if isTerminal, Output.showsProgress {
+        if isTerminal, Output.showsProgress, !common.quiet {
             let progress = PromptProgress()
             draw = { progress.draw($0) }
         }
-        let prompt = Prompt(options.host(prefix: "", draw: draw), interrupt: interrupt, settings)
+        let prompt = Prompt(common.host(prefix: "", draw: draw), interrupt: interrupt, settings)
         let isWell = try await prompt.run {
             guard isTerminal else { return StandardInput() }
             return LineEditor(program: "minivault", history: LineHistory(file: Repl.historyFile))

@@ -7,7 +7,7 @@ struct Run: AsyncParsableCommand {
         abstract: "Run a Lua script with the global 'vault'; '-' is standard input.")
 
     @OptionGroup
-    var options: ScriptOptions
+    var common: VaultOptions
     @Option(help: ArgumentHelp("Let Lua allocate no more than this, such as 200M.", valueName: "size"))
     var memory: ByteSize?
     @Option(help: ArgumentHelp("Stop the script after this time, such as 90s or 2h.", valueName: "duration"))
@@ -22,7 +22,7 @@ struct Run: AsyncParsableCommand {
         Run.watchOutput(stop)
         Interruption.whenAsked { stop.stop(VaultError(.cancelled, "The script was interrupted.")) }
         let runner = ScriptRunner(
-            options.host(whenOpened: { Run.watchOutput(stop) }), stop: stop,
+            common.host(whenOpened: { Run.watchOutput(stop) }), stop: stop,
             memoryLimitBytes: memory.map { Int(clamping: $0.bytes) }
         )
         let commandLine = CommandText.arguments

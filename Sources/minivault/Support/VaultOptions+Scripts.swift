@@ -1,17 +1,8 @@
-import ArgumentParser
 import VaultAccess
 import VaultLua
 import VaultModel
 
-/// What the commands that run Lua have in common: the vault that it acts on.
-struct ScriptOptions: ParsableArguments {
-    @Option(
-        name: .long,
-        help: ArgumentHelp("The vault: a directory, or minivault://[user@]host[:port][/vault].", valueName: "vault"))
-    var vault: String?
-    @Option(help: ArgumentHelp("Send and receive no more than this a second, such as 2M.", valueName: "size"))
-    var bandwidth: ByteSize?
-
+extension VaultOptions {
     /// Opens the vaults that Lua code asks for, and tells on standard error what it has to tell.
     ///
     /// - Parameters:
@@ -22,7 +13,7 @@ struct ScriptOptions: ParsableArguments {
         prefix: String = "minivault: ", draw: (@Sendable (TransferMeter?) -> Void)? = nil,
         whenOpened: @escaping @Sendable () -> Void = {}
     ) -> ScriptSession.Host {
-        let (vault, remote) = (vault, RemoteLocation.Choices(bandwidth: bandwidth?.bytes) { Output.note(prefix + $0) })
+        let (vault, remote) = (vault, remote)
         return ScriptSession.Host(
             open: { () async throws(VaultError) in
                 let vault = try await VaultLocation.open(vault, for: .fill, remote: remote)
