@@ -1,8 +1,40 @@
 """The rows of Lua tasks for scripts/bench: what a task costs, in time and memory, and what vault.map brings."""
+import contextlib
 import statistics
+import subprocess
+import sys
 
-from bench_network import Network
+from bench_network import USER, Network, free_port, wait_for
 from bench_support import MIB
+
+# Passes bytes between a port and a server's after half of the round trip's time.
+DELAY = """
+import asyncio, sys
+port, server, seconds = int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+async def forward(reader, writer):
+    loop, queue = asyncio.get_running_loop(), asyncio.Queue()
+    async def write():
+        while True:
+            due, data = await queue.get()
+            await asyncio.sleep(due - loop.time())
+            if not data:
+                return writer.close()
+            writer.write(data)
+            await writer.drain()
+    writing = asyncio.create_task(write())
+    while data := await reader.read(1 << 18):
+        queue.put_nowait((loop.time() + seconds, data))
+    queue.put_nowait((loop.time() + seconds, b""))
+    await writing
+async def serve(reader, writer):
+    ours, theirs = await asyncio.open_connection("127.0.0.1", server)
+    await asyncio.gather(forward(reader, theirs), forward(ours, writer), return_exceptions=True)
+async def main():
+    async with await asyncio.start_server(serve, "127.0.0.1", port) as listening:
+        await listening.serve_forever()
+asyncio.run(main())
+"""
+ROUND_TRIP = 0.002
 
 SPAWN = """
 local function f() end
@@ -58,28 +90,48 @@ class Tasks:
             for _ in range(self.bench.runs))
         self.bench.limit("lua-tasks", f"{count:,} tasks, RssAnon", most, 100 * MIB, f"{most / MIB:.0f} MiB", "< 100 MiB")
 
+    @contextlib.contextmanager
+    def delayed(self, ours):
+        """The URL of a served vault behind a network whose round trip takes a while."""
+        port = free_port()
+        proxy = subprocess.Popen([sys.executable, "-c", DELAY, str(port), str(ours.port), str(ROUND_TRIP / 2)])
+        try:
+            wait_for(port, proxy)
+            url = f"minivault://{USER}@127.0.0.1:{port}"
+            ours.call("login", url, "--accept-new", "--password-file", ours.directory / "password")
+            yield url
+        finally:
+            proxy.kill()
+            proxy.wait()
+
     def map(self):
         """Reads and saves small files of a served vault, one after the other and by vault.map, in turn."""
-        count = self.bench.amount(1_000)
         network = Network(self.bench, self.binary)
+        with network.services() as (ours,):
+            self.compare(ours.url, "loopback")
+            with self.delayed(ours) as url:
+                self.compare(url, f"{ROUND_TRIP * 1e3:.0f} ms")
+
+    def compare(self, url, network):
+        """Adds the lines of one network."""
+        count = self.bench.amount(1_000)
         script, file = self.script("map.lua", MAP), self.bench.work / "small-file"
         file.write_bytes(b"x" * 2000)
-        with network.services() as (ours,):
 
-            def seconds(what, number, way):
-                """The time of a run over so many files."""
-                command = [ours.binary, "run", "--vault", ours.url, script, what, number, file, way]
-                return self.bench.run(command).seconds
+        def seconds(what, number, way):
+            """The time of a run over so many files."""
+            command = [self.binary, "run", "--vault", url, script, what, number, file, way]
+            return self.bench.run(command).seconds
 
-            seconds("save", count, "map")
-            for what in ("get", "save"):
-                ratios = []
-                for _ in range(self.bench.runs):
-                    nothing = seconds(what, 0, "map")
-                    ratios.append((seconds(what, count, "loop") - nothing) / (seconds(what, count, "map") - nothing))
-                middle = statistics.median(ratios)
-                self.bench.limit(
-                    "lua-map", f"{what} {count:,} files, loop by map", -middle, -5, f"{middle:.1f} x", "> 5 x")
+        seconds("save", count, "map")
+        for what in ("get", "save"):
+            ratios = []
+            for _ in range(self.bench.runs):
+                nothing = seconds(what, 0, "map")
+                ratios.append((seconds(what, count, "loop") - nothing) / (seconds(what, count, "map") - nothing))
+            middle = statistics.median(ratios)
+            self.bench.limit(
+                "lua-map", f"{what} {count:,} files, loop by map, {network}", -middle, -5, f"{middle:.1f} x", "> 5 x")
 
 
 ROWS = {"lua-spawn": Tasks.spawn, "lua-tasks": Tasks.tasks, "lua-map": Tasks.map}
