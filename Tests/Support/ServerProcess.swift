@@ -181,12 +181,14 @@ private enum ClockLibrary {
         let directory = try TemporaryDirectory()
         let library = directory("clock.so")
         kept.withLock { $0 = directory }
+        // What a constant holds goes with nothing but the process.
+        atexit { ClockLibrary.kept.withLock { $0 = nil } }
         let status = system("clang -shared -fPIC -O1 -o '\(library)' '\(source)' -ldl")
         guard status == 0 else { throw VaultError(.internal, "clang cannot compile '\(source)'.") }
         return library
     }
 
-    private static let kept = Mutex<TemporaryDirectory?>(nil)
+    fileprivate static let kept = Mutex<TemporaryDirectory?>(nil)
 }
 
 extension String {
