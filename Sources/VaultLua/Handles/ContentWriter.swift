@@ -34,15 +34,9 @@ final class ContentWriter: @unchecked Sendable {
     }
 
     func write(_ bytes: [UInt8]) async throws(VaultError) {
-        var start = 0
-        while start < bytes.count {
-            let space = segmenter.space
-            let count = min(space.count, bytes.count - start)
-            bytes.withUnsafeBytes {
-                space.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[start..<start + count]))
-            }
-            start += count
-            if let segment = segmenter.fill(count) { try await send(segment) }
+        var position = 0
+        while position < bytes.count {
+            if let segment = segmenter.fill(from: bytes, at: &position) { try await send(segment) }
         }
     }
 

@@ -22,7 +22,8 @@ final class WriteHandle {
             throw site.luaError(VaultError(.invalid, "An earlier write has failed.", name: writer.intent.name))
         }
         var rest: [[UInt8]] = []
-        for number in stride(from: 2, through: call.count, by: 1) { _ = try call[number].withBytes { _ in } }
+        // Nothing is taken of a call with an argument that cannot be.
+        for number in stride(from: 2, through: call.count, by: 1) { try call[number].withBytes { _ in } }
         for number in stride(from: 2, through: call.count, by: 1) {
             let isWritten = try call[number].withBytes { rest.isEmpty && writer.writeAtHand($0) }
             if !isWritten { rest.append(try call.bytes(number)) }

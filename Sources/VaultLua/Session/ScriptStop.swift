@@ -15,12 +15,14 @@ package final class ScriptStop: Sendable {
     /// What the script is doing raises `reason`: its waits that, its code the interrupt's value. Only the first call
     /// counts.
     package func stop(_ reason: VaultError) {
+        // Who sees the interrupt finds the reason, and the other way round: the script must not be told twice.
         let isFirst = given.withLock { given in
-            defer { given = given ?? reason }
-            return given == nil
+            guard given == nil else { return false }
+            given = reason
+            interrupt.interruptOnce()
+            return true
         }
         guard isFirst else { return }
-        interrupt.interruptOnce()
         Task { [interrupt] in
             try await Task.sleep(for: .seconds(Stop.graceSeconds))
             interrupt.interrupt()

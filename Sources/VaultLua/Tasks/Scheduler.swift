@@ -212,8 +212,7 @@ final class Scheduler {
     func checkWait(_ call: borrowing LuaCall) throws -> [CallScope]? {
         if session.isReporting { throw LuaError.message("a progress function cannot wait for the vault") }
         if call.isFinalizing { throw LuaError.message("a finalizer cannot wait for the vault") }
-        stopIfAsked(isAboutToWait: true)
-        if session.interrupt.isInterrupted { throw VaultError.cancelled }
+        if handOnInterrupt(isAboutToWait: true) { throw VaultError.cancelled }
         let calls = current.calls.isEmpty ? [] : current.scopes(of: call)
         if let error = current.takeStop(in: calls) { throw error }
         if current.fiber != nil, current.isOverdue, !current.isClosing, call.canPark { return nil }
@@ -317,8 +316,7 @@ final class Scheduler {
     private func advance(for alone: Pending?) {
         if alone == nil { runReady() }
         for action in timers.takeDue(.now) { action() }
-        stopIfAsked(isAboutToWait: false)
-        if session.interrupt.isInterrupted { cancelWaits() }
+        if handOnInterrupt(isAboutToWait: false) { cancelWaits() }
         reporting.removeAll { $0.owner?.hasEnded ?? true }
         for watched in reporting where alone == nil || watched === alone { report(watched) }
         draw()
@@ -340,6 +338,15 @@ final class Scheduler {
     }
 
     /// Hands on what the script is asked for: to its main chunk, and to all its tasks.
+    ///
+    /// - Returns: whether the script is interrupted for good.
+    private func handOnInterrupt(isAboutToWait: Bool) -> Bool {
+        // Looked at first: one that comes from here on is for the next time.
+        let isInterrupted = session.interrupt.isInterrupted
+        stopIfAsked(isAboutToWait: isAboutToWait)
+        return isInterrupted && session.interrupt.isInterrupted
+    }
+
     private func stopIfAsked(isAboutToWait: Bool) {
         guard let stop = session.stop, main.cancellation == nil, let reason = stop.reason else { return }
         let isUntold = stop.interrupt.takeOnce()

@@ -38,13 +38,7 @@ private struct MemorySegments {
 
     mutating func next() -> Segment? {
         while position < bytes.count {
-            let space = segmenter.space
-            let count = min(space.count, bytes.count - position)
-            bytes.withUnsafeBytes {
-                space.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[position..<position + count]))
-            }
-            position += count
-            if let segment = segmenter.fill(count) { return segment }
+            if let segment = segmenter.fill(from: bytes, at: &position) { return segment }
         }
         return segmenter.finish()
     }

@@ -28,6 +28,18 @@ package struct Segmenter {
         return filled == buffer.capacity ? cut(isEnd: false) : nil
     }
 
+    /// Takes bytes that are at hand, from `position` on, until the buffer is full or they are taken.
+    ///
+    /// - Returns: a segment once the buffer is full; there may be more to take then.
+    package mutating func fill(from bytes: [UInt8], at position: inout Int) -> Segment? {
+        let count = min(space.count, bytes.count - position)
+        bytes.withUnsafeBytes {
+            space.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[position..<position + count]))
+        }
+        position += count
+        return fill(count)
+    }
+
     /// Ends the stream.
     ///
     /// - Returns: the last segment; nil where nothing is left.

@@ -5,7 +5,7 @@ import VaultModel
 
 @testable import VaultLua
 
-@Suite struct WaitingTests {
+@Suite struct CallSiteTests {
     @Test func tellsProgressAtLeastAtTheEnd() async {
         await script(
             #"""
