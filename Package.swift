@@ -108,8 +108,12 @@ let package = Package(
         .target(
             name: "VaultLua",
             dependencies: ["CProcess", "LuaEngine", "VaultModel", .product(name: "Crypto", package: "swift-crypto")],
-            // What 'minivault help lua' prints.
             resources: [
+                // What is written in Lua.
+                .embedInCode("Bindings/prelude.lua"), .embedInCode("Prompt/values.lua"),
+                .embedInCode("Prompt/help.lua"), .embedInCode("Prompt/completion.lua"),
+                .embedInCode("Prompt/commands.lua"),
+                // What 'minivault help lua' prints.
                 .embedInCode("Documentation.docc/Tutorial.md"), .embedInCode("Documentation.docc/Scripts.md"),
             ],
             swiftSettings: strict

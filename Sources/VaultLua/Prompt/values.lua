@@ -1,0 +1,155 @@
+-- How the values of a line are shown.
+
+local library = ...
+local getmetatable, ipairs, next, pcall, rawget, rawlen, select, tostring, type =
+  getmetatable, ipairs, next, pcall, rawget, rawlen, select, tostring, type
+local math_type, format, rep, sort, concat = math.type, string.format, string.rep, table.sort, table.concat
+local min, date, utf8_len = math.min, os.date, utf8.len
+local output = io.stdout
+
+function library.write(text) output:write(text, "\n") output:flush() end
+function library.flush() output:flush() end
+
+local NODES_MAX, DEPTH_MAX, ITEMS_MAX, STRING_MAX, ENTRIES_MAX = 2000, 6, 100, 4000, 50
+local escapes = {["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ["\\"] = "\\\\", ['"'] = '\\"'}
+local keywords = {}
+library.keywords = keywords
+for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then
+  true until while]]):gmatch "%a+" do keywords[word] = true end
+
+function library.escape(text)
+  text = text:gsub('[%c\\"]', function(c) return escapes[c] or format("\\x%02X", c:byte()) end)
+  if utf8_len(text) then return text end
+  local parts, at = {}, 1
+  while at <= #text do
+    local _, bad = utf8_len(text, at)
+    parts[#parts + 1] = text:sub(at, (bad or #text + 1) - 1)
+    if bad then parts[#parts + 1] = format("\\x%02X", text:byte(bad)) end
+    at = (bad or #text) + 1
+  end
+  return concat(parts)
+end
+
+local function show_string(text)
+  if #text <= STRING_MAX then return '"' .. library.escape(text) .. '"' end
+  return format('"%s"… (%d bytes)', library.escape(text:sub(1, STRING_MAX)), #text)
+end
+
+function library.is_word(key)
+  return type(key) == "string" and key:find "^[%a_][%w_]*$" and not keywords[key]
+end
+
+local order = {number = 1, string = 2, boolean = 3}
+local function before(a, b)
+  local x, y = order[type(a)] or 4, order[type(b)] or 4
+  if x ~= y then return x < y end
+  if x <= 2 then return a < b end
+  return tostring(a) < tostring(b)
+end
+
+local function own_text(value)
+  local meta = getmetatable(value)
+  if type(meta) ~= "table" or rawget(meta, "__tostring") == nil then return nil end
+  local ok, text = pcall(tostring, value)
+  return ok and type(text) == "string" and text or "(an error in __tostring)"
+end
+
+function library.shower(colors)
+  local function paint(color, text) return colors and "\27[" .. color .. "m" .. text .. "\27[0m" or text end
+  local nodes, path = 0, {}
+  local show
+
+  local function show_key(key)
+    if library.is_word(key) then return key end
+    return "[" .. (type(key) == "string" and show_string(key) or tostring(key)) .. "]"
+  end
+
+  -- The items of a table, and whether one takes several lines.
+  local function items_of(value, depth)
+    local items, long, count, length = {}, false, 0, rawlen(value)
+    local function add(prefix, item)
+      count = count + 1
+      if count > ITEMS_MAX or nodes > NODES_MAX then return end
+      local text = show(item, depth + 1)
+      long = long or text:find("\n", 1, true) ~= nil
+      items[#items + 1] = prefix .. text
+    end
+    for index = 1, min(length, ITEMS_MAX + 1) do add("", rawget(value, index)) end
+    count = math.max(count, length)
+    local keys, others = {}, 0
+    for key in next, value do
+      if not (math_type(key) == "integer" and key >= 1 and key <= length) then
+        others = others + 1
+        if others <= 10 * ITEMS_MAX then keys[others] = key end
+      end
+    end
+    sort(keys, before)
+    for _, key in ipairs(keys) do add(show_key(key) .. " = ", rawget(value, key)) end
+    count = count + others - #keys
+    if count > #items then items[#items + 1] = paint("90", format("… (%d more)", count - #items)) end
+    return items, long
+  end
+
+  local function plain_length(text) return #text:gsub("\27%[%d*m", "") end
+
+  local function show_table(value, depth)
+    if path[value] then return paint("90", "<cycle>") end
+    if next(value) == nil then return "{}" end
+    if depth > DEPTH_MAX or nodes > NODES_MAX then return paint("90", "{…}") end
+    path[value] = true
+    local items, long = items_of(value, depth)
+    path[value] = nil
+    local line = "{" .. concat(items, ", ") .. "}"
+    if not long and plain_length(line) + 2 * depth <= 96 then return line end
+    local indent = rep("  ", depth)
+    for index, item in ipairs(items) do items[index] = indent .. "  " .. item end
+    return "{\n" .. concat(items, ",\n") .. "\n" .. indent .. "}"
+  end
+
+  function show(value, depth)
+    nodes = nodes + 1
+    local kind = type(value)
+    if kind == "string" then return paint("32", show_string(value)) end
+    if kind == "number" then return paint("36", tostring(value)) end
+    if kind == "boolean" or kind == "nil" then return paint("33", tostring(value)) end
+    if kind == "function" then
+      local binding = library.binding_of(value)
+      return paint("35", binding and "function: vault." .. binding.usage or tostring(value))
+    end
+    local text = own_text(value)
+    if text then return depth == 0 and text or paint("35", library.escape(text)) end
+    if kind == "table" then return show_table(value, depth) end
+    return paint("35", tostring(value))
+  end
+  return show
+end
+
+-- The first entries of a listing, as lines.
+function library.show_listing(listing)
+  local lines = {}
+  for entry in listing do
+    if #lines == ENTRIES_MAX then
+      lines[#lines + 1] = "… (there are more)"
+      break
+    end
+    lines[#lines + 1] = format("%s  %12d  %s", date("!%Y-%m-%d %H:%M", entry.modified_at), entry.size,
+      library.escape(entry.name))
+  end
+  return #lines > 0 and concat(lines, "\n") or "(nothing)"
+end
+
+local function is_listing(value)
+  local meta = type(value) == "userdata" and getmetatable(value)
+  return type(meta) == "table" and meta.__name == "vault listing"
+end
+
+-- The text for the results of a line.
+function library.show(colors, ...)
+  local texts, long = {}, false
+  for index = 1, select("#", ...) do
+    local value = select(index, ...)
+    texts[index] = is_listing(value) and library.show_listing(value) or library.shower(colors)(value, 0)
+    long = long or texts[index]:find("\n", 1, true) ~= nil
+  end
+  return concat(texts, long and "\n" or "\t")
+end
