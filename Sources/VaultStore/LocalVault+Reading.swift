@@ -21,9 +21,7 @@ extension LocalVault {
     package func openRead(_ name: Name, _ selector: Selector) async throws(VaultError) -> OpenRead {
         let lease = try await holdLease()
         do throws(VaultError) {
-            guard let entry = try await catalog.stat(name, selector) else {
-                throw VaultError(.notFound, "The vault holds nothing under '\(name)'\(selector.phrase).", name: name)
-            }
+            guard let entry = try await catalog.stat(name, selector) else { throw .absent(name, selector) }
             let id = ReadID(UniqueID())
             reads.withLock { $0[id] = ReadState(entry: entry, lease: lease) }
             return OpenRead(id: id, entry: entry)
@@ -55,6 +53,12 @@ extension LocalVault {
 
     var recordReader: RecordReader {
         RecordReader(vault: id, catalog: catalog, packs: packs)
+    }
+}
+
+extension VaultError {
+    static func absent(_ name: Name, _ selector: Selector) -> VaultError {
+        VaultError(.notFound, "The vault holds nothing under '\(name)'\(selector.phrase).", name: name)
     }
 }
 

@@ -8,6 +8,9 @@ extension LocalVault {
     package func read(
         _ reads: [SmallRead], verifying: Bool
     ) async throws(VaultError) -> [Result<SmallContent, VaultError>] {
+        if Task.isCancelled { throw .cancelled }
+        // Whose fault it is that together they cannot be read is found out one by one.
+        if let contents = try? await readTogether(reads, verifying: verifying) { return contents }
         var results: [Result<SmallContent, VaultError>] = []
         results.reserveCapacity(reads.count)
         for read in reads {
@@ -22,6 +25,40 @@ extension LocalVault {
             }
         }
         return results
+    }
+
+    /// Reads with one look into the catalog for all names, one for all chunks, and one read of neighbouring records.
+    private func readTogether(
+        _ reads: [SmallRead], verifying: Bool
+    ) async throws(VaultError) -> [Result<SmallContent, VaultError>] {
+        let lease = try await holdLease()
+        do throws(VaultError) {
+            var results: [Result<SmallContent, VaultError>] = []
+            var references: [ChunkReference] = []
+            for (read, entry) in zip(reads, try await catalog.stat(reads.map { ($0.name, $0.selector) })) {
+                guard let entry else {
+                    results.append(.failure(.absent(read.name, read.selector)))
+                    continue
+                }
+                guard entry.isSmall, entry.size <= UInt64(read.length) else {
+                    results.append(.failure(.grown(read.name)))
+                    continue
+                }
+                if entry.size > 0 { references.append(ChunkReference(digest: entry.content.root, span: entry.size)) }
+                results.append(.success(SmallContent(entry: entry, chunk: nil)))
+            }
+            var chunks = try await recordReader.chunks(references, verifying: verifying)[...]
+            for (index, result) in results.enumerated() {
+                guard case .success(var content) = result, content.entry.size > 0 else { continue }
+                content.chunk = chunks.removeFirst()
+                results[index] = .success(content)
+            }
+            await releaseLease(lease)
+            return results
+        } catch {
+            await releaseLease(lease)
+            throw error
+        }
     }
 
     /// The number of the last change.

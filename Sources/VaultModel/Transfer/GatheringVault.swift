@@ -10,11 +10,14 @@ package final class GatheringVault: ForwardingVault {
     /// - Parameter executor: what the tasks run on; a request is made behind what it has to do already.
     package init(_ vault: any Vault, on executor: any TaskExecutor) {
         other = vault
-        // What a vault on a disk waits for is not for the threads of the tasks.
-        saves = Gathering(executor, isChange: true) { (items) throws(VaultError) in
-            try await BlockingExecutor.run { () async throws(VaultError) in try await vault.save(items) }
+        // What a vault on a disk waits for is not for the threads of the tasks. There a request is made behind the
+        // reading of the files that tasks are about to save.
+        saves = Gathering(behind: executor, on: BlockingExecutor.shared, isChange: true) {
+            (items) throws(VaultError) in try await vault.save(items)
         }
-        reads = Gathering(executor, isChange: false) { (items) throws(VaultError) in try await vault.read(items) }
+        reads = Gathering(behind: executor, on: executor, isChange: false) {
+            (items) throws(VaultError) in try await vault.read(items)
+        }
     }
 
     package func save(_ saves: [SmallSave]) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {
@@ -42,13 +45,20 @@ private final class Gathering<Item: Sendable, Answer: Sendable>: Sendable {
         var isBegun = false
     }
 
+    private let first: any TaskExecutor
     private let executor: any TaskExecutor
     private let isChange: Bool
     private let perform: Perform
     private let state = Mutex(State())
 
-    /// - Parameter isChange: whether a request that is given up may have taken effect.
-    init(_ executor: any TaskExecutor, isChange: Bool, _ perform: @escaping Perform) {
+    /// - Parameters:
+    ///   - first: behind whose jobs of now a request is made.
+    ///   - executor: on which it is made, again behind what it has to do by then.
+    ///   - isChange: whether a request that is given up may have taken effect.
+    init(
+        behind first: any TaskExecutor, on executor: any TaskExecutor, isChange: Bool, _ perform: @escaping Perform
+    ) {
+        self.first = first
         self.executor = executor
         self.isChange = isChange
         self.perform = perform
@@ -84,7 +94,12 @@ private final class Gathering<Item: Sendable, Answer: Sendable>: Sendable {
     }
 
     private func begin() {
-        Task(executorPreference: executor) { await self.ask() }
+        Task(executorPreference: first) { await self.begin(on: self.executor) }
+    }
+
+    private func begin(on executor: any TaskExecutor) async {
+        if executor === first { return await ask() }
+        await withTaskExecutorPreference(executor) { await self.ask() }
     }
 
     private func ask() async {

@@ -59,7 +59,8 @@ package protocol Catalog: Sendable {
     /// The audit behind a sequence, from a time on (seconds since 1970 UTC), oldest first.
     func audit(since time: Int64, after sequence: UInt64, limit: Int) async throws(VaultError) -> [AuditRecord]
 
-    func stat(_ name: Name, _ selector: Selector) async throws(VaultError) -> Entry?
+    /// What names hold; nil for those that hold nothing.
+    func stat(_ names: [(Name, Selector)]) async throws(VaultError) -> [Entry?]
     func history(_ name: Name) async throws(VaultError) -> [Entry]
     func list(_ query: ListQuery) async throws(VaultError) -> ListPage
 
@@ -110,6 +111,12 @@ package protocol Catalog: Sendable {
     func journalHead() async throws(VaultError) -> JournalHead
 
     func close() async
+}
+
+extension Catalog {
+    func stat(_ name: Name, _ selector: Selector) async throws(VaultError) -> Entry? {
+        try await stat([(name, selector)])[0]
+    }
 }
 
 /// A chunk or list node with its place.

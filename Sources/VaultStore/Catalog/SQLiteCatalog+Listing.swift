@@ -2,21 +2,23 @@ import GRDB
 package import VaultModel
 
 extension SQLiteCatalog {
-    package func stat(_ name: Name, _ selector: Selector) async throws(VaultError) -> Entry? {
+    package func stat(_ names: [(Name, Selector)]) async throws(VaultError) -> [Entry?] {
         try read { database in
-            let found: Entry?
-            switch selector {
-            case .current:
-                found = try SQLiteCatalog.entryByName(database, name)?.entry
-            case .version(let number):
-                found = try SQLiteCatalog.entryByName(database, name).flatMap {
-                    try SQLiteCatalog.version(number, of: $0, database)
+            try names.map { name, selector in
+                let found: Entry?
+                switch selector {
+                case .current:
+                    found = try SQLiteCatalog.entryByName(database, name)?.entry
+                case .version(let number):
+                    found = try SQLiteCatalog.entryByName(database, name).flatMap {
+                        try SQLiteCatalog.version(number, of: $0, database)
+                    }
+                case .time, .sequence:
+                    let sequence = try SQLiteCatalog.sequence(of: selector, database)
+                    found = try SQLiteCatalog.entry(of: name, at: sequence, database)
                 }
-            case .time, .sequence:
-                let sequence = try SQLiteCatalog.sequence(of: selector, database)
-                found = try SQLiteCatalog.entry(of: name, at: sequence, database)
+                return found?.kind == .removed ? nil : found
             }
-            return found?.kind == .removed ? nil : found
         }
     }
 
