@@ -9,7 +9,6 @@ package final class Interceptor: Sendable {
     private typealias Bytes = NIOAsyncChannel<ByteBuffer, ByteBuffer>
 
     private let listener: NIOAsyncChannel<Bytes, Never>
-    private let task: Task<Void, Never>
 
     package var port: Int { listener.channel.localAddress?.port ?? 0 }
 
@@ -28,36 +27,27 @@ package final class Interceptor: Sendable {
                 }
             }
         self.listener = listener
-        task = Task(executorPreference: BlockingExecutor.shared) {
+        Task(executorPreference: BlockingExecutor.shared) {
             _ = try? await listener.executeThenClose { clients in
                 try await withThrowingDiscardingTaskGroup { group in
                     for try await client in clients {
                         group.addTask { try? await Interceptor.pass(client, to: upstream) }
                     }
+                    group.cancelAll()
                 }
             }
         }
     }
 
+    /// Ends the connections, after those that have been accepted but not begun.
     package func close() {
-        task.cancel()
         listener.channel.close(promise: nil)
     }
 
     private static func pass(_ client: Bytes, to upstream: Int) async throws {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.certificateVerification = .none
-        configuration.applicationProtocols = ["minivault/1"]
-        let context = try NIOSSLContext(configuration: configuration)
-        let server = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .connect(host: "127.0.0.1", port: upstream) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(
-                        NIOSSLClientHandler(context: context, serverHostname: nil))
-                    return try Bytes(wrappingChannelSynchronously: channel)
-                }
-            }
+        // Within it, since a channel that is never executed may not be dropped.
         try await client.executeThenClose { fromClient, toClient in
+            let server = try await connect(to: upstream)
             try await server.executeThenClose { fromServer, toServer in
                 await withTaskGroup(of: Void.self) { group in
                     group.addTask {
@@ -71,5 +61,20 @@ package final class Interceptor: Sendable {
                 }
             }
         }
+    }
+
+    private static func connect(to upstream: Int) async throws -> Bytes {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.certificateVerification = .none
+        configuration.applicationProtocols = ["minivault/1"]
+        let context = try NIOSSLContext(configuration: configuration)
+        return try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: upstream) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(
+                        NIOSSLClientHandler(context: context, serverHostname: nil))
+                    return try Bytes(wrappingChannelSynchronously: channel)
+                }
+            }
     }
 }
