@@ -7,6 +7,8 @@ package final class LineEditor: LineSource {
     private let history: LineHistory
     private var edit: OpaquePointer?
     private weak var client: (any LineClient)?
+    /// Whether the line has been taken away for other text.
+    private var isCleared = false
 
     private static let idleMilliseconds: Int32 = 50
     private static let busyMilliseconds: Int32 = 5
@@ -45,9 +47,15 @@ package final class LineEditor: LineSource {
         switch status {
         case CEDIT_LINE:
             return .line(String(decoding: UnsafeRawBufferPointer(start: line, count: length), as: UTF8.self))
-        case CEDIT_GIVEN_UP where client.isInterrupted: return .interrupted
-        default: return .end
+        // A search through the history that is given up looks like an end.
+        default: return client.isInterrupted ? .interrupted : .end
         }
+    }
+
+    package func makeRoom() {
+        guard let edit, client != nil, !isCleared else { return }
+        isCleared = true
+        cedit_clear(edit)
     }
 
     package func remember(_ entry: String) {
@@ -62,6 +70,10 @@ package final class LineEditor: LineSource {
             guard let client, !client.isInterrupted else { return -1 }
             var input = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
             let isBusy = client.idle()
+            if isCleared {
+                isCleared = false
+                cedit_redraw(edit)
+            }
             let ready = poll(&input, 1, isBusy ? LineEditor.busyMilliseconds : LineEditor.idleMilliseconds)
             guard ready > 0 else { continue }
             let count = Glibc.read(STDIN_FILENO, byte, 1)

@@ -31,7 +31,7 @@ package struct LuaError: Error {
     /// The error's text: the string raised, what `__tostring` gave, or "(error object is a table value)".
     package let message: String
     /// "stack traceback:" and its lines, from where the error was raised; nil where there was no Lua code.
-    package let traceback: String?
+    package var traceback: String?
     /// The value that Lua code raised; nil for errors made in Swift, and when memory was too short to keep it.
     package let value: LuaValue?
 

@@ -80,13 +80,15 @@ extension LuaState {
         let key = ObjectIdentifier(type)
         if let known = metatables[key] { return known.reference }
         let reference = try referenceToResult { writer in
-            writer.writeTable(fieldCount: type.metamethods.count + 4) { table in
+            writer.writeTable(fieldCount: type.metamethods.count + 5) { table in
                 table.set("__name", type.name)
                 for (name, body) in type.metamethods where name != .index && name != .collect && name != .close {
                     table.set(
                         name.rawValue, LuaState.function(type, name: name.rawValue, isString: name == .string, body))
                 }
                 table.set("__index", Index(type: type))
+                // For who looks what there is, as a completion does; an index function tells nobody.
+                table.set("__methods", Methods(type: type))
                 table.set("__gc", Closer(type: type, name: .collect))
                 table.set("__close", Closer(type: type, name: .close))
             }
@@ -127,6 +129,18 @@ private struct Index<Object: AnyObject>: LuaWritable {
         guard let function else { return }
         writer.write(LuaState.function(type, name: function.name.rawValue, function.body))
         if !type.methods.isEmpty { clua_write(writer.buffer, CLUA_OP_INDEXER, 0) }
+    }
+}
+
+/// The methods by themselves.
+private struct Methods<Object: AnyObject>: LuaWritable {
+    let type: LuaObjectType<Object>
+
+    func write(to writer: LuaWriter) {
+        guard type.metamethods.contains(where: { $0.name == .index }) else { return writer.writeNil() }
+        writer.writeTable(fieldCount: type.methods.count) { table in
+            for (name, body) in type.methods { table.set(name, LuaState.function(type, name: name, body)) }
+        }
     }
 }
 

@@ -20,14 +20,28 @@ import Testing
         let outcome = try await prompt(
             sandbox, "local function f() error 'lost' end f()", "x = = 1", "vault.get 'none'", ":what", "READ",
             "error({})", "vault.spawn(error, 'in a task', 0) vault.sleep(0) collectgarbage()", "'still here'")
-        #expect(outcome.lines == ["\"still here\""] && outcome.status == 0)
+        #expect(outcome.lines == ["\"still here\""] && outcome.status == 1)
         for text in [
-            "prompt:1: lost\nstack traceback:", "prompt:1: unexpected symbol near '='",
+            "prompt:1: lost\nstack traceback:\n\t[C]: in function 'error'\n\tprompt:1: in", "prompt:1: unexpected symbol near '='",
             "not_found: The vault holds nothing under 'none'.", "There is no command :what",
-            "READ is used so: READ name [file]", "(error object is a table value)", "task 1: in a task",
+            "usage: READ name [file]\n", "(error object is a table value)", "task 1: in a task",
         ] {
             #expect(outcome.errors.contains(text), "\(text) in \(outcome.errors)")
         }
+        let unfinished = try await prompt(sandbox, "'a string", "for n = 1, 2 do")
+        #expect(unfinished.status == 1 && unfinished.errors.contains("unfinished string"))
+        #expect(unfinished.errors.contains("'end' expected near <eof>"), "\(unfinished.errors)")
+    }
+
+    @Test func waitsForItsTasksAtTheEnd() async throws {
+        let sandbox = try Sandbox()
+        let begin = "t = vault.spawn(function() vault.sleep(0.05) print 'ended' end)"
+        for last in ["EXIT", "x = 1"] {
+            let outcome = try await prompt(sandbox, begin, last)
+            #expect(outcome.status == 0 && outcome.output == "ended\n", "\(outcome.errors)")
+        }
+        let chunk = try await sandbox.run("repl", "-e", "vault.spawn(error, 'late', 0)")
+        #expect(chunk.status == 1 && chunk.errors.contains("task 1: late"), "\(chunk.errors)")
     }
 
     @Test func runsChunksAndScriptsFirst() async throws {
@@ -57,7 +71,7 @@ import Testing
         try sandbox.write("home/a file.txt", "content")
         let terminal = try Terminal()
         let program = try terminal.run(sandbox, environment: ["TERM": "xterm"])
-        try await terminal.wait(for: "vault> ")
+        try await terminal.wait(for: "vault>")
         terminal.type("for n = 1, 2 do\nprint('line', n)\nend\n")
         try await terminal.wait(for: "line\t2")
         terminal.type("'grün', ({x = 1})\n")
@@ -68,6 +82,9 @@ import Testing
         try await terminal.wait(for: "\u{1B}[36m7\u{1B}[0m")
         terminal.type("vault.get(\"na\t\")\n")
         try await terminal.wait(for: "\"content\"")
+        // A tab that is pasted is one.
+        terminal.type("\u{1B}[200~\t#'a\tb'\u{1B}[201~\n")
+        try await terminal.wait(for: "\u{1B}[36m3\u{1B}[0m")
         terminal.type("vault.wait_\t\t")
         try await terminal.wait(for: "wait_all  wait_any")
         // Ctrl-C: the line, then a call that waits, and one that computes.
@@ -79,10 +96,24 @@ import Testing
         try await terminal.wait(for: "interrupted")
         terminal.type("'after', 1\n")
         try await terminal.wait(for: "\"after\"")
-        // Tasks go on while somebody thinks.
-        terminal.type("vault.spawn(function() vault.sleep(0.01) print('task', 'ended') end) x = 1\n")
-        try await terminal.wait(for: "task\tended")
+        // Ctrl-C in a search, and Ctrl-D within a chunk, lead back to the prompt.
+        terminal.type("\u{12}aft\u{3}")
+        try await terminal.wait(for: "^C", times: 2)
+        terminal.type("do\n")
+        try await terminal.wait(for: "..>", times: 2)
         terminal.type("\u{4}")
+        try await terminal.wait(for: "'end' expected near <eof>")
+        // Tasks go on while somebody thinks, and write above the line that is typed.
+        terminal.type("go = false vault.spawn(function() repeat vault.sleep(0.01) until go print('task', 'ended') end)\n")
+        terminal.type("vault.spawn(function() vault.sleep(0.01) go = true error('failed', 0) end)\n")
+        terminal.type("'half a ")
+        try await terminal.wait(for: "\r\u{1B}[Jtask\tended\r\n")
+        try await terminal.wait(for: "task 2: failed\r\n")
+        terminal.type("line'\n")
+        try await terminal.wait(for: "\"half a line\"")
+        terminal.type("vault.spawn(vault.sleep, 1000)\nEXIT\n")
+        try await terminal.wait(for: "1 task still runs; Ctrl-C ends them.")
+        terminal.type("\u{3}")
         let outcome = try await program.end()
         #expect(outcome.status == 0)
     }
@@ -107,7 +138,7 @@ import Testing
         terminal.type("\u{1B}[A\u{1B}[A\n")
         try await terminal.wait(for: "sum\t23")
         terminal.type("print('between')\n")
-        try await terminal.wait(for: "between\r\nvault> ")
+        try await terminal.wait(for: "between\r\n\u{1B}[?2004hvault> ")
         terminal.type("\u{12}sum\n")
         try await terminal.wait(for: "sum\t23", times: 2)
         terminal.type("\u{4}")

@@ -27,6 +27,10 @@ void cedit_close(CEdit *edit);
 
 /// Reads a line without its end; it is valid until the next call. The prompt may hold escape sequences between \1s.
 CEditStatus cedit_read(CEdit *edit, const char *prompt, const char **line, size_t *length);
+/// Takes the line that is being read off the terminal, so that other text can be written in its place.
+void cedit_clear(CEdit *edit);
+/// Draws the line again, on the row where the cursor is.
+void cedit_redraw(CEdit *edit);
 /// Adds an entry, which may have several lines, to the history in memory.
 void cedit_remember(CEdit *edit, const char *entry);
 

@@ -78,6 +78,18 @@ final class Listing {
                     call.returns(count)
                 }
             },
+            "peek": { listing, call in
+                let count = try call.integer(2)
+                guard count >= 0, count <= 1_000_000 else {
+                    throw LuaError.argument(2, "a number from 0 to 1000000 expected")
+                }
+                let entries = listing.entries
+                try listing.site.wait(call, turn: listing.turn) { () async throws(VaultError) in
+                    try await entries.peek(count)
+                } then: { next, call in
+                    call.returns(LuaTable(elements: next.map { EntryValue.table($0) }))
+                }
+            },
             "close": { listing, call in
                 try listing.site.perform { try listing.turn.check() }
                 call.close(1)
@@ -110,6 +122,16 @@ private final class FilteredEntries: @unchecked Sendable {
         self.query = query
         self.limit = limit
         self.glob = glob
+    }
+
+    /// The next entries, which stay the next ones.
+    func peek(_ count: Int) async throws(VaultError) -> [Entry] {
+        if stream == nil { stream = EntryStream(try await vault.opened(), query) }
+        let kept = (stream, limit, isAtEnd)
+        defer { (stream, limit, isAtEnd) = kept }
+        var entries: [Entry] = []
+        while entries.count < count, let entry = try await next() { entries.append(entry) }
+        return entries
     }
 
     /// The next entry that can be had without waiting; nil where there is none.

@@ -87,6 +87,7 @@ extension VaultLibrary {
                         message = text
                     }
                 }
+                session.beforeOutput()
                 session.host.log(ScriptSession.LogLevel(rawValue: level) ?? .info, printable(message))
             }
         }

@@ -4,6 +4,9 @@ package protocol LineSource: AnyObject {
     ///
     /// While nothing comes it calls `client.idle()` again and again.
     func read(_ prompt: String, for client: any LineClient) -> LineInput
+    /// Takes the line that is being edited out of the way of text that is written now; it is shown again after
+    /// `client.idle()`.
+    func makeRoom()
     /// Keeps what was entered for the next times.
     func remember(_ entry: String)
 }

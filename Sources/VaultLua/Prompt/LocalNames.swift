@@ -5,7 +5,7 @@ import VaultModel
 enum LocalNames {
     private static let namesMax = 5000
 
-    /// - Parameter directory: ends in `/`; empty for the current one. `~/` is the home directory.
+    /// - Parameter directory: ends in `/`; empty for the current one.
     static func table(_ directory: [UInt8]) -> LuaTable {
         let path = LocalPath(directory.isEmpty ? Array(".".utf8) : directory)
         guard let listing = try? DirectoryListing(path) else { return LuaTable(elements: []) }

@@ -31,7 +31,7 @@ package struct Prompt: Sendable {
     /// Runs the prompt on a thread of its own until its input ends.
     ///
     /// - Parameter source: makes what lines come from, on that thread.
-    /// - Returns: whether the last of what was run went well, for who does not read lines.
+    /// - Returns: whether all that was run went well.
     package func run(reading source: @escaping @Sendable () -> any LineSource) async throws -> Bool {
         let (host, interrupt, settings) = (host, interrupt, settings)
         return try await LuaThread.run(interrupt: interrupt) {
@@ -56,13 +56,14 @@ private final class PromptLoop: LineClient {
     /// Whether EXIT was typed.
     private var isOver = false
 
-    private static let (first, next) = ("vault> ", "   ..> ")
+    private static let (first, next) = ("vault>", "   ..>")
 
     init(_ session: ScriptSession, _ settings: Prompt.Settings, _ source: any LineSource) throws {
         self.session = session
         self.settings = settings
         self.source = source
         session.state.areWarningsOn = true
+        session.beforeOutput = { source.makeRoom() }
         library = try PromptLibrary.install(session)
         (output, flushing) = (try session.state.get(library, "write"), try session.state.get(library, "flush"))
     }
@@ -80,7 +81,17 @@ private final class PromptLoop: LineClient {
             }
         }
         for chunk in settings.chunks { evaluate(chunk) }
-        guard settings.readsLines else { return isWell }
+        if settings.readsLines { readLines() }
+        let tasks = session.scheduler.taskCount
+        if settings.isInteractive, tasks > 0 {
+            session.tell("\(tasks == 1 ? "1 task still runs" : "\(tasks) tasks still run"); Ctrl-C ends them.")
+        }
+        session.scheduler.finish(isFailed: false)
+        session.tellFailures()
+        return isWell && !session.hasToldFailures
+    }
+
+    private func readLines() {
         if settings.isInteractive {
             write("MiniVault \(VaultLibrary.version), Lua 5.4. help() says what there is, EXIT or Ctrl-D leaves.")
         }
@@ -88,9 +99,11 @@ private final class PromptLoop: LineClient {
         while !isOver {
             switch source.read(prompt(isFirst: entry.isEmpty), for: self) {
             case .end:
-                if !entry.isEmpty { evaluate(entry) }
                 if settings.isInteractive { write("") }
-                return isWell
+                if entry.isEmpty { return }
+                // Nothing more follows what is not complete; somebody who types may begin anew.
+                evaluate(entry)
+                entry = ""
             case .interrupted:
                 session.interrupt.clear()
                 entry = ""
@@ -105,12 +118,12 @@ private final class PromptLoop: LineClient {
                 entry = ""
             }
         }
-        return isWell
     }
 
     private func prompt(isFirst: Bool) -> String {
         let text = isFirst ? PromptLoop.first : PromptLoop.next
-        return settings.hasColors ? "\u{1}\u{1B}[1m\u{1}\(text)\u{1}\u{1B}[0m\u{1}" : text
+        // The space stands behind the last sequence, since libedit writes none at the end of a prompt.
+        return settings.hasColors ? "\u{1}\u{1B}[1m\u{1}\(text)\u{1}\u{1B}[0m\u{1} " : text + " "
     }
 
     /// Runs one entry and shows what comes of it.
@@ -137,6 +150,8 @@ private final class PromptLoop: LineClient {
             if isTimed { write(PromptLoop.text(duration)) }
         }
         session.interrupt.clear()
+        session.host.draw?(nil)
+        session.tellFailures()
     }
 
     /// Runs a command, an expression or a chunk, and returns its values.
@@ -144,7 +159,14 @@ private final class PromptLoop: LineClient {
         guard let command = try state.get(library, "command").reference else { return [] }
         switch try state.call(command, code).first {
         case .reference(let function)?:
-            if let text = try state.call(function).first?.string { write(text) }
+            do {
+                if let text = try state.call(function).first?.string { write(text) }
+            } catch {
+                // Where in the prompt's own code it was raised says nothing.
+                var error = error
+                error.traceback = nil
+                throw error
+            }
             return []
         case .bytes?:
             isOver = true
@@ -167,9 +189,9 @@ private final class PromptLoop: LineClient {
             _ = try compile(entry)
             return false
         } catch {
-            guard let error = error as? LuaError, error.code == .syntax, error.message.hasSuffix("near <eof>") else {
-                return false
-            }
+            guard let error = error as? LuaError, error.code == .syntax, error.message.hasSuffix("near <eof>"),
+                !error.message.contains(": unfinished string")
+            else { return false }
             // A command that is no Lua: "SAVE file" is not complete as an expression either.
             guard let command = try? state.get(library, "command").reference else { return true }
             return (try? state.call(command, entry).first) ?? .nil == .nil
@@ -200,23 +222,26 @@ private final class PromptLoop: LineClient {
     private func attempt(_ body: () throws -> Void) {
         do {
             try body()
-            isWell = true
         } catch {
             isWell = false
             let wasInterrupted = session.interrupt.isInterrupted
             session.interrupt.clear()
-            let failure = ScriptFailure(error, in: state)
+            let failure = ScriptFailure(PromptLoop.shortened(error), in: state)
             // What an interrupt ended needs no traceback.
             let text = wasInterrupted ? "interrupted" : failure.text ?? ""
             let code = wasInterrupted ? "" : failure.code.map { "\($0.rawValue): " } ?? ""
             if let flushing = flushing.reference { _ = try? state.call(flushing) }
-            session.host.tell(settings.hasColors ? "\u{1B}[31m\(code)\(text)\u{1B}[0m" : code + text)
+            session.tell(settings.hasColors ? "\u{1B}[31m\(code)\(text)\u{1B}[0m" : code + text)
         }
     }
 
     // MARK: LineClient
 
-    func idle() -> Bool { session.scheduler.runBriefly() }
+    func idle() -> Bool {
+        let isBusy = session.scheduler.runBriefly()
+        session.tellFailures()
+        return isBusy
+    }
 
     var isInterrupted: Bool { session.interrupt.isInterrupted }
 
@@ -239,6 +264,16 @@ private final class PromptLoop: LineClient {
 
     private func write(_ text: String) {
         if let output = output.reference { _ = try? state.call(output, text) }
+    }
+
+    /// Without a traceback that only leads from the prompt to the line that was typed.
+    private static func shortened(_ error: any Error) -> any Error {
+        guard var failure = error as? LuaError, let traceback = failure.traceback else { return error }
+        var lines = traceback.split(separator: "\n", omittingEmptySubsequences: false)
+        if lines.last?.contains("[C]: in ?") ?? false { lines.removeLast() }
+        let isShort = lines.dropFirst().allSatisfy { $0.contains("in main chunk") || $0.contains("[C]: in") }
+        failure.traceback = isShort ? nil : lines.joined(separator: "\n")
+        return failure
     }
 
     private static func text(_ duration: Duration) -> String {

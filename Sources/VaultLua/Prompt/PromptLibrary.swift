@@ -18,7 +18,8 @@ enum PromptLibrary {
             let chunk = try state.load(String(decoding: text, as: UTF8.self), name: "=prompt/\(name)")
             _ = try state.call(chunk, arguments: [library] + arguments)
         }
-        try run(PackageResources.values_lua, "values")
+        let makeRoom = LuaFunction { _ in session.beforeOutput() }
+        try run(PackageResources.values_lua, "values", makeRoom)
         try run(PackageResources.help_lua, "help", bindings)
         try run(PackageResources.completion_lua, "completion", directories)
         try run(PackageResources.commands_lua, "commands")

@@ -1,42 +1,74 @@
 -- The commands of the founding program.
 
 local library = ...
-local error, unpack = error, table.unpack
+local error, getenv, unpack = error, os.getenv, table.unpack
 local vault = require "vault"
 
-local function words(text)
-  local list, at = {}, 1
-  while true do
-    at = text:match("^%s*()", at)
-    if at > #text then return list end
-    local word, after = text:match([[^"([^"]*)"()]], at)
-    if not word then word, after = text:match([[^'([^']*)'()]], at) end
-    if not word then word, after = text:match("^(%S+)()", at) end
-    list[#list + 1], at = word, after
+-- The words of a text, as in a shell: parts of one between quotes, or behind a backslash, mean themselves.
+-- Also what the last one is that no space ends, and the quote that it has open.
+function library.words(text)
+  local list, word, quote, at = {}, nil, nil, 1
+  while at <= #text do
+    local c = text:sub(at, at)
+    if c == quote then
+      quote = nil
+    elseif quote then
+      word = word .. c
+    elseif c == "\\" and at < #text then
+      at = at + 1
+      word = (word or "") .. text:sub(at, at)
+    elseif c == '"' or c == "'" then
+      quote, word = c, word or ""
+    elseif c:find "%s" then
+      list[#list + 1], word = word, nil
+    else
+      word = (word or "") .. c
+    end
+    at = at + 1
   end
+  return list, word, quote
 end
 
-local function expect(command, list, least, most, usage)
-  if #list < least or #list > most then error(command .. " is used so: " .. usage, 0) end
-  return unpack(list)
+-- A path behind ~/ is one in the home directory.
+function library.expand(path)
+  local home = path:find "^~/" and getenv "HOME"
+  return home and home .. path:sub(2) or path
 end
 
-local commands = {}
-function commands.SAVE(list)
-  local path, name = expect("SAVE", list, 1, 2, "SAVE file [name]")
-  local entry = vault.save(path, name)
-  return ("saved %s: version %d, %d bytes, %d of them new"):format(
-    library.escape(entry.name), entry.version, entry.size, entry.new_bytes)
+local function size(bytes)
+  local text = library.size(bytes)
+  return bytes < 1024 and text or ("%s (%d bytes)"):format(text, bytes)
 end
-function commands.READ(list)
-  local name, path = expect("READ", list, 1, 2, "READ name [file]")
-  path = path or name:match "[^/]+$" or name
+
+-- Each takes its words, of which there are not too many.
+local commands = {SAVE = {usage = "SAVE file [name]", most = 2}, READ = {usage = "READ name [file]", most = 2},
+  LIST = {usage = "LIST [prefix]", least = 0, most = 1}}
+
+function commands.SAVE.run(path, name)
+  local entry = vault.save(library.expand(path), name)
+  if not entry.created then
+    return ("%s is unchanged: version %d, %s"):format(library.escape(entry.name), entry.version, size(entry.size))
+  end
+  return ("saved %s: version %d, %s, %s of them new"):format(
+    library.escape(entry.name), entry.version, size(entry.size), library.size(entry.new_bytes))
+end
+
+function commands.READ.run(name, path)
+  path = library.expand(path or name:match "[^/]+$" or name)
   local entry = vault.read(name, path, {overwrite = false})
-  return ("read %s into %s: %d bytes"):format(library.escape(entry.name), library.escape(path), entry.size)
+  return ("read %s into %s: %s"):format(library.escape(entry.name), library.escape(path), size(entry.size))
 end
-function commands.LIST(list)
-  local prefix = expect("LIST", list, 0, 1, "LIST [prefix]")
+
+function commands.LIST.run(prefix)
   return library.show_listing(vault.list(prefix))
+end
+
+local function call(command, text)
+  local list, word, quote = library.words(text)
+  if quote then error("a quote " .. quote .. " is not closed", 0) end
+  list[#list + 1] = word
+  if #list < (command.least or 1) or #list > command.most then error("usage: " .. command.usage, 0) end
+  return command.run(unpack(list))
 end
 
 -- What a line does that is a command, and nil for one that is Lua.
@@ -44,5 +76,5 @@ function library.command(line)
   local command, rest = line:match "^%s*(%u+)%f[%W]%s*(.-)%s*$"
   if command == "EXIT" and rest == "" then return "exit" end
   if not commands[command] or rest:find "^[=%(%[%.:,{]" then return nil end
-  return function() return commands[command](words(rest)) end
+  return function() return call(commands[command], rest) end
 end

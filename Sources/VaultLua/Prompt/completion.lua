@@ -4,6 +4,7 @@ local library, list_directory = ...
 local getmetatable, ipairs, next, pcall, rawget, type = getmetatable, ipairs, next, pcall, rawget, type
 local sort, utf8_len = table.sort, utf8.len
 local vault = require "vault"
+local NAMES_MAX = 5000
 
 local function add_fields(found, value, prefix, only_functions)
   local seen = 0
@@ -22,7 +23,9 @@ end
 local function index_of(value)
   if type(value) == "table" then return value end
   local meta = getmetatable(value)
-  return type(meta) == "table" and rawget(meta, "__index") or nil
+  if type(meta) ~= "table" then return nil end
+  local index = rawget(meta, "__index")
+  return type(index) == "table" and index or rawget(meta, "__methods")
 end
 
 -- Looks up without calling anything.
@@ -87,11 +90,11 @@ end
 local locals = {path = true, dir = true}
 local names = {name = true, from = true, to = true, prefix = true, glob = true}
 
-local function paths(text)
+local function paths(text, expand)
   local directory, prefix = text:match "^(.*/)([^/]*)$"
   if not directory then directory, prefix = "", text end
   local found = {}
-  for _, name in ipairs(list_directory(directory)) do
+  for _, name in ipairs(list_directory(expand and expand(directory) or directory)) do
     if name:sub(1, #prefix) == prefix and (prefix ~= "" or name:sub(1, 1) ~= ".") then
       found[directory .. name] = true
     end
@@ -99,20 +102,25 @@ local function paths(text)
   return found
 end
 
+-- Also whether there may be more than were looked at.
 local function vault_names(text)
   local found, directory = {}, text:match "^(.*)/[^/]*$" or ""
+  local count = 0
   pcall(vault.timeout, 2, function()
     local after = directory == "" and 1 or #directory + 2
-    local count = 0
-    for entry in vault.list(directory, {limit = 5000}) do
+    for entry in vault.list(directory, {limit = NAMES_MAX}) do
       local part, slash = entry.name:sub(after):match "^([^/]*)(/?)"
       local name = entry.name:sub(1, after - 1) .. part .. slash
-      if name:sub(1, #text) == text and not found[name] then
-        found[name], count = true, count + 1
-        if count > 200 then break end
-      end
+      if name:sub(1, #text) == text then found[name] = true end
+      count = count + 1
     end
   end)
+  return found, count == NAMES_MAX
+end
+
+local function binding_names(text)
+  local found = {}
+  for _, name in ipairs(library.names) do if name:sub(1, #text) == text then found[name] = true end end
   return found
 end
 
@@ -121,6 +129,7 @@ local function in_string(stack, text, before_quote)
   local callee = before_quote:match "([%a_][%w_%.:]*)%s*$"
   local number = 1
   if top and top.open == "(" and not callee then callee, number = top.callee, top.argument end
+  if callee == "help" then return binding_names(text) end
   local binding = binding_at(callee)
   local kind = binding and parameter(binding, number)
   if kind and names[kind] then return vault_names(text) end
@@ -167,27 +176,56 @@ local function common(list)
   return text
 end
 
+local function command_paths(text) return paths(text, library.expand) end
+
+-- What each word of a command is.
+local arguments = {SAVE = {command_paths, vault_names}, READ = {vault_names, command_paths}, LIST = {vault_names}}
+
+local function in_command(command, text)
+  local list, word, quote = library.words(text)
+  local complete = arguments[command][#list + 1]
+  word = word or ""
+  if not complete then return {}, word end
+  local found, is_part = complete(word)
+  return found, word, is_part, function(insertion)
+    return quote and insertion or insertion:gsub("[%s\\'\"]", "\\%0")
+  end
+end
+
+local function at_start(text)
+  local found = {}
+  for _, word in ipairs {"SAVE ", "READ ", "LIST ", "EXIT", ":time "} do
+    if word:sub(1, #text) == text then found[word] = true end
+  end
+  return found
+end
+
+local function in_lua(text)
+  text = text:gsub("^%s*%?", ""):gsub("^%s*:time%s", "")
+  local stack, string, before_quote, comment = scan(text)
+  if comment then return {}, "" end
+  if not string then return in_code(stack, text) end
+  local quote = text:sub(#before_quote + 1, #before_quote + 1)
+  local found, is_part = in_string(stack, string, before_quote)
+  return found, string, is_part, function(insertion) return insertion:gsub("[\\" .. quote .. "]", "\\%0") end
+end
+
 -- What the text can go on with, and the whole words that it can become.
 function library.complete(text)
-  local found, typed
+  local found, typed, is_part, quoted
   local command, argument = text:match "^%s*(%u+)%s+(.*)$"
-  if command == "SAVE" then
-    found, typed = paths(argument), argument
-  elseif command == "READ" or command == "LIST" then
-    found, typed = vault_names(argument), argument
+  local start = text:match "^%s*([%u:]%a*)$"
+  if arguments[command] then
+    found, typed, is_part, quoted = in_command(command, argument)
   else
-    text = text:gsub("^%s*%?", ""):gsub("^%s*:time%s", "")
-    local stack, string, before_quote, comment = scan(text)
-    if comment then return "", {} end
-    if string then
-      found, typed = in_string(stack, string, before_quote), string
-    else
-      found, typed = in_code(stack, text)
-    end
+    found, typed, is_part, quoted = in_lua(text)
+    if start then for word in next, at_start(start) do found[word], typed = true, start end end
   end
   local list = sorted(found)
-  local insertion = common(list):sub(#typed + 1)
+  -- What else there may be could go on otherwise.
+  local insertion = is_part and #list > 0 and "" or common(list):sub(#typed + 1)
   -- Half a character is no text.
   while insertion ~= "" and not utf8_len(insertion) do insertion = insertion:sub(1, -2) end
+  if quoted then insertion = quoted(insertion) end
   return insertion, list
 end

@@ -5,6 +5,9 @@ local ipairs, rawget, select, setmetatable, type = ipairs, rawget, select, setme
 local concat = table.concat
 local vault = require "vault"
 
+library.names = {}
+for index, binding in ipairs(bindings) do library.names[index] = binding.name end
+
 local functions = setmetatable({}, {__mode = "k"})
 for _, binding in ipairs(bindings) do
   local value = vault

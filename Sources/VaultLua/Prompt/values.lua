@@ -1,11 +1,15 @@
 -- How the values of a line are shown.
 
-local library = ...
-local getmetatable, ipairs, next, pcall, rawget, rawlen, select, tostring, type =
-  getmetatable, ipairs, next, pcall, rawget, rawlen, select, tostring, type
+local library, make_room = ...
+local getmetatable, ipairs, next, pcall, rawget, rawlen, rawset, select, tostring, type =
+  getmetatable, ipairs, next, pcall, rawget, rawlen, rawset, select, tostring, type
 local math_type, format, rep, sort, concat = math.type, string.format, string.rep, table.sort, table.concat
 local min, date, utf8_len = math.min, os.date, utf8.len
-local output = io.stdout
+local print, write, output = print, io.write, io.stdout
+
+-- What tasks write while a line is typed goes above it.
+function _G.print(...) make_room() return print(...) end
+rawset(io, "write", function(...) make_room() return write(...) end)
 
 function library.write(text) output:write(text, "\n") output:flush() end
 function library.flush() output:flush() end
@@ -47,6 +51,13 @@ local function before(a, b)
   return tostring(a) < tostring(b)
 end
 
+-- What a number in a field of an entry says to people.
+local function meaning(key, value)
+  if math_type(value) ~= "integer" or value < 0 then return nil end
+  if key == "mode" then return format("0%o", value) end
+  if type(key) == "string" and key:find "_at$" and value < 1 << 40 then return date("%Y-%m-%d %H:%M:%S", value) end
+end
+
 local function own_text(value)
   local meta = getmetatable(value)
   if type(meta) ~= "table" or rawget(meta, "__tostring") == nil then return nil end
@@ -67,12 +78,12 @@ function library.shower(colors)
   -- The items of a table, and whether one takes several lines.
   local function items_of(value, depth)
     local items, long, count, length = {}, false, 0, rawlen(value)
-    local function add(prefix, item)
+    local function add(prefix, item, note)
       count = count + 1
       if count > ITEMS_MAX or nodes > NODES_MAX then return end
       local text = show(item, depth + 1)
       long = long or text:find("\n", 1, true) ~= nil
-      items[#items + 1] = prefix .. text
+      items[#items + 1] = prefix .. text .. (note and paint("90", " (" .. note .. ")") or "")
     end
     for index = 1, min(length, ITEMS_MAX + 1) do add("", rawget(value, index)) end
     count = math.max(count, length)
@@ -84,7 +95,10 @@ function library.shower(colors)
       end
     end
     sort(keys, before)
-    for _, key in ipairs(keys) do add(show_key(key) .. " = ", rawget(value, key)) end
+    for _, key in ipairs(keys) do
+      local field = rawget(value, key)
+      add(show_key(key) .. " = ", field, meaning(key, field))
+    end
     count = count + others - #keys
     if count > #items then items[#items + 1] = paint("90", format("… (%d more)", count - #items)) end
     return items, long
@@ -124,16 +138,24 @@ function library.shower(colors)
   return show
 end
 
--- The first entries of a listing, as lines.
+function library.size(bytes)
+  if bytes < 1024 then return format("%d B", bytes) end
+  local unit = 0
+  repeat bytes, unit = bytes / 1024, unit + 1 until bytes < 1000 or unit == 6
+  return format("%.1f %siB", bytes, ("KMGTPE"):sub(unit, unit))
+end
+
+-- The first entries of a listing, which keeps them, as lines.
 function library.show_listing(listing)
   local lines = {}
-  for entry in listing do
-    if #lines == ENTRIES_MAX then
-      lines[#lines + 1] = "… (there are more)"
-      break
+  for index, entry in ipairs(listing:peek(ENTRIES_MAX + 1)) do
+    if index > ENTRIES_MAX then
+      lines[index] = "… (there are more)"
+    else
+      local text = library.escape(entry.name)
+      if entry.kind ~= "file" then text = text .. " (" .. entry.kind .. ")" end
+      lines[index] = format("%s  %10s  %s", date("%Y-%m-%d %H:%M", entry.modified_at), library.size(entry.size), text)
     end
-    lines[#lines + 1] = format("%s  %12d  %s", date("!%Y-%m-%d %H:%M", entry.modified_at), entry.size,
-      library.escape(entry.name))
   end
   return #lines > 0 and concat(lines, "\n") or "(nothing)"
 end
@@ -148,7 +170,13 @@ function library.show(colors, ...)
   local texts, long = {}, false
   for index = 1, select("#", ...) do
     local value = select(index, ...)
-    texts[index] = is_listing(value) and library.show_listing(value) or library.shower(colors)(value, 0)
+    if is_listing(value) then
+      texts[index] = library.show_listing(value)
+    elseif value == _G.help and value then
+      texts[index] = library.help()
+    else
+      texts[index] = library.shower(colors)(value, 0)
+    end
     long = long or texts[index]:find("\n", 1, true) ~= nil
   end
   return concat(texts, long and "\n" or "\t")

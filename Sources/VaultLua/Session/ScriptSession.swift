@@ -42,6 +42,8 @@ package final class ScriptSession {
     private(set) lazy var scheduler = Scheduler(self)
     private var unseenFailures: [Int: LuaError] = [:]
     private(set) var hasToldFailures = false
+    /// Called before something is written for somebody to read.
+    var beforeOutput: () -> Void = {}
     /// What a task has failed with that was raised again in one that joined it.
     var raised: (task: Int, error: LuaError)?
     /// Whether a progress function is running.
@@ -90,7 +92,12 @@ package final class ScriptSession {
         // What is asked to end fails as it likes.
         guard let error = unseenFailures.removeValue(forKey: task), stop?.reason == nil else { return }
         hasToldFailures = true
-        host.tell("task \(task): \(ScriptFailure(error).text ?? "")")
+        tell("task \(task): \(ScriptFailure(error).text ?? "")")
+    }
+
+    func tell(_ text: String) {
+        beforeOutput()
+        host.tell(text)
     }
 
     /// Tells of all failures that are left, at the end of the script.

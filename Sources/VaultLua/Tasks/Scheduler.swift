@@ -24,7 +24,7 @@ final class Scheduler {
     private var reporting: [Pending] = []
     /// What the program shows the progress of.
     private var transfers: [Pending] = []
-    private var taskCount = 0
+    private var lastNumber = 0
     private var waitCount = 0
 
     /// Operations that run at once, since each has memory of its own, and some an open file.
@@ -42,15 +42,18 @@ final class Scheduler {
 
     // MARK: Tasks
 
+    /// How many tasks have not ended.
+    var taskCount: Int { live.count }
+
     /// Makes a task that is ready.
     ///
     /// - Parameter scope: what it belongs to; nil for the innermost that the call is in.
     func spawn(_ fiber: LuaFiber, in scope: TaskScope? = nil, _ call: borrowing LuaCall) -> ScriptTask {
-        taskCount += 1
+        lastNumber += 1
         // A finalizer runs in the middle of anything.
         let parent = call.isFinalizing ? main : scope ?? current.innermostScope(of: call)
         let task = ScriptTask(
-            taskCount, fiber, in: parent, session, vault: call.isFinalizing ? nil : current.vault(of: call))
+            lastNumber, fiber, in: parent, session, vault: call.isFinalizing ? nil : current.vault(of: call))
         live[ObjectIdentifier(task)] = task
         ready.append(task)
         return task
@@ -164,7 +167,7 @@ final class Scheduler {
         cancelWaits()
         guard !live.isEmpty else { return }
         let tasks = live.count == 1 ? "1 task" : "\(live.count) tasks"
-        session.host.tell("\(tasks) had not ended when the script did; vault.wait_all waits for them.")
+        session.tell("\(tasks) had not ended when the script did; vault.wait_all waits for them.")
     }
 
     // MARK: Waiting
@@ -288,7 +291,8 @@ final class Scheduler {
     private func wait(for pending: Pending, alone: Bool) {
         while true {
             advance(for: alone ? pending : nil)
-            if pending.isOver { return draw() }
+            draw()
+            if pending.isOver { return }
             let isIdle = alone || head == ready.count
             let next = timers.next()
             if isIdle, operations == 0, next == nil {
@@ -319,7 +323,6 @@ final class Scheduler {
         if handOnInterrupt(isAboutToWait: false) { cancelWaits() }
         reporting.removeAll { $0.owner?.hasEnded ?? true }
         for watched in reporting where alone == nil || watched === alone { report(watched) }
-        draw()
     }
 
     /// Has the program show the transfer that began first of those under way.

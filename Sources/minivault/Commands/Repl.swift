@@ -44,7 +44,7 @@ struct Repl: AsyncParsableCommand {
             guard isTerminal else { return StandardInput() }
             return LineEditor(program: "minivault", history: LineHistory(file: Repl.historyFile))
         }
-        if !settings.readsLines, !isWell { throw CommandFailure(status: .failed) }
+        if !settings.isInteractive || !settings.readsLines, !isWell { throw CommandFailure(status: .failed) }
     }
 
     private static var historyFile: LocalPath { VaultLocation.stateHome.appending("minivault/lua-history") }
@@ -57,5 +57,6 @@ private final class StandardInput: LineSource {
         return .line(line)
     }
 
+    func makeRoom() {}
     func remember(_ entry: String) {}
 }

@@ -68,7 +68,10 @@ import Testing
             for n = 1, 60 do vault.put(("f%02d"):format(n), ("x"):rep(n)) end
             local text = library.show(false, vault.list())
             local lines = 0 for _ in text:gmatch "[^\n]+" do lines = lines + 1 end
-            equal(lines, 51) assert(text:find "%d%d:%d%d +7  f07\n" and text:find "there are more", text)
+            equal(lines, 51) assert(text:find "%d%d:%d%d +7 B  f07\n" and text:find "there are more", text)
+            -- Looking takes nothing.
+            local listing = vault.list() library.show(false, listing) equal(listing().name, "f01")
+            assert(library.show(false, listing):find "f02") equal(listing:count(), 59)
             equal(library.show(false, vault.list "none"), "(nothing)")
             """#)
     }
@@ -128,7 +131,11 @@ import Testing
             write("local one", "") write("local two", "") write(".hidden", "") mkdir "directory" write("directory/x", "")
             completes('vault.save("' .. tmp .. '/loc', "al ", 2) completes('vault.save "' .. tmp .. "/local o", "ne", 1)
             completes('io.open("' .. tmp .. "/dir", "ectory/", 1) completes('vault.push("' .. tmp .. "/.h", "idden", 1)
-            completes("SAVE " .. tmp .. "/local t", "wo", 1) completes('vault.save("' .. tmp .. "/none", "", 0)
+            completes("SAVE " .. tmp .. "/local\\ t", "wo", 1)
+            completes("SAVE " .. tmp .. "/local", "\\ ", 2) completes("SAVE '" .. tmp .. "/local", " ", 2)
+            completes("READ x " .. tmp .. "/dir", "ectory/", 1) completes("LIST x y", "", 0) completes('vault.save("' .. tmp .. "/none", "", 0)
+            completes("SAV", "E ", 1) completes("  :ti", "me ", 1) completes("help('json.enc", "ode", 1)
+            write("quo'te", "") completes("vault.save('" .. tmp .. "/quo", "\\'te", 1)
             vault.put("photos/2026/a.jpg", "") vault.put("photos/2026/b.jpg", "") vault.put("photos/old.jpg", "") vault.put("ü", "")
             completes('vault.get("ph', "otos/", 1) completes("vault.get 'photos/", "", 2) completes('vault.get("photos/2026/a', ".jpg", 1)
             completes('vault.rename("x", "photos/o', "ld.jpg", 1) completes("READ photos/2026/", "", 2) completes("LIST p", "hotos/", 1)
@@ -143,16 +150,18 @@ import Testing
             #"""
             local function run(line) return library.command(line)() end
             local path = write("a file", "content")
-            assert(run('SAVE "' .. path .. '" kept'):find "saved kept: version 1, 7 bytes") equal(vault.get "kept", "content")
+            assert(run('SAVE "' .. path .. '" kept'):find "saved kept: version 1, 7 B, 7 B of them new") equal(vault.get "kept", "content")
             assert(run("READ kept " .. tmp .. "/copy"):find "read kept into") equal(slurp "copy", "content")
             fails("exists", function() run("READ kept " .. tmp .. "/copy") end)
-            assert(run "LIST":find "7  kept" and run "LIST none" == "(nothing)" and run("LIST kept"):find "kept")
+            assert(run('SAVE "' .. path .. '" kept'):find "kept is unchanged: version 1, 7 B")
+            assert(run("SAVE " .. path:gsub(" ", "\\ ") .. ' "with"\\ space'):find "saved with space")
+            assert(run "LIST":find "7 B  kept" and run "LIST none" == "(nothing)" and run("LIST kept"):find "kept")
             equal(library.command "EXIT", "exit") equal(library.command "  EXIT  ", "exit")
             for _, line in ipairs {"SAVE = 1", "LIST(1)", "READ.x = 2", "EXIT = 3", "save x", "SAVED x", "print(1)", "READ[1] = 2"} do
               equal(library.command(line), nil, line)
             end
-            equal(raises(run, "SAVE"), "SAVE is used so: SAVE file [name]")
-            equal(raises(run, "READ"), "READ is used so: READ name [file]") equal(raises(run, "LIST a b"), "LIST is used so: LIST [prefix]")
+            equal(raises(run, "SAVE"), "usage: SAVE file [name]") equal(raises(run, "SAVE 'x"), "a quote ' is not closed")
+            equal(raises(run, "READ"), "usage: READ name [file]") equal(raises(run, "LIST a b"), "usage: LIST [prefix]")
             fails("not_found", function() run "READ none" end)
             """#)
     }
