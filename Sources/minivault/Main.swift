@@ -61,7 +61,8 @@ struct Minivault: AsyncParsableCommand {
         abstract: "A vault for files: durable, deduplicated, with every version kept, and scripted in Lua.",
         discussion: """
             The vault is a directory or minivault://[user@]host[:port][/vault], named by --vault or MINIVAULT_VAULT; \
-            without either it is the one in $XDG_DATA_HOME/minivault/default.
+            without either it is the one in $XDG_DATA_HOME/minivault/default. 'minivault help lua' is the tutorial and \
+            the reference of scripts.
             """,
         version: VaultLibrary.version,
         subcommands: [

@@ -115,6 +115,8 @@ import Testing
         try sandbox.makeDirectory(Array("t/empty".utf8))
         try await sandbox.shell("ln -s /nowhere t/link; mkfifo t/pipe; chmod 640 t/a.txt")
         let dry = try await sandbox.succeed("push", "t", "--dry-run")
+        let objects = try await sandbox.succeed("push", "t", "--dry-run", "--json").objects
+        #expect(!objects.isEmpty && objects.allSatisfy { $0["would"] as? String == "save" })
         #expect(dry.lines.count == 5 && dry.lines.allSatisfy { $0.hasPrefix("would save ") })
         #expect(try await sandbox.succeed("list").output == "")
         let pushed = try await sandbox.succeed("push", "t")
@@ -166,8 +168,9 @@ import Testing
         #expect(outcome.status == 3 && outcome.lines.count == 2)
         #expect(outcome.errors == "minivault: Cannot look at 'missing': No such file or directory.\n")
         let removed = try await sandbox.run("remove", "a", "missing", "b")
-        #expect(removed.status == 3 && removed.errors.hasPrefix("1 removed\nminivault: The vault holds nothing"))
+        #expect(removed.status == 3 && removed.errors.hasPrefix("removed a\nminivault: The vault holds nothing"))
         #expect(try await sandbox.succeed("list").output == "")
+        #expect(try await sandbox.succeed("history", "a").output.contains("\tremoved\t"))
         try sandbox.write("t/x", "x")
         try sandbox.write("t/y", "y")
         try await sandbox.succeed("save", "a", "--as", "t/x/below")
@@ -207,6 +210,11 @@ import Testing
             let outcome = try await sandbox.start(words).end()
             #expect(
                 outcome.status == 3, "\(words.map { String(decoding: $0.bytes, as: UTF8.self) }): \(outcome.errors)")
+        }
+        try sandbox.write("tree/x", "x")
+        try await sandbox.succeed("push", "tree")
+        for command in ["stat", "read"] as [Word] {
+            #expect(try await sandbox.run(command, "tree").errors.contains("has names below it"))
         }
         let failing: [[Word]] = [
             ["save", "f", "--as", "f/below"], ["save", "f", "--if-version", "9"], ["copy", "f", "f"], ["stat", "a//b"],

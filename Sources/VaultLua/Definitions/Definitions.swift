@@ -8,7 +8,8 @@ package enum Definitions {
         for binding in VaultLibrary.bindings where !binding.options.isEmpty {
             text += "---@class vault.\(binding.name).options\n"
             for option in binding.options {
-                text += "---@field \(option)? \(LuaSignature.option(option, of: binding))\n"
+                let documentation = OptionDocumentation.of(option, in: binding)
+                text += "---@field \(option)? \(documentation?.type ?? "any") \(documentation?.text ?? "")\n"
             }
             text += "\n"
         }
@@ -116,6 +117,9 @@ package enum Definitions {
         function listing:all() end
         ---@return integer
         function listing:count() end
+        ---@param n integer
+        ---@return vault.entry[]
+        function listing:peek(n) end
         function listing:close() end
 
         --- A file of the vault that is open for reading or writing.
@@ -181,10 +185,15 @@ package enum Definitions {
             for binding in bindings {
                 text += "\n### `vault.\(binding.usage)`\n\n\(binding.summary)\n"
                 if !binding.options.isEmpty {
-                    text += "\nOptions: " + binding.options.map { "`\($0)`" }.joined(separator: ", ") + ".\n"
+                    text += "\n"
+                    for option in binding.options {
+                        text += "- `\(option)`: \(OptionDocumentation.of(option, in: binding)?.text ?? "").\n"
+                    }
                 }
             }
         }
+        text += "\n## Methods\n"
+        for method in MethodDocumentation.all { text += "\n### `\(method.usage)`\n\n\(method.summary)\n" }
         return text
     }
 

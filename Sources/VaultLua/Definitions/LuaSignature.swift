@@ -95,24 +95,6 @@ struct LuaSignature {
         "iterator of {path, name, kind, size, mode, modified_at}": "fun(): vault.local_file?",
         "{code, stdout, stderr}": "{code: integer, stdout: string, stderr: string}",
     ]
-
-    /// The type of an option.
-    static func option(_ name: String, of binding: Binding) -> String {
-        switch (binding.name, name) {
-        case ("map", "on_error"): "fun(element: any, err: any): boolean?"
-        default: options[name] ?? "any"
-        }
-    }
-
-    private static let options: [String: String] = [
-        "tags": "table<string, string|number>", "progress": "fun(p: vault.progress): boolean?",
-        "if_version": "integer", "version": "integer", "at": "integer", "overwrite": "boolean", "versions": "boolean",
-        "after": "string", "limit": "integer", "include": "string|string[]", "exclude": "string|string[]",
-        "delete": "boolean", "dry_run": "boolean", "max_delete": "integer", "checksum": "boolean",
-        "concurrency": "integer", "on_error": "fun(path: string, err: vault.error): boolean?", "sample": "number",
-        "last": "integer", "daily": "integer", "weekly": "integer", "monthly": "integer", "within": "string",
-        "zone": "string", "stdin": "string", "timeout": "number",
-    ]
 }
 
 extension Binding {

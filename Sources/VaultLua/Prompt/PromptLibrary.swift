@@ -9,9 +9,18 @@ enum PromptLibrary {
         let bindings = LuaTable(
             elements: VaultLibrary.bindings.map { binding in
                 LuaTable(fields: [
-                    "name": binding.name, "usage": binding.usage, "summary": binding.summary,
-                    "options": binding.options.joined(separator: ", "),
+                    "name": binding.name, "usage": "vault." + binding.usage, "summary": binding.summary,
+                    "options": LuaTable(
+                        elements: binding.options.map { option in
+                            LuaTable(fields: [
+                                "name": option, "text": OptionDocumentation.of(option, in: binding)?.text,
+                            ])
+                        }),
                 ])
+            })
+        let methods = LuaTable(
+            elements: MethodDocumentation.all.map { method in
+                LuaTable(fields: ["name": method.name, "usage": method.usage, "summary": method.summary])
             })
         let directories = LuaFunction { call in call.returns(LocalNames.table(try call.bytes(1))) }
         func run(_ text: [UInt8], _ name: String, _ arguments: any LuaWritable...) throws {
@@ -20,7 +29,7 @@ enum PromptLibrary {
         }
         let makeRoom = LuaFunction { _ in session.beforeOutput() }
         try run(PackageResources.values_lua, "values", makeRoom)
-        try run(PackageResources.help_lua, "help", bindings)
+        try run(PackageResources.help_lua, "help", bindings, methods)
         try run(PackageResources.completion_lua, "completion", directories)
         try run(PackageResources.commands_lua, "commands")
         return library

@@ -147,9 +147,9 @@ local function in_code(stack, text)
   prefix = text:match "[%a_][%w_]*$" or ""
   local top, outer = stack[#stack], stack[#stack - 1]
   local binding = top and top.open == "{" and binding_at(top.callee or outer and outer.callee)
-  if binding and binding.options ~= "" then
-    for option in binding.options:gmatch "[%a_]+" do
-      if option:sub(1, #prefix) == prefix then found[option .. " = "] = true end
+  if binding and #binding.options > 0 then
+    for _, option in ipairs(binding.options) do
+      if option.name:sub(1, #prefix) == prefix then found[option.name .. " = "] = true end
     end
     return found, prefix
   end

@@ -1,6 +1,6 @@
 -- What `help` and `?` say, from the table of bindings.
 
-local library, bindings = ...
+local library, bindings, methods = ...
 local ipairs, rawget, select, setmetatable, type = ipairs, rawget, select, setmetatable, type
 local concat = table.concat
 local vault = require "vault"
@@ -25,6 +25,33 @@ function library.binding_of(value)
   end
 end
 
+local function method_of(name)
+  if type(name) ~= "string" then return nil end
+  name = name:gsub(":", ".")
+  for _, method in ipairs(methods) do
+    if method.name == name or method.name:match "[^.]+$" == name then return method end
+  end
+end
+
+-- Lines of whole words, as wide as can be read.
+local function wrapped(text, indent)
+  local lines, line = {}, indent
+  for word in text:gmatch "%S+" do
+    if #line + 1 + #word > 96 and line:find "%S" then lines[#lines + 1], line = line, (indent:gsub("%S", " ")) end
+    line = line .. (line:find "%S$" and " " or "") .. word
+  end
+  lines[#lines + 1] = line
+  return concat(lines, "\n")
+end
+
+local function described(documentation)
+  local lines = {documentation.usage, wrapped(documentation.summary, "  ")}
+  for _, option in ipairs(documentation.options or {}) do
+    lines[#lines + 1] = wrapped(option.name .. ": " .. option.text, "    ")
+  end
+  return concat(lines, "\n")
+end
+
 local general = [[
 A line is an expression, whose value is printed and kept in _, or any Lua code; code that is not complete goes on
 in the next line. Tab completes names, fields, options, paths and what the vault holds; Ctrl-R searches the history.
@@ -38,18 +65,14 @@ function library.help(...)
     local value = ...
     if value == vault then return library.help() end
     local binding = library.binding_of(value)
-    if binding then
-      local text = "vault." .. binding.usage .. "\n  " .. binding.summary
-      if binding.options ~= "" then text = text .. "\n  Options: " .. binding.options .. "." end
-      return text
-    end
-    if type(value) == "string" then
-      return "There is no function vault." .. library.escape(value) .. "; help() lists them."
-    end
+    local documentation = binding or method_of(value)
+    if documentation then return described(documentation) end
+    if type(value) == "string" then return "There is no function " .. library.escape(value) .. "; help() lists them." end
     return "It is a " .. type(value) .. ": " .. library.shower(false)(value, 0)
   end
   local lines = {}
-  for _, binding in ipairs(bindings) do lines[#lines + 1] = "  vault." .. binding.usage end
+  for _, binding in ipairs(bindings) do lines[#lines + 1] = "  " .. binding.usage end
+  for _, method in ipairs(methods) do lines[#lines + 1] = "  " .. method.usage end
   return general .. concat(lines, "\n")
 end
 

@@ -128,7 +128,7 @@ function library.shower(colors)
     if kind == "boolean" or kind == "nil" then return paint("33", tostring(value)) end
     if kind == "function" then
       local binding = library.binding_of(value)
-      return paint("35", binding and "function: vault." .. binding.usage or tostring(value))
+      return paint("35", binding and "function: " .. binding.usage or tostring(value))
     end
     local text = own_text(value)
     if text then return depth == 0 and text or paint("35", library.escape(text)) end

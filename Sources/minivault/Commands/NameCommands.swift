@@ -20,7 +20,8 @@ struct Stat: VaultCommand {
     func run(on vault: any Vault) async throws {
         let name = try CommandText.name(name)
         guard let entry = try await vault.stat(name, CommandText.selector(version: version, at: at)) else {
-            throw VaultError(.notFound, "The vault holds nothing under '\(name)'.", name: name)
+            let error = VaultError(.notFound, "The vault holds nothing under '\(name)'.", name: name)
+            throw await error.explained(by: vault)
         }
         if json { return Output.line(Format.json(entry).text) }
         let tags = entry.tags.sorted { $0.key < $1.key }.map { printable("\($0.key)=\($0.value)") }
@@ -50,14 +51,18 @@ struct History: VaultCommand {
 
     func run(on vault: any Vault) async throws {
         for entry in try await vault.history(try CommandText.name(name)) {
-            Output.line(json ? Format.json(entry).text : Format.long(entry))
+            Output.line(json ? Format.json(entry).text : Format.version(entry))
         }
     }
 }
 
 struct Remove: VaultCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Remove names, each with all below it. Their versions stay in the history.")
+        abstract: "Remove names, each with all below it. Their versions stay in the history.",
+        discussion: """
+            To have the space back, let 'keep' forget the versions, then run 'gc': 'minivault keep NAME --within 1s' \
+            leaves nothing of a name that was removed before.
+            """)
     static let purpose = VaultLocation.Purpose.change
 
     @OptionGroup var common: VaultOptions
@@ -72,7 +77,8 @@ struct Remove: VaultCommand {
             do throws(VaultError) {
                 let prefix = NamePrefix(try CommandText.name(name))
                 let outcome = try await vault.changing(.remove(prefix, ifVersion: ifVersion))
-                if !common.quiet { Output.note("\(outcome.count) removed") }
+                let count = outcome.count == 1 ? "" : " with what is below it: \(outcome.count) names"
+                if !common.quiet { Output.note("removed \(prefix.top?.description ?? "")\(count)") }
             } catch {
                 failures.add(error)
             }

@@ -26,7 +26,11 @@ struct Read: VaultCommand {
         if path.bytes.last == UInt8(ascii: "/") { path = path.appending(name.lastPathPart) }
         let target = path
         let entry = try await drawing { (meter) throws(VaultError) in
-            try await FileRead(from: vault, meter: meter).read(name, selector, to: target)
+            do throws(VaultError) {
+                return try await FileRead(from: vault, meter: meter).read(name, selector, to: target)
+            } catch {
+                throw await error.explained(by: vault)
+            }
         }
         if !common.quiet {
             Output.note("\(target)  \(Format.bytes(entry.size))  version \(entry.version) of \(entry.name)")

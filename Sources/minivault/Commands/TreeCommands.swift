@@ -45,11 +45,11 @@ struct TreeArguments: ParsableArguments {
         case .wrote(_, let entry):
             if json { Output.event(Format.json(entry).text) }
         case .wouldSave(let path, let name):
-            if !json { Output.line("would save \(path) as \(name)") }
+            tellDry("save", json: [("path", "\(path)"), ("name", name.text)], "would save \(path) as \(name)")
         case .removed(let name):
-            if dryRun { Output.line("would remove \(name)") }
+            if dryRun { tellDry("remove", json: [("name", name.text)], "would remove \(name)") }
         case .removedLocal(let path):
-            if dryRun { Output.line("would remove \(path)") }
+            if dryRun { tellDry("remove", json: [("path", "\(path)")], "would remove \(path)") }
         case .skipped(let path, let reason):
             if !isQuiet { Output.note("minivault: skipped '\(path)': it \(reason).") }
         case .failed(_, let error):
@@ -57,12 +57,18 @@ struct TreeArguments: ParsableArguments {
         }
     }
 
+    private func tellDry(_ action: String, json members: [(key: String, value: String)], _ text: String) {
+        guard json else { return Output.line(text) }
+        let object = [("would", JSON.string(action))] + members.map { ($0.key, JSON.string($0.value)) }
+        Output.event(JSON.object(object).text)
+    }
+
     /// Sums up, and ends with the status of the first failure.
     func finish(_ report: TreeReport, verb: String, isQuiet: Bool) throws {
         if !isQuiet {
             Output.note(
-                "\(report.saved) \(verb), \(report.skipped) skipped, \(report.removed) removed, "
-                    + "\(report.failed.count) failed; \(Format.bytes(report.bytes)), \(Format.bytes(report.newBytes)) new"
+                "\(dryRun ? "would be: " : "")\(report.saved) \(verb), \(report.skipped) skipped, "
+                    + "\(report.removed) removed, \(report.failed.count) failed; \(Format.bytes(report.bytes)), \(Format.bytes(report.newBytes)) new"
             )
         }
         if let first = report.failed.first, onError == nil {

@@ -38,17 +38,19 @@ enum CommandText {
         return bytes.isEmpty ? .all : NamePrefix(try name(String(decoding: NameEscape.encode(bytes), as: UTF8.self)))
     }
 
-    /// A point in time: seconds since 1970 UTC, or `2026-11-23`, or `2026-11-23T03:00:00`, in UTC.
+    /// A point in time: seconds since 1970 UTC, `2026-11-23` or `2026-11-23T03:00:00` in UTC, or so long ago: `12h`.
     static func time(_ word: String) throws -> Int64 {
         if let seconds = Int64(word) { return seconds }
         if let seconds = civilTime(word) { return seconds }
+        if let seconds = try? CivilDuration.seconds(word) { return Int64(Glibc.time(nil)) - seconds }
         throw ValidationError(
-            "'\(printable(word))' is not a time: give seconds since 1970, or '2026-11-23T03:00:00' in UTC.")
+            "'\(printable(word))' is not a time: give '2026-11-23' or '2026-11-23T03:00' in UTC, seconds since "
+                + "1970, or how long ago: '12h', '30d'.")
     }
 
     private static func civilTime(_ word: String) -> Int64? {
         let text = word.hasSuffix("Z") ? word.dropLast() : word[...]
-        let halves = text.split(separator: "T", omittingEmptySubsequences: false)
+        let halves = text.split(omittingEmptySubsequences: false) { $0 == "T" || $0 == " " }
         let date = halves[0].split(separator: "-", omittingEmptySubsequences: false).map { Int32($0) }
         let clock = halves.count == 2 ? halves[1].split(separator: ":").map { Int32($0) } : []
         guard halves.count <= 2, date.count == 3, clock.count <= 3, !(date + clock).contains(nil) else { return nil }

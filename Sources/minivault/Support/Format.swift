@@ -74,6 +74,16 @@ enum Format {
         return columns.joined(separator: Output.isTerminal ? "  " : "\t")
     }
 
+    /// A line of a history: the version, when and by whom it was saved, its size, and its tags.
+    static func version(_ entry: Entry) -> String {
+        let size = entry.kind == .removed ? "removed" : Output.isTerminal ? bytes(entry.size) : String(entry.size)
+        let tags = entry.tags.sorted { $0.key < $1.key }.map { printable("\($0.key)=\($0.value)") }
+        let columns = ["v\(entry.version)", time(entry.savedAt), size, printable(entry.savedBy)] + tags
+        guard Output.isTerminal else { return columns.joined(separator: "\t") }
+        let aligned = [padded(columns[0], 5), columns[1], padded(columns[2], 9)] + columns.dropFirst(3)
+        return aligned.joined(separator: "  ")
+    }
+
     static func json(_ entry: Entry) -> JSON {
         var members: [(key: String, value: JSON)] = [
             ("name", .string(entry.name.text)),

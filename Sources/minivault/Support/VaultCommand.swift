@@ -103,3 +103,15 @@ struct Failures {
         if let first { throw CommandFailure(status: ExitStatus(first)) }
     }
 }
+
+extension VaultError {
+    /// Says of a name that holds nothing itself that there are names below it.
+    func explained(by vault: any Vault) async -> VaultError {
+        guard code == .notFound, let name else { return self }
+        let below = try? await vault.list(ListQuery(prefix: NamePrefix(name), limit: 1))
+        guard below?.entries.isEmpty == false else { return self }
+        return VaultError(
+            .notFound, "'\(name)' is no file but has names below it: 'minivault list' shows them, 'pull' reads them.",
+            name: name)
+    }
+}

@@ -51,6 +51,14 @@ import Testing
         #expect(defined("task:") == Set(try await run("names(getmetatable(vault.spawn(print)).__index, '')")))
         let file = try await run("names(getmetatable(vault.open('w', 'w')).__index, '')")
         #expect(defined("file:") == file)
+        let listing = try await run("names(getmetatable(vault.list()).__methods, '')")
+        #expect(defined("listing:") == listing)
+        // What is told of methods.
+        let told = MethodDocumentation.all.map(\.name)
+        for (type, methods) in [("task", defined("task:")), ("file", file), ("listing", listing)] {
+            let named = told.filter { $0.hasPrefix(type + ".") }.map { String($0.dropFirst(type.count + 1)) }
+            #expect(Set(named) == methods)
+        }
     }
 
     @Test func giveEveryParameterAndOptionAType() {
@@ -64,7 +72,7 @@ import Testing
             let signature = LuaSignature(binding)
             #expect(binding.usage.contains("->") == (signature.result != nil), "\(binding.name)")
             #expect(signature.result != "any" || ["json.decode", "with", "timeout"].contains(binding.name))
-            for option in binding.options { #expect(LuaSignature.option(option, of: binding) != "any", "\(option)") }
+            for option in binding.options { #expect(OptionDocumentation.of(option, in: binding) != nil, "\(option)") }
             for parameter in signature.parameters where LuaSignature.type(of: parameter, in: binding) == "any" {
                 #expect(["...", "value"].contains(parameter.name), "\(binding.name): \(parameter.name)")
             }

@@ -82,15 +82,15 @@ import Testing
             for _, about in ipairs {vault.save, "save", "vault.save"} do
               local text = library.help(about)
               assert(text:find("vault.save(path [, name [, options]]) -> entry\n", 1, true), text)
-              assert(text:find "Options: tags, progress, if_version%.", text)
+              assert(text:find "\n    if_version: fails with 'conflict'", text)
             end
             assert(library.help(vault.json.encode):find "json%.encode%(value%)")
-            assert(library.help(vault.map):find "concurrency" and library.help "join" == library.help "join")
+            assert(library.help(vault.map):find "concurrency" and library.help "task:join":find "^task:join%(%)" and library.help "file.seek":find "whence")
             for name, f in pairs(vault) do
               if type(f) == "function" then assert(library.help(f):find("vault." .. name .. "(", 1, true), name) end
             end
             local all = library.help() assert(all:find "vault%.spawn" and all:find ":time" and all == library.help(vault))
-            assert(library.help "nope":find "no function vault.nope") assert(library.help(5):find "number")
+            assert(library.help "nope":find "no function nope") assert(library.help(5):find "number")
             """#)
     }
 

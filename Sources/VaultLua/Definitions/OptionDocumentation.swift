@@ -1,0 +1,54 @@
+/// What an option takes and does: by its name, which means the same wherever it is taken.
+struct OptionDocumentation {
+    /// In the notation of lua-language-server.
+    let type: String
+    let text: String
+
+    init(_ type: String, _ text: String) {
+        self.type = type
+        self.text = text
+    }
+
+    static func of(_ option: String, in binding: Binding) -> OptionDocumentation? {
+        special["\(binding.name).\(option)"] ?? common[option]
+    }
+
+    private static let common: [String: OptionDocumentation] = [
+        "tags": .init("table<string, string|number>", "tags that the version gets"),
+        "progress": .init(
+            "fun(p: vault.progress): boolean?",
+            "called at most ten times a second and once at the end with name, done, total, rate and reused; false cancels"
+        ),
+        "if_version": .init("integer", "fails with 'conflict' unless the name is at this version; 0: must not exist"),
+        "version": .init("integer", "this version instead of the newest"),
+        "at": .init("integer", "the state as of this time, in seconds since 1970 UTC"),
+        "overwrite": .init("boolean", "whether files may be replaced (true); where not, they fail with 'exists'"),
+        "versions": .init("boolean", "all versions instead of what the names hold (false)"),
+        "after": .init("string", "begins behind this name"),
+        "limit": .init("integer", "the most entries that are given"),
+        "include": .init("string|string[]", "only what one of these patterns matches, by gitignore's rules"),
+        "exclude": .init("string|string[]", "not what one of these patterns matches, by gitignore's rules"),
+        "delete": .init("boolean", "whether to remove what the source does not have (false)"),
+        "dry_run": .init("boolean", "only reports what would be done (false)"),
+        "max_delete": .init("integer", "more removals than these fail with 'conflict', before any"),
+        "checksum": .init("boolean", "compares content instead of trusting sizes and times (false)"),
+        "concurrency": .init("integer", "how many are dealt with at once (8)"),
+        "on_error": .init(
+            "fun(path: string, err: vault.error): boolean?", "called for each failure; true accepts it"),
+        "sample": .init("number", "the share of the chunks to look at, from 0 to 1 (1)"),
+        "last": .init("integer", "keeps so many newest versions"),
+        "daily": .init("integer", "keeps the newest version of each of so many days that have one"),
+        "weekly": .init("integer", "keeps the newest version of each of so many weeks that have one"),
+        "monthly": .init("integer", "keeps the newest version of each of so many months that have one"),
+        "within": .init("string", "keeps what is younger: '90m', '12h', '30d' or '8w'"),
+        "zone": .init("string", "the time zone of days, weeks and months, such as 'Europe/Berlin' (UTC)"),
+        "stdin": .init("string", "what the program reads (nothing)"),
+        "timeout": .init("number", "seconds after which the program is ended, and 'timeout' raised"),
+    ]
+
+    private static let special: [String: OptionDocumentation] = [
+        "list.tags": .init("table<string, string|number>", "only entries that have these tags"),
+        "map.concurrency": .init("integer", "how many calls run at once (8)"),
+        "map.on_error": .init("fun(element: any, err: any): boolean?", "called for each failure; true accepts it"),
+    ]
+}
