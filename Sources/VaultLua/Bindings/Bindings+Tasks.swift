@@ -14,7 +14,8 @@ extension VaultLibrary {
         },
         Binding(
             "wait_all", "wait_all(tasks) -> results",
-            "Waits for all tasks of an array. Returns the first result of each; raises the first failure.",
+            "Waits for all tasks of an array. Returns the first result of each; when all have ended, raises "
+                + "the first failure.",
             actsOnVault: false, body: nil),
         Binding(
             "wait_any", "wait_any(tasks) -> task",

@@ -24,6 +24,16 @@ local function leave(scope, ...)
   return ...
 end
 
+local spawn = module.spawn
+
+local function call(f, ...) return f(...) end
+
+function module.spawn(f, ...)
+  if type(f) == "function" then return spawn(f, ...) end
+  if not is_callable(f) then bad(1, "spawn", got("function", f)) end
+  return spawn(call, f, ...)
+end
+
 function module.with(connection, f, ...)
   local scope <close> = with(connection)
   if not scope then bad(1, "with", got("vault connection", connection)) end

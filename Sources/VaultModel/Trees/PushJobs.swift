@@ -7,6 +7,8 @@ final class PushJobs: Sendable {
         /// Saves that failed because names below them, or above, are still there.
         var blocked: Set<Name> = []
         var isLastTry = false
+        /// Whether the vault has no room for more.
+        var isFull = false
     }
 
     private let vault: any Vault
@@ -29,6 +31,8 @@ final class PushJobs: Sendable {
 
     var report: TreeReport { state.withLock { $0.report } }
     var isReadComplete: Bool { state.withLock { $0.report.failed.isEmpty } }
+    /// Whether a file did not fit: others would fail alike.
+    var isVaultFull: Bool { state.withLock { $0.isFull } }
 
     func count(skipped: Int) {
         state.withLock { $0.report.skipped += skipped }
@@ -95,13 +99,16 @@ final class PushJobs: Sendable {
 
     private func save(_ saves: [(TreeEntry, SmallSave)]) async throws(VaultError) {
         if saves.isEmpty { return }
-        let results = try await vault.save(saves.map(\.1))
+        var results: [Result<SaveOutcome, VaultError>]
+        do throws(VaultError) {
+            results = try await vault.save(saves.map(\.1))
+        } catch  where error.code == .quota {
+            results = saves.map { _ in .failure(error) }
+        }
         guard results.count == saves.count else { throw .unanswered }
         for ((file, save), result) in zip(saves, results) {
             finish(file, save.intent.name, result)
         }
-        // Each of the others would fail alike.
-        for case .failure(let error) in results where error.code == .quota { throw error }
     }
 
     private func saveLarge(_ file: TreeEntry, _ name: Name) async throws(VaultError) {
@@ -115,7 +122,7 @@ final class PushJobs: Sendable {
                 })
         } catch {
             // These are the vault's or the user's, not this file's.
-            if [.cancelled, .unavailable, .internal, .quota].contains(error.code), error.path == nil { throw error }
+            if [.cancelled, .unavailable, .internal].contains(error.code), error.path == nil { throw error }
             result = .failure(error)
         }
         finish(file, name, result)
@@ -137,6 +144,7 @@ final class PushJobs: Sendable {
             }
             onEvent(.saved(file.path, outcome))
         case .failure(let error):
+            if error.code == .quota { state.withLock { $0.isFull = true } }
             let isPutOff = state.withLock { state in
                 guard options.deletes, error.code == .exists, !state.isLastTry else { return false }
                 return state.blocked.insert(name).inserted

@@ -17,8 +17,10 @@ import VaultModel
             local ok, x, y, z = task:result() equal(ok, true) equal(x, 1) equal(y, nil) equal(z, "three")
             local many = vault.spawn(function() return table.unpack({}, 1, 5000) end)
             equal(select("#", many:join()), 5000)
+            local callable = setmetatable({}, {__call = function(self, ...) return select("#", ...) end})
+            equal(vault.spawn(callable, nil, nil):join(), 2)
             misuse("bad argument #1 to 'spawn' (function expected, got nil)", function() vault.spawn(nil) end)
-            misuse("bad argument #1 to 'spawn' (function expected, got no value)", function() vault.spawn() end)
+            misuse("bad argument #1 to 'spawn' (function expected, got nil)", function() vault.spawn() end)
             """#)
     }
 

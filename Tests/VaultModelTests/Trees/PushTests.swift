@@ -331,6 +331,31 @@ import Testing
         #expect(try await fixture.names().isEmpty)
     }
 
+    @Test(arguments: [10, 1 << 20]) func stopsAtAQuotaAndReportsWhatItHadDone(size: Int) async throws {
+        let fixture = try await TreeFixture()
+        for number in 0..<600 { try fixture.source.write("a\(number)", Array("\(number)".utf8)) }
+        try fixture.source.write("b", randomBytes(size, seed: 2))
+        for number in 0..<600 { try fixture.source.write("c\(number)", Array("\(number)".utf8)) }
+        let full = RecordingVault(fixture.vault) { (call) async throws(VaultError) in
+            let error = VaultError(.quota, "The vault is full.")
+            switch call {
+            case .save(let saves) where saves.contains(where: { $0.intent.name.text == "p/b" }): throw error
+            case .beginUpload: throw error
+            default: break
+            }
+        }
+        try fixture.source.write("gone", [1])
+        try await fixture.push { $0.filter = try TreeFilter(include: ["gone"]) }
+        fixture.source.remove("gone")
+        let report = try await fixture.push(to: full) {
+            $0.deletes = true
+            $0.concurrency = 1
+        }
+        #expect(report.saved >= 256 && report.saved < 1200 && report.removed == 0)
+        #expect(!report.failed.isEmpty && report.failed.allSatisfy { $0.error.code == .quota })
+        #expect(try await fixture.names().contains("gone"))
+    }
+
     @Test func endsWhenItsTaskIsCancelled() async throws {
         let fixture = try await TreeFixture()
         for number in 0..<600 { try fixture.source.write("\(number)", Array("\(number)".utf8)) }
