@@ -10,6 +10,11 @@ static const char anchor_key;
 
 // MARK: Memory
 
+void clua_release_reserve(CLuaMemory *memory) {
+  if (memory->reserve_bytes < SIZE_MAX - memory->limit_bytes) memory->limit_bytes += memory->reserve_bytes;
+  memory->reserve_bytes = 0;
+}
+
 /// lua_Alloc (§4.6) within a limit. Shrinking and freeing always succeed, as Lua assumes.
 static void *allocate(void *context, void *block, size_t old_size, size_t new_size) {
   CLuaOwner *owner = context;
@@ -27,8 +32,13 @@ static void *allocate(void *context, void *block, size_t old_size, size_t new_si
     size_t growth = new_size - held;
     bool refused = memory->fail_first != 0 && memory->calls >= memory->fail_first
                    && memory->calls - memory->fail_first < memory->fail_count;
-    if (refused || memory->used_bytes > memory->limit_bytes || growth > memory->limit_bytes - memory->used_bytes)
+    if (refused) return NULL;
+    if (memory->used_bytes > memory->limit_bytes || growth > memory->limit_bytes - memory->used_bytes) {
+      // Lua asks once more after it has collected garbage; then memory is out.
+      if (memory->refused_call + 1 == memory->calls) clua_release_reserve(memory);
+      memory->refused_call = memory->calls;
       return NULL;
+    }
   }
   void *result = realloc(block, new_size);
   if (result == NULL) {

@@ -39,6 +39,8 @@ package struct LuaOptions {
 
     /// What Lua may allocate in all; nil for no limit. Swift's own objects do not count.
     package var memoryLimitBytes: Int?
+    /// What is added to the limit when memory is out, for what then ends.
+    package var memoryReserveBytes = 0
     package var libraries: Libraries = .all
     /// Whether `LUA_PATH` and `LUA_CPATH` are ignored, as by `lua -E`.
     package var ignoresEnvironment = false

@@ -39,7 +39,8 @@ package final class LuaState {
         interrupt = options.interrupt
         isAdopted = false
         let memory = CLuaMemory(
-            used_bytes: 0, limit_bytes: options.memoryLimitBytes ?? .max, calls: 0,
+            used_bytes: 0, limit_bytes: options.memoryLimitBytes ?? .max,
+            reserve_bytes: options.memoryReserveBytes, refused_call: 0, calls: 0,
             fail_first: options.allocationFailure?.first ?? 0, fail_count: options.allocationFailure?.count ?? 0)
         owner = clua_open(
             host(), memory, interrupt.pointer, options.libraries.rawValue, options.ignoresEnvironment,
@@ -88,6 +89,11 @@ package final class LuaState {
     /// How often Lua has asked for more memory, by which `LuaOptions.AllocationFailure` counts.
     package var allocationCount: UInt64 {
         owner?.pointee.memory.calls ?? 0
+    }
+
+    /// Adds the reserve to the limit, as running out of memory does.
+    package func releaseMemoryReserve() {
+        if let owner { clua_release_reserve(&owner.pointee.memory) }
     }
 
     /// What Lua may allocate in all; nil for no limit. A limit below what is used refuses all growth.

@@ -119,6 +119,19 @@ import Testing
         #expect(state.memoryUsedBytes <= 4 << 20)
     }
 
+    @Test func hasAReserveForWhatEndsWhenMemoryIsOut() throws {
+        var options = LuaOptions()
+        options.memoryLimitBytes = 4 << 20
+        options.memoryReserveBytes = 1 << 20
+        let state = try LuaState(options)
+        let fill = "return pcall(function() local t = {} while true do t[#t + 1] = {} end end)"
+        // The reserve is there once.
+        for _ in 1...2 {
+            #expect(try state.run(fill) == [.boolean(false), .string("not enough memory")])
+            #expect(state.memoryLimitBytes == 5 << 20)
+        }
+    }
+
     @Test func reportsALimitBelowWhatTheLibrariesNeed() throws {
         var options = LuaOptions()
         options.memoryLimitBytes = 10_000

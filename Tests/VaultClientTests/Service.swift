@@ -19,6 +19,13 @@ final class Service: Sendable {
 
     func connect() async throws -> RemoteVault { try await server.connect(as: "anna", through: proxy.port) }
 
+    /// A connection on which 8 MiB take a second, so that there is time to do something meanwhile.
+    func connectSlowly() async throws -> RemoteVault {
+        var options = RemoteVault.Options()
+        options.bandwidth = BandwidthLimit(bytesPerSecond: 8 << 20)
+        return try await server.connect(as: "anna", through: proxy.port, options: options)
+    }
+
     /// The records each way that a piece of work takes.
     func count(_ work: (RemoteVault) async throws -> Void) async throws -> [Int] {
         proxy.arm(nil)

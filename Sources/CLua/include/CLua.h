@@ -205,10 +205,17 @@ typedef struct CLuaHost {
 typedef struct CLuaMemory {
   size_t used_bytes;
   size_t limit_bytes;
+  /// Added to the limit when memory is out for the first time: ending many things takes some, and Lua collects garbage
+  /// before it gives up on each bit.
+  size_t reserve_bytes;
+  uint64_t refused_call; ///< the last request that the limit refused
   uint64_t calls;       ///< requests for more memory so far; shrinking and freeing never fail and do not count
   uint64_t fail_first;  ///< the first of them, counted from 1, that is refused; 0 for none
   uint64_t fail_count;  ///< how many are refused
 } CLuaMemory;
+
+/// Adds the reserve to the limit.
+void clua_release_reserve(CLuaMemory *memory);
 
 typedef enum CLuaLibrary {
   CLUA_LIBRARY_BASE = 1 << 0,

@@ -52,6 +52,7 @@ package struct ScriptRunner: Sendable {
         var options = LuaOptions()
         options.interrupt = stop.interrupt
         options.memoryLimitBytes = memoryLimitBytes
+        options.memoryReserveBytes = (memoryLimitBytes ?? 0) / 2
         return try ScriptRunner.withSession(options, host, stop) { session in
             let state = session.state
             var failure: ScriptFailure?
@@ -70,7 +71,7 @@ package struct ScriptRunner: Sendable {
                     failure?.text? += "\nin task \(task), \(traceback)"
                 }
                 // Ending many tasks takes memory, of which there may be none left.
-                state.memoryLimitBytes = state.memoryLimitBytes.map { $0 + $0 / 2 }
+                state.releaseMemoryReserve()
             }
             session.scheduler.finish(isFailed: failure != nil)
             session.tellFailures()
