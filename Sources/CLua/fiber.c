@@ -24,9 +24,13 @@ bool clua_can_park(const CLuaOwner *owner, lua_State *L) {
   return owner->fiber == L && lua_isyieldable(L);
 }
 
-bool clua_is_in_chain(const CLuaOwner *owner, lua_State *L, const lua_State *thread) {
-  if (owner->watch != NULL) return clua_is_running(owner->watch, thread);
-  return thread == L || thread == owner->fiber || (owner->fiber == NULL && thread == owner->main);
+uint32_t clua_chain(const CLuaOwner *owner, lua_State *L, const void **threads, uint32_t max) {
+  if (owner->watch != NULL) return clua_running(owner->watch, threads, max);
+  uint32_t count = 0;
+  const lua_State *last = owner->fiber != NULL ? owner->fiber : owner->main;
+  if (count < max) threads[count++] = L;
+  if (count < max && last != L) threads[count++] = last;
+  return count;
 }
 
 bool clua_is_finalizing(lua_State *L) {

@@ -94,7 +94,8 @@ void clua_leave(CLuaWatch *watch, CLuaFrame *frame);
 int clua_depth(const CLuaWatch *watch);
 /// Whether `L` is the innermost coroutine and each one down to a fiber's can yield.
 bool clua_can_unwind(const CLuaWatch *watch, lua_State *L);
-bool clua_is_running(const CLuaWatch *watch, const lua_State *L);
+/// The coroutines that run, the innermost first, down to a fiber's own: at most `max`, and how many.
+uint32_t clua_running(const CLuaWatch *watch, const void **threads, uint32_t max);
 /// Before lua_close, which frees the coroutines that run: only the main thread does from now on.
 void clua_abandon_chain(CLuaWatch *watch);
 /// Before the main thread itself is freed.

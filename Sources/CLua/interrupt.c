@@ -182,10 +182,14 @@ void clua_forget_chain(CLuaWatch *watch) {
   atomic_signal_fence(memory_order_seq_cst);
 }
 
-bool clua_is_running(const CLuaWatch *watch, const lua_State *L) {
-  for (const CLuaFrame *frame = watch->running; frame != NULL; frame = frame->previous)
-    if (frame->L == L) return true;
-  return false;
+uint32_t clua_running(const CLuaWatch *watch, const void **threads, uint32_t max) {
+  uint32_t count = 0;
+  for (const CLuaFrame *frame = watch->running; frame != NULL && count < max; frame = frame->previous) {
+    threads[count++] = frame->L;
+    // Swift resumes a fiber, from whatever coroutine it is in at that moment.
+    if (frame->run == CLUA_RUN_FIBER) break;
+  }
+  return count;
 }
 
 static CLuaFrame *find_armed(const CLuaWatch *watch, lua_State *L) {

@@ -103,15 +103,20 @@ extension LuaCall {
         clua_write_integer(buffer, CLUA_OP_RESULTS, UInt32(results.count), Int64(results.reference.index))
     }
 
-    /// Which coroutine made the call, for `isIn(_:)`.
+    /// Which coroutine made the call.
     package var coroutine: LuaCoroutineID {
         LuaCoroutineID(address: UInt(bitPattern: thread))
     }
 
-    /// Whether that coroutine made the call, or waits for the one that did.
-    package func isIn(_ coroutine: LuaCoroutineID) -> Bool {
-        guard let owner = state.owner else { return false }
-        return clua_is_in_chain(owner, thread, OpaquePointer(bitPattern: coroutine.address))
+    /// The coroutine that made the call and those that wait for it, the innermost first.
+    package var chain: [LuaCoroutineID] {
+        guard let owner = state.owner else { return [] }
+        // More cannot be nested (LUAI_MAXCCALLS).
+        let max = 256
+        return withUnsafeTemporaryAllocation(of: UnsafeRawPointer?.self, capacity: max) { threads in
+            let count = clua_chain(owner, thread, threads.baseAddress, UInt32(max))
+            return threads[..<Int(count)].map { LuaCoroutineID(address: UInt(bitPattern: $0)) }
+        }
     }
 }
 

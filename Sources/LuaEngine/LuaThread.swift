@@ -44,6 +44,10 @@ package enum LuaThread {
             &thread, &attributes,
             { context in
                 guard let context else { return nil }
+                // Whoever starts the thread may have blocked signals, which programs that scripts start would inherit.
+                var none = sigset_t()
+                sigemptyset(&none)
+                pthread_sigmask(SIG_SETMASK, &none, nil)
                 Unmanaged<Work>.fromOpaque(context).takeRetainedValue().body()
                 return nil
             }, context.toOpaque())

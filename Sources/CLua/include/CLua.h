@@ -329,9 +329,8 @@ CLuaFiberStatus clua_fiber_resume(CLuaOwner *owner, lua_State *L, lua_State *thr
 void clua_fiber_close(CLuaOwner *owner, lua_State *L, lua_State *thread);
 /// Whether a callback of the coroutine `L` can park.
 bool clua_can_park(const CLuaOwner *owner, lua_State *L);
-/// Whether `thread` is `L`, which runs, or one of the coroutines that wait for it. Only its address is looked at, so it
-/// need not exist any more.
-bool clua_is_in_chain(const CLuaOwner *owner, lua_State *L, const lua_State *thread);
+/// The coroutine `L`, which runs, and those that wait for it, down to a fiber's own: at most `max`, and how many.
+uint32_t clua_chain(const CLuaOwner *owner, lua_State *L, const void **threads, uint32_t max);
 /// Whether a finalizer is running.
 bool clua_is_finalizing(lua_State *L);
 

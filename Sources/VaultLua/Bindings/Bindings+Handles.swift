@@ -14,6 +14,7 @@ extension VaultLibrary {
             case "r":
                 let selector = try invocation.options(call, 2, ["version", "at"]).selector()
                 let (session, source) = (invocation.session, invocation.vault)
+                ReadHandle.collectDropped(session)
                 try invocation.wait(call) { (vault) async throws(VaultError) in
                     ContentReader(try await vault.openRead(name, selector), vault, source)
                 } then: { reader, call in

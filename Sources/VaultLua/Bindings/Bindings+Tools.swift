@@ -19,7 +19,7 @@ extension VaultLibrary {
                 let options = try invocation.options(call, 1)
                 let process = ChildProcess(
                     arguments: words, input: try options.bytes("stdin") ?? [],
-                    timeout: try options.number("timeout").map { .seconds($0) })
+                    timeout: try options.seconds("timeout").map { .seconds($0) })
                 try invocation.site.wait(call) { () async throws(VaultError) in
                     try await process.run()
                 } then: { ending, call in

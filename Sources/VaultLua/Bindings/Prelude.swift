@@ -10,7 +10,7 @@ enum Prelude {
         let state = session.state
         let with = LuaFunction { call in
             guard let connection = try? call.object(1, Connection.type) else { return call.returnsNil() }
-            let scope = WithScope(connection.vault, of: session.scheduler.current, call)
+            let scope = WithScope(connection.vault, session.scheduler, call)
             call.returns(WithScope.type.userdata(scope))
         }
         let scopeOf = LuaFunction { call in

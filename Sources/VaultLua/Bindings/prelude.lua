@@ -1,5 +1,5 @@
 local module, with, scope_of, any_of, can_wait = ...
-local error, getmetatable, pcall, type = error, getmetatable, pcall, type
+local error, getmetatable, pcall, setmetatable, type = error, getmetatable, pcall, setmetatable, type
 local next, tonumber, tostring = next, tonumber, tostring
 local pack, unpack, tointeger = table.pack, table.unpack, math.tointeger
 
@@ -26,12 +26,12 @@ end
 
 local spawn = module.spawn
 
-local function call(f, ...) return f(...) end
+local function call_it(f, ...) return f(...) end
 
 function module.spawn(f, ...)
   if type(f) == "function" then return spawn(f, ...) end
   if not is_callable(f) then bad(1, "spawn", got("function", f)) end
-  return spawn(call, f, ...)
+  return spawn(call_it, f, ...)
 end
 
 function module.with(connection, f, ...)
@@ -109,12 +109,12 @@ function module.map(list, f, options)
   if not is_callable(f) then bad(2, "map", got("function", f)) end
   local concurrency, on_error, problem = map_options(options)
   if problem then bad(3, "map", problem) end
-  local results, failed, failure = {n = 0}, false, nil
+  local results, failed, failure, is_over = {n = 0}, false, nil, false
   local function call(index, element)
     local ok, result = pcall(f, unpack(element, 1, element.n))
     if ok then
       results[index] = result
-    elseif not failed and not (on_error and on_error(element[1], result) == true) then
+    elseif not failed and not is_over and not (on_error and on_error(element[1], result) == true) then
       failed, failure = true, result
     end
   end
@@ -128,6 +128,8 @@ function module.map(list, f, options)
     return results
   end
   local scope <close> = scope_of("map")
+  -- What ends only because the map does is no failure of an element.
+  local _ <close> = setmetatable({}, {__close = function() is_over = true end})
   local running, numbers = 0, {}
   local function reap()
     local task, number

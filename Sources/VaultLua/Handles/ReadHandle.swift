@@ -11,7 +11,22 @@ final class ReadHandle {
     init(_ reader: ContentReader, _ session: ScriptSession) {
         self.reader = reader
         self.session = session
+        session.openReads += 1
     }
+
+    deinit {
+        session.openReads -= 1
+    }
+
+    /// Has Lua collect what scripts have dropped, where many files are open: to Lua they are small, but a server lets a
+    /// session have only so many.
+    static func collectDropped(_ session: ScriptSession) {
+        guard session.openReads >= session.openReadsToCollect else { return }
+        session.state.collectGarbage()
+        session.openReadsToCollect = session.openReads + openReadsStep
+    }
+
+    private static let openReadsStep = 200
 
     /// Returns the next pieces, which wait only where they do not lie in memory.
     private func read(_ name: String, _ formats: [ContentReader.Format], _ call: borrowing LuaCall) throws {
@@ -67,6 +82,7 @@ final class ReadHandle {
                     .luaError(VaultError(.invalid, "The file is open for reading.", name: handle.reader.entry.name))
             },
             "close": { handle, call in
+                try CallSite(handle.session, "close").perform { try handle.turn.check() }
                 handle.isClosed = true
                 call.returns(true)
                 call.close(1)

@@ -89,9 +89,17 @@ struct ChildProcess {
         }
         defer { for word in words { free(word) } }
         words.append(nil)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        // It is to hear every signal, whatever this thread does.
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var process = pid_t()
         guard let program = words[0] else { throw VaultError(system: ENOMEM, "run", name) }
-        let status = posix_spawnp(&process, program, &actions, nil, words, environ)
+        let status = posix_spawnp(&process, program, &actions, &attributes, words, environ)
         guard status == 0 else { throw VaultError(system: status, "run", name) }
         return process
     }

@@ -67,7 +67,9 @@ function library.help(...)
     local binding = library.binding_of(value)
     local documentation = binding or method_of(value)
     if documentation then return described(documentation) end
-    if type(value) == "string" then return "There is no function " .. library.escape(value) .. "; help() lists them." end
+    if type(value) == "string" then
+      return "There is no function " .. library.escape(value) .. "; help() lists them."
+    end
     return "It is a " .. type(value) .. ": " .. library.shower(false)(value, 0)
   end
   local lines = {}

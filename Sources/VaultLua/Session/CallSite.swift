@@ -43,7 +43,7 @@ struct CallSite {
     ) throws {
         try perform {
             let scheduler = session.scheduler
-            guard let calls = try scheduler.checkWait(call) else { return call.park { _ in } }
+            guard let calls = try scheduler.checkWait(call, self) else { return }
             let pending = PendingResult(scheduler, isBrief: isBrief, operation)
             pending.progress = progress
             pending.meter = progress == nil ? meter : nil
@@ -69,7 +69,7 @@ struct CallSite {
     func wait(for pending: PendingEvent, _ call: borrowing LuaCall, then body: @escaping LuaFunction.Body) throws {
         try perform {
             let scheduler = session.scheduler
-            guard let calls = try scheduler.checkWait(call) else { return call.park { _ in } }
+            guard let calls = try scheduler.checkWait(call, self) else { return }
             try scheduler.checkWait(for: pending, call)
             pending.begin()
             try scheduler.await(pending, in: calls, call) { call in

@@ -48,6 +48,9 @@ package final class ScriptSession {
     var raised: (task: Int, error: LuaError)?
     /// Whether a progress function is running.
     var isReporting = false
+    /// Files that are open for reading, and how many let garbage be collected.
+    var openReads = 0
+    var openReadsToCollect = 200
     /// `debug.traceback`, `string.format` and `tonumber` as they were before the script could change them.
     var traceback: LuaReference?
     var format: LuaReference?
@@ -72,14 +75,14 @@ package final class ScriptSession {
 
     /// The vault that a call acts on which names no connection.
     func vault(of call: borrowing LuaCall) -> VaultSource {
-        let task = scheduler.current
-        return task.vaults.isEmpty && task.inheritedVault == nil ? defaultVault : task.vault(of: call) ?? defaultVault
+        scheduler.vault(of: call) ?? defaultVault
     }
 
     // MARK: Failures that nobody has asked for
 
     func noteFailure(of task: Int, _ error: LuaError) {
-        unseenFailures[task] = error
+        // What is asked to end fails as it likes.
+        if stop?.reason == nil { unseenFailures[task] = error }
     }
 
     /// Notes that the script has asked how a task ended.
@@ -89,7 +92,6 @@ package final class ScriptSession {
 
     /// Tells of a failure that the script can ask for no more.
     func tellFailure(of task: Int) {
-        // What is asked to end fails as it likes.
         guard let error = unseenFailures.removeValue(forKey: task), stop?.reason == nil else { return }
         hasToldFailures = true
         tell("task \(task): \(ScriptFailure(error).text ?? "")")

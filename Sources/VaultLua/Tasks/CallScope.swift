@@ -3,17 +3,22 @@ import VaultModel
 
 /// The scope of one call of `vault.timeout` or `vault.map`: it may have a deadline, and gives its tasks as they end.
 ///
-/// It belongs to the coroutine that made the call: what another one does while that is suspended is not within it.
-/// Confined to the Lua thread.
+/// It belongs to the coroutine that made the call, whichever task that runs in: what another one does while that is
+/// suspended is not within it. Confined to the Lua thread.
 final class CallScope: TaskScope {
     private let name: String
     private let owner: ScriptTask
     let coroutine: LuaCoroutineID
     private var timer: TimerQueue.Timer?
-    /// What stops the owner once the deadline has passed.
+    /// What stops the call once the deadline has passed.
     private(set) var stop: Stop?
+    /// The tasks that have ended, from `head` on, for who asks for them one by one.
     private var ended: [ScriptTask] = []
     private var head = 0
+    private let givesEnds: Bool
+    private var isFinished = false
+    /// What is waited for within the call.
+    weak var wait: Pending?
     /// The owner's wait for the next end.
     var waiting: PendingScope?
 
@@ -21,13 +26,15 @@ final class CallScope: TaskScope {
 
     /// - Parameters:
     ///   - name: of the function that was called.
-    ///   - seconds: after which the owner is stopped; nil for no limit.
+    ///   - seconds: after which what is waited for within the call is stopped; nil for no limit.
     init(_ name: String, of owner: ScriptTask, _ call: borrowing LuaCall, seconds: Double?) {
         self.name = name
         self.owner = owner
         coroutine = call.coroutine
-        super.init(in: owner.innermostScope(of: call))
-        owner.calls.append(self)
+        givesEnds = seconds == nil
+        super.init(in: owner.session.scheduler.calls.innermost(of: call) ?? owner)
+        owner.calls[ObjectIdentifier(self)] = self
+        owner.session.scheduler.calls.enter(self, coroutine)
         guard let seconds else { return }
         timer = session.scheduler.after(seconds) { [weak self] in self?.expire(seconds) }
     }
@@ -35,12 +42,14 @@ final class CallScope: TaskScope {
     private func expire(_ seconds: Double) {
         let text = Int(exactly: seconds).map { "\($0)" } ?? "\(seconds)"
         stop = Stop(VaultError(.timeout, "The time limit of \(text) s is over."))
-        if let wait = owner.waitsFor, wait.calls.contains(where: { $0 === self }) { wait.cancel() }
+        if let wait, wait.calls.contains(where: { $0 === self }) { wait.cancel() }
     }
+
+    override var isCancelled: Bool { isFinished }
 
     override func remove(_ task: ScriptTask) {
         super.remove(task)
-        ended.append(task)
+        if givesEnds { ended.append(task) }
         if let waiting { session.scheduler.finish(waiting) }
     }
 
@@ -50,6 +59,10 @@ final class CallScope: TaskScope {
             call.returns(ScriptTask.type.userdata(ended[head]))
             call.returns(ended[head].number)
             head += 1
+            if head >= 64, 2 * head >= ended.count {
+                ended.removeFirst(head)
+                head = 0
+            }
         } else if isEmpty {
             call.returnsNil()
         } else {
@@ -70,6 +83,7 @@ final class CallScope: TaskScope {
 
     /// Ends the deadline, and asks all tasks to end.
     private func finish() {
+        isFinished = true
         endDeadline()
         cancelTasks()
     }
@@ -83,7 +97,8 @@ final class CallScope: TaskScope {
     /// Ends the call's hold on its owner. What is left is asked to end, unless it was let go before.
     private func leave() {
         finish()
-        owner.calls.removeAll { $0 === self }
+        owner.calls[ObjectIdentifier(self)] = nil
+        session.scheduler.calls.leave(self, coroutine)
         handOver()
     }
 
@@ -112,18 +127,18 @@ final class CallScope: TaskScope {
 /// The scope of one call of `vault.with`, by the coroutine that made it.
 final class WithScope {
     let vault: VaultSource
-    let coroutine: LuaCoroutineID
-    private weak var owner: ScriptTask?
+    private let coroutine: LuaCoroutineID
+    private weak var scheduler: Scheduler?
 
-    init(_ vault: VaultSource, of owner: ScriptTask, _ call: borrowing LuaCall) {
+    init(_ vault: VaultSource, _ scheduler: Scheduler, _ call: borrowing LuaCall) {
         self.vault = vault
-        self.owner = owner
+        self.scheduler = scheduler
         coroutine = call.coroutine
-        owner.vaults.append(self)
+        scheduler.vaults.enter(self, coroutine)
     }
 
     private func leave() {
-        owner?.vaults.removeAll { $0 === self }
+        scheduler?.vaults.leave(self, coroutine)
     }
 
     static let type = LuaObjectType<WithScope>(

@@ -10,6 +10,9 @@ final class Scheduler {
     let main: ScriptTask
     /// The task whose code is running.
     private(set) var current: ScriptTask
+    /// The calls with a scope, and those of `vault.with`, that coroutines are in.
+    var calls = CoroutineScopes<CallScope>()
+    var vaults = CoroutineScopes<WithScope>()
     private unowned let session: ScriptSession
     private var live: [ObjectIdentifier: ScriptTask] = [:]
     private var ready: [ScriptTask] = []
@@ -29,6 +32,10 @@ final class Scheduler {
 
     /// Operations that run at once, since each has memory of its own, and some an open file.
     private static let operationsMax = 256
+    /// Tasks that run before times and interrupts are looked at again.
+    private static let roundMax = 1000
+    /// How long each wait takes of what was stopped long ago and does not end.
+    private static let overduePauseSeconds = 0.1
     /// How often an interrupt is looked for, and progress told.
     private static let pollSeconds = 0.05
 
@@ -51,20 +58,27 @@ final class Scheduler {
     func spawn(_ fiber: LuaFiber, in scope: TaskScope? = nil, _ call: borrowing LuaCall) -> ScriptTask {
         lastNumber += 1
         // A finalizer runs in the middle of anything.
-        let parent = call.isFinalizing ? main : scope ?? current.innermostScope(of: call)
+        let parent = call.isFinalizing ? main : scope ?? calls.innermost(of: call) ?? current
         let task = ScriptTask(
-            lastNumber, fiber, in: parent, session, vault: call.isFinalizing ? nil : current.vault(of: call))
+            lastNumber, fiber, in: parent, session, vault: call.isFinalizing ? nil : vault(of: call))
         live[ObjectIdentifier(task)] = task
         ready.append(task)
         return task
     }
 
-    /// Lets each task that is ready now run until it waits.
+    /// The vault that a call acts on which names none; nil for the script's.
+    func vault(of call: borrowing LuaCall) -> VaultSource? {
+        vaults.innermost(of: call)?.vault ?? current.inheritedVault
+    }
+
+    /// Lets each task that is ready now run until it waits; fewer where there are very many, or the script is stopped.
     private func runReady() {
-        for _ in 0..<(ready.count - head) {
+        let isStopping = session.interrupt.isInterrupted
+        for _ in 0..<min(ready.count - head, Scheduler.roundMax) {
             let task = ready[head]
             head += 1
             run(task)
+            if !isStopping, session.interrupt.isInterrupted { break }
         }
         ready.removeFirst(head)
         head = 0
@@ -103,18 +117,29 @@ final class Scheduler {
         task.waitsFor = nil
         task.cancellation?.timer?.cancel()
         switch ending {
-        case .returned: break
+        // What it had begun was to end with it, however it took that itself.
+        case .returned: if task.isCancelled { task.cancelTasks() }
         case .failed(let error):
             session.noteFailure(of: task.number, error)
             task.cancelTasks()
+            // Raised by a callback, it is an error like others.
+            if error.code == .memory || error.message.hasSuffix("not enough memory") { stopForMemory() }
         case .cancelled: task.cancelTasks()
         }
         task.handOver()
         task.scope?.remove(task)
         task.scope = nil
-        for joiner in task.joiners { finish(joiner) }
-        task.joiners.removeAll()
+        let joiners = task.joiners
+        task.joiners = []
+        for joiner in joiners { finish(joiner) }
         if live.isEmpty, let rest = main.waitsFor as? PendingRest { finish(rest) }
+    }
+
+    /// Stops the script, whose tasks would fail one by one.
+    private func stopForMemory() {
+        session.state.releaseMemoryReserve()
+        main.stop(VaultError(.internal, "The script is at its end: not enough memory."))
+        main.cancelTasks()
     }
 
     /// Ends a task that was cancelled before it began.
@@ -185,6 +210,7 @@ final class Scheduler {
         pending.number = waitCount
         (pending.owner, pending.calls) = (task, calls)
         task.waitsFor = pending
+        for scope in calls { scope.wait = pending }
         if pending.progress != nil { reporting.append(pending) }
         if pending.meter != nil, session.host.draw != nil { transfers.append(pending) }
         if task.fiber != nil, call.canPark {
@@ -211,16 +237,26 @@ final class Scheduler {
 
     /// Throws what keeps the running task from waiting at all.
     ///
-    /// - Returns: the calls with a scope that the wait is in; nil where the task is to be closed instead of waiting.
-    func checkWait(_ call: borrowing LuaCall) throws -> [CallScope]? {
+    /// - Returns: the calls with a scope that the wait is in; nil where another wait has been begun instead, of a task
+    ///   that should have ended long ago.
+    func checkWait(_ call: borrowing LuaCall, _ site: CallSite) throws -> [CallScope]? {
         if session.isReporting { throw LuaError.message("a progress function cannot wait for the vault") }
         if call.isFinalizing { throw LuaError.message("a finalizer cannot wait for the vault") }
         if handOnInterrupt(isAboutToWait: true) { throw VaultError.cancelled }
-        let calls = current.calls.isEmpty ? [] : current.scopes(of: call)
+        let calls = self.calls.all(of: call)
         if let error = current.takeStop(in: calls) { throw error }
-        if current.fiber != nil, current.isOverdue, !current.isClosing, call.canPark { return nil }
-        if let error = current.overdueStop(in: calls) { throw error }
-        return calls
+        if current.fiber != nil, current.isOverdue, !current.isClosing, call.canPark {
+            // It is closed as soon as it is parked.
+            call.park { _ in }
+            return nil
+        }
+        guard let error = current.overdueStop(in: calls) else { return calls }
+        if current.isClosing { throw error }
+        // It goes on trying, and is not to keep others from their work.
+        let pause = PendingTimer(Scheduler.overduePauseSeconds, self)
+        pause.begin()
+        try self.await(pause, in: [], call) { _ in try site.perform { throw error } }
+        return nil
     }
 
     /// Throws `invalid` where waiting for tasks could never end.

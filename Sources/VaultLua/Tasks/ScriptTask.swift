@@ -21,10 +21,8 @@ final class ScriptTask: TaskScope {
     /// Nil for the main chunk.
     let fiber: LuaFiber?
     var state = State.ready
-    /// The calls with a scope that its coroutines are in.
-    var calls: [CallScope] = []
-    /// The calls of `vault.with` that its coroutines are in.
-    var vaults: [WithScope] = []
+    /// The calls with a scope that it has begun and that have not ended.
+    var calls: [ObjectIdentifier: CallScope] = [:]
     /// The vault that was the default one where it was spawned; nil for the script's.
     let inheritedVault: VaultSource?
     /// The waits for its end.
@@ -68,25 +66,22 @@ final class ScriptTask: TaskScope {
         }
     }
 
-    /// The calls with a scope that a call of the running coroutine is in, the innermost last.
-    func scopes(of call: borrowing LuaCall) -> [CallScope] {
-        var scopes: [CallScope] = []
-        for scope in calls where call.isIn(scope.coroutine) { scopes.append(scope) }
-        return scopes
-    }
-
-    /// Where what a call spawns belongs.
-    func innermostScope(of call: borrowing LuaCall) -> TaskScope {
-        calls.isEmpty ? self : scopes(of: call).last ?? self
-    }
-
-    /// The vault that a call acts on which names none; nil for the script's.
-    func vault(of call: borrowing LuaCall) -> VaultSource? {
-        for scope in vaults.reversed() where call.isIn(scope.coroutine) { return scope.vault }
-        return inheritedVault
-    }
-
     // MARK: Stopping
+
+    override var isCancelled: Bool { cancellation != nil }
+
+    /// Also those of calls that its coroutines are in.
+    override func cancelTasks() {
+        super.cancelTasks()
+        for scope in calls.values { scope.cancelTasks() }
+    }
+
+    /// Leaves tasks and calls, which other coroutines may be in, to what the task was in.
+    override func handOver() {
+        for scope in calls.values where scope.scope === self { scope.scope = self.scope }
+        calls.removeAll()
+        super.handOver()
+    }
 
     /// Asks the task to end: its wait, or its next one, raises an error.
     func cancel() {
@@ -149,9 +144,10 @@ final class ScriptTask: TaskScope {
     /// Whether the task can still go on by itself, while `waiting` do not. Where there is too much to look at it can: what
     /// cannot is found when nothing else is left.
     func canGoOn(without waiting: inout Set<ObjectIdentifier>) -> Bool {
-        guard !hasEnded, let waitsFor, !waitsFor.isOver else { return true }
-        guard waiting.count < ScriptTask.tasksLookedAt else { return true }
-        guard waiting.insert(ObjectIdentifier(self)).inserted else { return false }
+        guard !hasEnded, waiting.count < ScriptTask.tasksLookedAt else { return true }
+        guard !waiting.contains(ObjectIdentifier(self)) else { return false }
+        guard let waitsFor, !waitsFor.isOver else { return true }
+        waiting.insert(ObjectIdentifier(self))
         return waitsFor.canEnd(without: &waiting)
     }
 }

@@ -5,6 +5,8 @@ class TaskScope {
     private var children: [ObjectIdentifier: ScriptTask] = [:]
     /// What it is part of, and what takes over the tasks that are left at the end; nil for the script.
     var scope: TaskScope?
+    /// Whether what is left is handed over only to be ended.
+    var isCancelled: Bool { false }
 
     init(in scope: TaskScope?) {
         self.scope = scope
@@ -27,13 +29,15 @@ class TaskScope {
         for task in children.values.sorted(by: { $0.number < $1.number }) { task.cancel() }
     }
 
-    /// Leaves the tasks to what this scope is in.
+    /// Leaves the tasks to what this scope is in, which ends them if it has been cancelled itself.
     func handOver() {
         guard let scope else { return }
-        for task in children.values {
+        let tasks = children.values.sorted { $0.number < $1.number }
+        children.removeAll()
+        for task in tasks {
             task.scope = scope
             scope.add(task)
+            if scope.isCancelled { task.cancel() }
         }
-        children.removeAll()
     }
 }

@@ -28,6 +28,15 @@ struct Options {
         return value
     }
 
+    /// A span of time in seconds, at most some decades.
+    func seconds(_ name: String) throws -> Double? {
+        guard let value = try number(name) else { return nil }
+        guard value >= 0, value <= 1e9 else {
+            throw VaultError(.invalid, "The option '\(name)' is a time of 0 or more seconds.")
+        }
+        return value
+    }
+
     /// An array of strings, or one string.
     func strings(_ name: String) throws -> [String] {
         guard let field = try field(name) else { return [] }

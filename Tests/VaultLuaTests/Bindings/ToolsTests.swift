@@ -90,4 +90,26 @@ import Testing
             #expect(binding.summary.hasSuffix("."))
         }
     }
+
+    /// Whoever starts a thread may have blocked them.
+    @Test func startsProgramsThatHearSignals() async {
+        await script(
+            #"""
+            local status = vault.exec {"grep", "SigBlk", "/proc/self/status"}.stdout
+            assert(status:find "SigBlk:%s+0+\n", status)
+            local file = io.popen "exec grep SigBlk /proc/self/status"
+            status = file:read "a" file:close()
+            assert(status:find "SigBlk:%s+0+\n", status)
+            equal(vault.exec {"sh", "-c", "sleep 0.01 & wait; kill -TERM $$; echo survived"}.stdout, "")
+            """#)
+    }
+
+    @Test func refusesTimesThatAreNone() async {
+        await script(
+            #"""
+            for _, time in ipairs {-1, 1e300, 1 / 0, 0 / 0} do
+              fails("invalid", function() vault.exec({"true"}, {timeout = time}) end)
+            end
+            """#)
+    }
 }

@@ -157,4 +157,76 @@ import Testing
             for n, outcome in ipairs(vault.wait_all(readers)) do equal(outcome.stdout, n .. "\n") end
             """#)
     }
+
+    @Test func endWithAllThatIsBelowThem() async {
+        await script(
+            #"""
+            local begun, ended = 0, 0
+            local function grandchild() begun = begun + 1 vault.sleep(1000) ended = ended + 1 end
+            -- Of those that catch the error, too.
+            local function catching() vault.spawn(grandchild) pcall(vault.sleep, 1000) end
+            fails("timeout", function() vault.timeout(0.05, vault.map, {1, 2, 3}, catching) end)
+            equal(vault.timeout(1000, function() vault.spawn(catching) vault.sleep(0.01) return "done" end), "done")
+            local task = vault.spawn(function() vault.spawn(catching) vault.sleep(1000) end)
+            vault.sleep(0.01) task:cancel() task:result()
+            equal(begun, 5) equal(ended, 0)
+            -- What a map could not finish is no failure of its elements.
+            local told = 0
+            fails("timeout", function()
+              vault.timeout(0.01, vault.map, {1, 2, 3}, function() vault.sleep(1000) end,
+                {on_error = function() told = told + 1 return true end})
+            end)
+            vault.sleep(0) equal(told, 0)
+            """#)
+    }
+
+    @Test func goWithTheCoroutineThatIsInThem() async {
+        await script(
+            #"""
+            -- A limit holds whoever goes on with the coroutine.
+            local go_on = coroutine.wrap(function()
+              vault.timeout(0.05, function() coroutine.yield(1) vault.sleep(1000) end)
+            end)
+            vault.spawn(go_on):join()
+            fails("timeout", go_on)
+            -- So does the vault of vault.with.
+            local other = vault.connect(tmp .. "/other")
+            local named = coroutine.wrap(function()
+              vault.with(other, function() coroutine.yield() vault.put("there", "x") end)
+            end)
+            vault.spawn(named):join() named()
+            equal(vault.exists "there", false) equal(other:exists "there", true)
+            """#)
+    }
+
+    @Test func letOthersRunWhereTheyDoNotEnd() async {
+        await script(
+            #"""
+            local ticks, tries = 0, 0
+            vault.spawn(function() for _ = 1, 4 do vault.sleep(0.1) ticks = ticks + 1 end end)
+            vault.timeout(0.01, function()
+              local began = os.time()
+              repeat
+                local ok = pcall(function() vault.sleep(1) error "again" end)
+                tries = tries + 1
+              until ticks == 4 and os.time() - began >= 7
+            end)
+            -- Each try waits a little, also when the time to clean up is over.
+            assert(tries < 100, tries)
+            """#)
+    }
+
+    @Test func keepNoTaskThatHasEnded() async {
+        await script(
+            #"""
+            local function grown(f)
+              collectgarbage() local before = collectgarbage "count"
+              f() collectgarbage() return collectgarbage "count" - before
+            end
+            vault.timeout(1000, function()
+              local kib = grown(function() for _ = 1, 2000 do vault.spawn(function() end):join() end end)
+              assert(kib < 600, kib)
+            end)
+            """#)
+    }
 }

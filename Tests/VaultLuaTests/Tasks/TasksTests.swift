@@ -293,4 +293,27 @@ import VaultModel
             w:write "y" equal(w:close().size, (9 << 20) + 1)
             """#)
     }
+
+    @Test func refuseAtOnceToWaitForThemselves() async {
+        await script(
+            #"""
+            local other = vault.spawn(vault.sleep, 1000)
+            local task; task = vault.spawn(function() return task:join() end)
+            fails("invalid", function() task:join() end)
+            local a, b
+            a = vault.spawn(function() vault.sleep(0) b:join() end)
+            b = vault.spawn(function() vault.sleep(0) a:join() end)
+            fails("invalid", function() vault.wait_all {a, b} end)
+            equal(other:status(), "waiting") other:cancel() other:result()
+            """#)
+    }
+
+    @Test func areManyThatWaitForOne() async {
+        await script(
+            #"""
+            local one, waiting = vault.spawn(vault.sleep, 0.02), {}
+            for n = 1, 5000 do waiting[n] = vault.spawn(one.join, one) end
+            equal(vault.wait_all(waiting).n, 5000)
+            """#)
+    }
 }
