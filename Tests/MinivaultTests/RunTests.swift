@@ -177,6 +177,7 @@ import Testing
             "local t = {} while true do t[#t + 1] = vault.spawn(vault.sleep, 1000) vault.sleep(0) end",
             "local s = 'x' while true do s = s .. s end", "vault.put('big', ('x'):rep(30000000)) vault.get 'big'",
             "local function f() vault.spawn(f):join() end f()",
+            "local function f() vault.spawn(f) vault.spawn(f) vault.sleep(0.5) end f()",
         ] {
             try sandbox.write("s.lua", "vault.put('f', 'x') " + work)
             let outcome = try await sandbox.run("run", "--memory", "40M", "--timeout", "30s", "s.lua")

@@ -48,25 +48,20 @@ extension ScriptTask {
         methods: [
             "join": { task, call in
                 try task.join("join", call) { call in
-                    switch task.state {
-                    case .ended(.failed(let error)), .ended(.cancelled(let error)):
+                    if let error = task.error {
                         task.session.raised = (task.number, error)
                         throw error
-                    case .ended(.returned): if let fiber = task.fiber { call.returns(resultsOf: fiber) }
-                    case .ready, .running, .waiting: break
                     }
+                    if let fiber = task.fiber { call.returns(resultsOf: fiber) }
                 }
             },
             "result": { task, call in
                 try task.join("result", call) { call in
-                    switch task.state {
-                    case .ended(.failed(let error)), .ended(.cancelled(let error)):
-                        call.returns(false)
+                    call.returns(task.error == nil)
+                    if let error = task.error {
                         error.raised.write(to: call.results)
-                    case .ended(.returned):
-                        call.returns(true)
-                        if let fiber = task.fiber { call.returns(resultsOf: fiber) }
-                    case .ready, .running, .waiting: break
+                    } else if let fiber = task.fiber {
+                        call.returns(resultsOf: fiber)
                     }
                 }
             },

@@ -29,6 +29,7 @@ final class Scheduler {
     private var transfers: [Pending] = []
     private var lastNumber = 0
     private var waitCount = 0
+    private var isOutOfMemory = false
 
     /// Operations that run at once, since each has memory of its own, and some an open file.
     private static let operationsMax = 256
@@ -124,7 +125,7 @@ final class Scheduler {
             task.cancelTasks()
             // Raised by a callback, it is an error like others.
             if error.code == .memory || error.message.hasSuffix("not enough memory") { stopForMemory() }
-        case .cancelled: task.cancelTasks()
+        case .cancelled, .unbegun: task.cancelTasks()
         }
         task.handOver()
         task.scope?.remove(task)
@@ -135,16 +136,21 @@ final class Scheduler {
         if live.isEmpty, let rest = main.waitsFor as? PendingRest { finish(rest) }
     }
 
-    /// Stops the script, whose tasks would fail one by one.
+    /// Stops the script, whose tasks would fail one by one, each after a search for garbage.
     private func stopForMemory() {
-        session.state.releaseMemoryReserve()
-        main.stop(VaultError(.internal, "The script is at its end: not enough memory."))
+        if isOutOfMemory { return }
+        isOutOfMemory = true
+        session.state.memoryLimitBytes = session.state.memoryLimitBytes.map { 2 * $0 }
+        let error = VaultError(.internal, "The script is at its end: not enough memory.")
+        main.stop(error)
+        // Those that have not begun end without any.
+        for task in ready[head...] { task.stop(error) }
         main.cancelTasks()
     }
 
     /// Ends a task that was cancelled before it began.
     func endUnbegun(_ task: ScriptTask, _ error: VaultError) {
-        end(task, .cancelled(ErrorValue.luaError(error, operation: "spawn", session)))
+        end(task, .unbegun(error))
     }
 
     /// Sees to it that what was stopped comes to an end when its time to clean up is over: a task is closed as soon as it

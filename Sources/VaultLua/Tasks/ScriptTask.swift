@@ -10,6 +10,8 @@ final class ScriptTask: TaskScope {
         case failed(LuaError)
         /// With the error that cancelling it raised.
         case cancelled(LuaError)
+        /// Cancelled before it ran; what that would have raised is made when somebody asks.
+        case unbegun(VaultError)
     }
 
     enum State {
@@ -55,6 +57,15 @@ final class ScriptTask: TaskScope {
         return false
     }
 
+    /// What joining the ended task raises; nil for nothing.
+    var error: LuaError? {
+        switch state {
+        case .ended(.failed(let error)), .ended(.cancelled(let error)): error
+        case .ended(.unbegun(let error)): ErrorValue.luaError(error, operation: "spawn", session)
+        case .ended(.returned), .ready, .running, .waiting: nil
+        }
+    }
+
     var statusText: String {
         switch state {
         case .ready: waitsFor == nil ? "ready" : "waiting"
@@ -62,7 +73,7 @@ final class ScriptTask: TaskScope {
         case .waiting: "waiting"
         case .ended(.returned): "done"
         case .ended(.failed): "failed"
-        case .ended(.cancelled): "cancelled"
+        case .ended(.cancelled), .ended(.unbegun): "cancelled"
         }
     }
 
