@@ -20,11 +20,14 @@ package struct Caller: Sendable {
     /// which are not audited.
     package var peer: String
     package var sharing: Sharing
+    /// Which changes go to the outbox; nil for none.
+    package var telling: Telling?
 
-    package init(user: String, peer: String = "", sharing: Sharing = .everything) {
+    package init(user: String, peer: String = "", sharing: Sharing = .everything, telling: Telling? = nil) {
         self.user = user
         self.peer = peer
         self.sharing = sharing
+        self.telling = telling
     }
 
     var readsEverything: Bool {

@@ -9,13 +9,15 @@ extension LocalVault {
 
     /// See ``Vault/save(_:)``.
     ///
-    /// - Parameter change: names the saves together, so that a repetition of them is answered like they
-    ///   were, for seven days, and saves nothing.
+    /// - Parameters:
+    ///   - change: names the saves together, so that a repetition of them is answered like they were, for seven days,
+    ///     and saves nothing.
+    ///   - deciding: decides on the saves when their contents are durable; nil for no hooks.
     package func save(
-        _ saves: [SmallSave], by caller: Caller, change: UniqueID?
+        _ saves: [SmallSave], by caller: Caller, change: UniqueID?, deciding: Decider? = nil
     ) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {
         try await prepareToWrite()
-        let results = try await commit(saves, by: caller, change: change)
+        let results = try await commit(saves, by: caller, change: change, deciding)
         return results.map { result in
             result.flatMap { result in
                 guard case .saved(let outcome) = result else {
@@ -28,14 +30,49 @@ extension LocalVault {
 
     /// Commits the saves that can be; the others fail alone.
     private func commit(
-        _ saves: [SmallSave], by caller: Caller, change: UniqueID?
+        _ saves: [SmallSave], by caller: Caller, change: UniqueID?, _ deciding: Decider?
     ) async throws(VaultError) -> [Result<CommitResult, VaultError>] {
         let problems = saves.map { $0.intent.problem ?? $0.problem }
-        let requests = zip(saves, problems).filter { $0.1 == nil }.map { save, _ in
-            CommitRequest.save(CommitSave(intent: save.intent, content: save.content, chunk: save.chunk))
+        let sound = zip(saves, problems).filter { $0.1 == nil }.map(\.0)
+        let plain = sound.map { CommitSave(intent: $0.intent, content: $0.content, chunk: $0.chunk) }
+        var call = CommitCall(requests: plain.map { .save($0) }, by: caller, change: change)
+        var results: ArraySlice<Result<CommitResult, VaultError>>
+        if let deciding, !sound.isEmpty {
+            if change != nil, let repeated = try await catalog.results(ofRepeated: call) {
+                results = repeated[...]
+            } else {
+                call.requests = try await decided(sound, plain, deciding).map { .save($0) }
+                results = try await committer.commit(call)[...]
+            }
+        } else {
+            results = try await committer.commit(call)[...]
         }
-        var results = try await committer.commit(CommitCall(requests: requests, by: caller, change: change))[...]
         return problems.map { problem in problem.map { .failure($0) } ?? results.removeFirst() }
+    }
+
+    /// The saves as hooks want them.
+    private func decided(
+        _ saves: [SmallSave], _ plain: [CommitSave], _ deciding: Decider
+    ) async throws(VaultError) -> [CommitSave] {
+        let places = try await stage(saves)
+        let previous = try await catalog.stat(saves.map { ($0.intent.name, .current) })
+        let staged = zip(saves, previous).map { save, previous in
+            StagedSave(
+                intent: save.intent, content: save.content, bytes: save.chunk?.bytes ?? BufferSlice(copying: []),
+                previous: previous)
+        }
+        let decisions = await deciding(staged)
+        guard decisions.count == saves.count else {
+            throw VaultError(.internal, "The hooks did not decide on every save.")
+        }
+        return plain.indices.map { index in
+            var save = plain[index]
+            save.asked = save.intent
+            save.intent = decisions[index].intent
+            save.refusal = decisions[index].refusal ?? save.intent.problem
+            save.staged = places[index]
+            return save
+        }
     }
 }
 

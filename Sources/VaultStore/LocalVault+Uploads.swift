@@ -79,10 +79,12 @@ extension LocalVault {
 
     /// See ``Vault/commit(_:content:)``.
     ///
-    /// - Parameter change: names the commit, so that a repetition is answered like it; see
-    ///   ``answer(toCommit:of:content:)`` for one whose upload is over.
+    /// - Parameters:
+    ///   - change: names the commit, so that a repetition is answered like it; see
+    ///     ``answer(toCommit:of:content:)`` for one whose upload is over.
+    ///   - deciding: decides on the save when its content is durable; nil for no hooks.
     package func commit(
-        _ upload: UploadID, content: Content, change: UniqueID?
+        _ upload: UploadID, content: Content, change: UniqueID?, deciding: Decider? = nil
     ) async throws(VaultError) -> SaveOutcome? {
         let (ending, user) = try self.change(upload) { state in (state.ending, state.caller.user) }
         return try await ending.withLock { () throws(VaultError) in
@@ -93,13 +95,13 @@ extension LocalVault {
                 }
                 throw unknownUpload
             }
-            return try await end(upload, with: content, change: change)
+            return try await end(upload, with: content, change: change, deciding)
         }
     }
 
     /// Commits an upload whose end nobody else is at.
     private func end(
-        _ upload: UploadID, with content: Content, change: UniqueID?
+        _ upload: UploadID, with content: Content, change: UniqueID?, _ deciding: Decider?
     ) async throws(VaultError) -> SaveOutcome? {
         var nodes: [ListBuilder.Node] = []
         let built = try self.change(upload) { state in state.list.finish { nodes.append($0) } }
@@ -111,10 +113,16 @@ extension LocalVault {
         guard missing == 0 else {
             throw VaultError(.invalid, "\(missing) chunks that were needed have not been put.")
         }
+        let decision = try await decision(on: upload, content, deciding)
         let (state, chunks) = try self.change(upload) { state in (state, state.take()) }
-        let save = CommitSave(
+        var save = CommitSave(
             intent: state.intent, content: content, upload: upload, chunks: chunks, epoch: state.epoch,
             newBytes: state.newBytes)
+        if let decision {
+            save.asked = state.intent
+            save.intent = decision.intent
+            save.refusal = decision.refusal ?? decision.intent.problem
+        }
         let call = CommitCall(requests: [.save(save)], by: state.caller, change: change)
         let result = await committing(call)
         // Only now: a repetition finds the upload until its result is durable, and waits.
@@ -134,6 +142,23 @@ extension LocalVault {
             await keep(chunks, of: upload, by: state.caller)
             throw error
         }
+    }
+
+    /// Asks hooks about an upload whose chunks have all come.
+    private func decision(
+        on upload: UploadID, _ content: Content, _ deciding: Decider?
+    ) async throws(VaultError) -> SaveDecision? {
+        guard let deciding else { return nil }
+        // From here on they can be found, and read.
+        let (chunks, user) = try change(upload) { state in (state.take(), state.caller.user) }
+        if !chunks.isEmpty { try await record(chunks, of: upload, by: user) }
+        let intent = try change(upload) { $0.intent }
+        let previous = try await catalog.stat(intent.name, .current)
+        let decisions = await deciding([StagedSave(intent: intent, content: content, previous: previous)])
+        guard let decision = decisions.first else {
+            throw VaultError(.internal, "The hooks did not decide on a save.")
+        }
+        return decision
     }
 
     private func committing(_ call: CommitCall) async -> Result<CommitResult, VaultError> {

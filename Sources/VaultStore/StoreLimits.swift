@@ -47,4 +47,8 @@ package enum StoreLimits {
     static let busyMilliseconds: Int32 = 60_000
     /// A pack is rewritten when at least this share of its bytes is of no use.
     static let wasteShare = 0.2
+    /// What hooks keep in a vault: values, and the bytes of a key and of a value.
+    static let hookValuesMax: Int64 = 100_000
+    static let hookKeyBytesMax = 512
+    static let hookValueBytesMax = 64 << 10
 }

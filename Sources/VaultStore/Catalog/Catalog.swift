@@ -56,6 +56,21 @@ package protocol Catalog: Sendable {
         toCommit change: UniqueID, of user: String
     ) async throws(VaultError) -> Result<CommitResult, VaultError>?
 
+    /// The results of a call that repeats one; nil for a call that is none.
+    func results(ofRepeated call: CommitCall) async throws(VaultError) -> [Result<CommitResult, VaultError>]?
+
+    // MARK: The outbox, and what hooks keep
+
+    func tell(_ events: [OutboxEvent]) async throws(VaultError)
+    func outbox(failed: Bool, after number: UInt64, limit: Int) async throws(VaultError) -> [OutboxRecord]
+    func settle(_ outcomes: [OutboxOutcome]) async throws(VaultError)
+    /// - Parameter ids: which of those set aside; nil for all.
+    func retryFailed(_ ids: [UniqueID]?) async throws(VaultError) -> Int
+    func hookValue(_ key: String) async throws(VaultError) -> HookValue
+    /// - Returns: nil where the key is at another version.
+    func store(_ value: [UInt8], as key: String, ifVersion: UInt64) async throws(VaultError) -> HookValue?
+    func add(_ amount: Double, to key: String, once id: String?, at time: Int64) async throws(VaultError) -> HookValue
+
     /// The audit behind a sequence, from a time on (seconds since 1970 UTC), oldest first.
     func audit(since time: Int64, after sequence: UInt64, limit: Int) async throws(VaultError) -> [AuditRecord]
 

@@ -30,6 +30,12 @@ package struct CommitSave: Sendable {
     package var epoch: UInt64?
     /// Bytes of content that the upload had to store.
     package var newBytes: UInt64 = 0
+    /// The intent as it was asked for, where hooks have changed it: by that a repetition is known.
+    package var asked: SaveIntent?
+    /// Why hooks refuse it; nil where they do not.
+    package var refusal: VaultError?
+    /// Where the chunk is already; nil where it is still to be stored.
+    package var staged: ReceivedChunk?
 }
 
 /// What became of a request.

@@ -34,7 +34,7 @@ extension CommitTransaction {
             if let problem = changed.tags.problem(of: name) { throw problem }
             if changed.tags == current.tags { return ChangeOutcome(count: 0, entry: current) }
             let version = try nextVersion(of: name, after: current, database)
-            let entry = try record(changed.again(as: name, version: version, by: by), database)
+            let entry = try record(changed.again(as: name, version: version, by: by), isTold: false, database)
             return ChangeOutcome(count: 1, entry: entry)
         }
     }
@@ -69,6 +69,10 @@ extension CommitTransaction {
         for entry in moved { _ = try target(of: entry.name, from: from, to: to) }
         try take(room, by: by, database)
         try record(.rename(from: from, to: to, isPrefix: moved[0].name != from), database)
+        for entry in moved {
+            let target = try target(of: entry.name, from: from, to: to)
+            try tell(.rename, target, formerName: entry.name, version: entry.version, database)
+        }
         directories = []
         return ChangeOutcome(
             count: moved.count, entry: try SQLiteCatalog.entryByName(database, to)?.entry)

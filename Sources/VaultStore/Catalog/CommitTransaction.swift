@@ -27,6 +27,8 @@ struct CommitTransaction {
     /// Names that have names below them, by saves of this commit; not asked for again.
     var directories: Set<Name> = []
     var copiedNames = 0
+    /// As whom the present call changes the vault.
+    private var caller: Caller?
 
     init(_ database: Database, at now: Int64, reservedBytes: UInt64) throws {
         self.reservedBytes = reservedBytes
@@ -50,6 +52,7 @@ struct CommitTransaction {
         _ call: CommitCall, _ database: Database
     ) throws -> [Result<CommitResult, VaultError>] {
         if let results = try SQLiteCatalog.results(ofRepeated: call, database) { return results }
+        caller = call.by
         var audit = AuditTrail(of: call.by, at: time)
         let results = try call.requests.map { request in
             let before = sequence
@@ -92,6 +95,7 @@ struct CommitTransaction {
         _ save: CommitSave, by caller: Caller, _ database: Database
     ) throws -> CommitResult {
         if let begun = save.epoch, begun != epoch { return .collected }
+        if let refusal = save.refusal { throw refusal }
         let intent = save.intent
         let current = try SQLiteCatalog.entryByName(database, intent.name)
         try CommitTransaction.check(intent.ifVersion, current, intent.name)
@@ -222,6 +226,10 @@ struct CommitTransaction {
         try checkQuota(size + UInt64(RecordHeader.byteCount), save.intent.name)
         addedBytes += size + UInt64(RecordHeader.byteCount)
         pending.insert(chunk.digest)
+        if let staged = save.staged {
+            received.append(staged)
+            return size
+        }
         chunks.append(PackRecord(kind: .chunk, digest: chunk.digest, bytes: chunk.bytes))
         return size
     }
@@ -248,12 +256,25 @@ struct CommitTransaction {
 
     // MARK: The journal
 
+    /// - Parameter isTold: whether hooks may hear of it.
     @discardableResult
-    mutating func record(_ saved: SavedVersion, _ database: Database) throws -> Entry {
+    mutating func record(_ saved: SavedVersion, isTold: Bool = true, _ database: Database) throws -> Entry {
         try record(.save(saved), database)
+        if isTold { try tell(saved.kind == .removed ? .remove : .save, saved.name, version: saved.version, database) }
         return Entry(
             name: saved.name, kind: saved.kind, content: saved.content, version: saved.version, sequence: sequence,
             attributes: saved.attributes, savedAt: time, savedBy: saved.savedBy, tags: saved.tags)
+    }
+
+    /// Writes down for the hooks what has happened, if they want to hear of it.
+    func tell(
+        _ kind: OutboxEvent.Kind, _ name: Name, formerName: Name? = nil, version: UInt64, _ database: Database
+    ) throws {
+        guard let caller, let telling = caller.telling, telling.wants(kind, name) else { return }
+        let event = OutboxEvent(
+            kind: kind, name: name, formerName: formerName, version: version, user: caller.user, peer: caller.peer,
+            time: time, depth: telling.depth)
+        try SQLiteCatalog.insert(event, database)
     }
 
     mutating func record(_ change: JournalChange, _ database: Database) throws {

@@ -20,6 +20,12 @@ extension SQLiteCatalog {
         }
     }
 
+    package func results(
+        ofRepeated call: CommitCall
+    ) async throws(VaultError) -> [Result<CommitResult, VaultError>]? {
+        try read { try SQLiteCatalog.results(ofRepeated: call, $0) }
+    }
+
     /// The results that a call had before; nil for one that is no repetition.
     static func results(
         ofRepeated call: CommitCall, _ database: Database

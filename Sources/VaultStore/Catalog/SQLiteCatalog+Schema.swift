@@ -5,13 +5,13 @@ import VaultModel
 extension SQLiteCatalog {
     /// The newest format of the catalog that this program reads and writes.
     ///
-    /// 2 added users of uploads, answers and the audit.
-    static let format = 2
+    /// 2 added users of uploads, answers and the audit; 3 the outbox and what hooks keep.
+    static let format = 3
 
     static func makeSchema(_ pool: any DatabaseWriter, vault: UniqueID) throws {
         try pool.write { database in
             guard try !database.tableExists("vault") else { return }
-            try database.execute(sql: schema + additions)
+            try database.execute(sql: schema + additions + hookTables)
             try database.execute(
                 sql: "INSERT INTO vault (id, format, chunker, sequence, stored_bytes, epoch) VALUES (?, ?, ?, 0, 0, 0)",
                 arguments: [vault.description, format, Int64(Chunker.number)])
@@ -20,19 +20,19 @@ extension SQLiteCatalog {
 
     /// Brings a catalog of an older format up to date; a vault that is only read needs none of it.
     static func migrate(_ pool: any DatabaseWriter) throws {
-        let isOld = { (database: Database) in
-            try Int.fetchOne(database, sql: "SELECT format FROM vault") ?? format < format
+        let formatOf = { (database: Database) in
+            try Int.fetchOne(database, sql: "SELECT format FROM vault") ?? format
         }
-        guard try pool.read(isOld) else { return }
+        guard try pool.read(formatOf) < format else { return }
         try pool.write { database in
             // Another process may have been first.
-            guard try isOld(database) else { return }
-            try database.execute(
-                sql: """
-                    ALTER TABLE upload ADD COLUMN user TEXT NOT NULL DEFAULT '';
-                    \(additions)
-                    UPDATE vault SET format = \(format);
-                    """)
+            let found = try formatOf(database)
+            if found < 2 {
+                try database.execute(
+                    sql: "ALTER TABLE upload ADD COLUMN user TEXT NOT NULL DEFAULT '';" + additions)
+            }
+            if found < 3 { try database.execute(sql: hookTables) }
+            try database.execute(sql: "UPDATE vault SET format = \(format)")
         }
     }
 
@@ -161,6 +161,40 @@ extension SQLiteCatalog {
           sequence INTEGER NOT NULL,
           renewed_at INTEGER NOT NULL
         ) WITHOUT ROWID;
+        """
+
+    /// What format 3 has.
+    private static let hookTables = """
+        CREATE TABLE outbox (
+          number INTEGER PRIMARY KEY,
+          id BLOB NOT NULL,
+          kind TEXT NOT NULL,
+          name TEXT NOT NULL,
+          former_name TEXT,
+          version INTEGER NOT NULL,
+          user TEXT NOT NULL,
+          peer TEXT NOT NULL,
+          at INTEGER NOT NULL,
+          depth INTEGER NOT NULL,
+          failures INTEGER NOT NULL,
+          due INTEGER NOT NULL,
+          is_failed INTEGER NOT NULL,
+          error TEXT,
+          traceback TEXT
+        );
+        CREATE INDEX outbox_order ON outbox (is_failed, number);
+        CREATE TABLE hook_value (
+          key TEXT PRIMARY KEY,
+          value BLOB NOT NULL,
+          version INTEGER NOT NULL
+        );
+        CREATE TABLE hook_count (
+          key TEXT NOT NULL,
+          id TEXT NOT NULL,
+          at INTEGER NOT NULL,
+          PRIMARY KEY (key, id)
+        );
+        CREATE INDEX hook_count_at ON hook_count (at);
         """
 
     /// What format 2 has besides the columns that it added.

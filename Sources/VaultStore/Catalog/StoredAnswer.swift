@@ -156,7 +156,11 @@ extension CommitCall {
 extension CommitRequest {
     fileprivate func write(to bytes: inout ByteWriter) {
         bytes.writeString(audited.action.rawValue.utf8)
-        bytes.writeString(audited.name?.bytes ?? [])
+        if case .save(let save) = self, let asked = save.asked {
+            bytes.writeString(asked.name.bytes)
+        } else {
+            bytes.writeString(audited.name?.bytes ?? [])
+        }
         switch self {
         case .save(let save): bytes.write(save.content.root)
         case .change(.remove), .change(.tag): break

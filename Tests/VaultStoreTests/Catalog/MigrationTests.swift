@@ -10,7 +10,9 @@ import VaultModel
         let catalog = try await SQLiteCatalog(directory.appending("catalog.sqlite"), files: SystemFiles())
         try await catalog.write { database in
             for statement in [
-                "DROP TABLE answer", "DROP TABLE audit", "DROP INDEX upload_chunk_digest",
+                "DROP TABLE outbox", "DROP TABLE hook_value", "DROP TABLE hook_count", "DROP TABLE answer",
+                "DROP TABLE audit",
+                "DROP INDEX upload_chunk_digest",
                 "ALTER TABLE upload DROP COLUMN user", "UPDATE vault SET format = 1",
             ] { _ = try Query(database, statement).step() }
         }

@@ -1,3 +1,4 @@
+import Testing
 import VaultModel
 
 extension Vault {
@@ -112,4 +113,12 @@ func code(_ body: () async throws -> Void) async -> VaultError.Code? {
     } catch {
         return (error as? VaultError)?.code ?? .internal
     }
+}
+
+/// Expects `body` to throw an error of this code.
+func expect(
+    _ expected: VaultError.Code, sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> Void
+) async {
+    let found = await code(body)
+    #expect(found == expected, sourceLocation: sourceLocation)
 }

@@ -1,0 +1,82 @@
+import GRDB
+package import VaultModel
+
+/// A value that hooks keep, with the version by which a change of it is made sure of.
+package struct HookValue: Sendable, Equatable {
+    /// Empty for none.
+    package var value: [UInt8]
+    /// 0 for a key that was never stored.
+    package var version: UInt64
+}
+
+/// What hooks keep in a vault: values by keys. No part of the journal, like the outbox.
+extension SQLiteCatalog {
+    package func hookValue(_ key: String) async throws(VaultError) -> HookValue {
+        try read { try SQLiteCatalog.hookValue(key, $0) }
+    }
+
+    private static func hookValue(_ key: String, _ database: Database) throws -> HookValue {
+        var query = try Query(database, "SELECT value, version FROM hook_value WHERE key = ?")
+        query.bind(text: key)
+        defer { query.finish() }
+        guard try query.step() else { return HookValue(value: [], version: 0) }
+        return HookValue(value: query.bytes(0), version: query.unsigned(1))
+    }
+
+    package func store(
+        _ value: [UInt8], as key: String, ifVersion: UInt64
+    ) async throws(VaultError) -> HookValue? {
+        try await write { database in
+            let current = try SQLiteCatalog.hookValue(key, database)
+            guard current.version == ifVersion else { return nil }
+            return try SQLiteCatalog.store(value, as: key, after: current, database)
+        }
+    }
+
+    private static func store(
+        _ value: [UInt8], as key: String, after current: HookValue, _ database: Database
+    ) throws -> HookValue {
+        if current.version == 0 {
+            let count = try Query(database, "SELECT count(*) FROM hook_value")
+            defer { count.finish() }
+            guard try count.step(), count.int(0) < StoreLimits.hookValuesMax else {
+                throw VaultError(.quota, "Hooks keep \(StoreLimits.hookValuesMax) values, which is all they may.")
+            }
+        }
+        // A version is never used again, so that who saw the one before is not fooled.
+        var insert = try Query(database, "INSERT OR REPLACE INTO hook_value (key, value, version) VALUES (?, ?, ?)")
+        insert.bind(text: key)
+        insert.bind(blob: value)
+        insert.bind(current.version + 1)
+        try insert.first()
+        return HookValue(value: value, version: current.version + 1)
+    }
+
+    package func add(
+        _ amount: Double, to key: String, once id: String?, at time: Int64
+    ) async throws(VaultError) -> HookValue {
+        try await write { database in
+            let current = try SQLiteCatalog.hookValue(key, database)
+            if let id {
+                var insert = try Query(database, "INSERT OR IGNORE INTO hook_count (key, id, at) VALUES (?, ?, ?)")
+                insert.bind(text: key)
+                insert.bind(text: id)
+                insert.bind(time)
+                try insert.first()
+                if database.changesCount == 0 { return current }
+                var delete = try Query(
+                    database,
+                    "DELETE FROM hook_count WHERE rowid IN (SELECT rowid FROM hook_count WHERE at < ? LIMIT 10)")
+                delete.bind(time - StoreLimits.answerSeconds)
+                try delete.first()
+            }
+            let text = String(decoding: current.value, as: UTF8.self)
+            guard let number = current.value.isEmpty ? 0 : Double(text) else {
+                throw VaultError(.invalid, "The value of '\(printable(key))' is no number to add to.")
+            }
+            let sum = number + amount
+            let value = sum == sum.rounded() && abs(sum) < 1e15 ? "\(Int64(sum))" : "\(sum)"
+            return try SQLiteCatalog.store(Array(value.utf8), as: key, after: current, database)
+        }
+    }
+}

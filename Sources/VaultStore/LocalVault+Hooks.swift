@@ -1,0 +1,135 @@
+import Synchronization
+package import VaultModel
+
+/// A save before it takes effect: its content is there and durable, and nobody can see it.
+package struct StagedSave: Sendable {
+    package var intent: SaveIntent
+    package var content: Content
+    /// The content of a small save; nil where it is read by ``LocalVault/openStaged(_:)``.
+    package var bytes: BufferSlice?
+    /// What the name holds.
+    package var previous: Entry?
+}
+
+/// What is to become of a staged save.
+package struct SaveDecision: Sendable {
+    /// The intent, with another name or other tags perhaps.
+    package var intent: SaveIntent
+    /// Why it is refused; nil where it is not.
+    package var refusal: VaultError?
+
+    package init(intent: SaveIntent, refusal: VaultError? = nil) {
+        self.intent = intent
+        self.refusal = refusal
+    }
+}
+
+extension LocalVault {
+    /// Decides on staged saves, one decision for each.
+    package typealias Decider = @Sendable ([StagedSave]) async -> [SaveDecision]
+
+    // MARK: What hooks are told
+
+    /// Writes down events that no change has brought along.
+    package func tell(_ events: [OutboxEvent]) async throws(VaultError) {
+        try await prepareToWrite()
+        try await catalog.tell(events)
+    }
+
+    /// Events of the outbox behind a number, in their order: those to be told, or those set aside.
+    package func outbox(
+        failed: Bool = false, after number: UInt64 = 0, limit: Int
+    ) async throws(VaultError) -> [OutboxRecord] {
+        try await catalog.outbox(failed: failed, after: number, limit: limit)
+    }
+
+    package func settle(_ outcomes: [OutboxOutcome]) async throws(VaultError) {
+        try await catalog.settle(outcomes)
+    }
+
+    /// Has events told again that were set aside.
+    ///
+    /// - Parameter ids: which; nil for all.
+    /// - Returns: how many there are.
+    package func retryFailed(_ ids: [UniqueID]?) async throws(VaultError) -> Int {
+        try await catalog.retryFailed(ids)
+    }
+
+    // MARK: What hooks keep
+
+    package func hookValue(_ key: String) async throws(VaultError) -> HookValue {
+        try await catalog.hookValue(key)
+    }
+
+    /// - Returns: nil where the key is at another version.
+    package func store(_ value: [UInt8], as key: String, ifVersion: UInt64) async throws(VaultError) -> HookValue? {
+        try await prepareToWrite()
+        try LocalVault.check(key, value)
+        return try await catalog.store(value, as: key, ifVersion: ifVersion)
+    }
+
+    /// Adds to a number; under an id only the first time in seven days.
+    package func add(_ amount: Double, to key: String, once id: String?) async throws(VaultError) -> HookValue {
+        try await prepareToWrite()
+        try LocalVault.check(key, Array((id ?? "").utf8))
+        guard amount.isFinite else { throw VaultError(.invalid, "What is added to '\(printable(key))' is no number.") }
+        return try await catalog.add(amount, to: key, once: id, at: clock())
+    }
+
+    private static func check(_ key: String, _ value: [UInt8]) throws(VaultError) {
+        guard (1...StoreLimits.hookKeyBytesMax).contains(key.utf8.count) else {
+            throw VaultError(.invalid, "A key has 1 to \(StoreLimits.hookKeyBytesMax) bytes.")
+        }
+        guard value.count <= StoreLimits.hookValueBytesMax else {
+            throw VaultError(
+                .invalid,
+                "The value of '\(printable(key))' has \(value.count) bytes: \(StoreLimits.hookValueBytesMax) are allowed."
+            )
+        }
+    }
+
+    // MARK: Staging
+
+    /// Opens the content of a staged save, which is no name's yet; see ``Vault/openRead(_:_:)``.
+    package func openStaged(_ staged: StagedSave) async throws(VaultError) -> OpenRead {
+        let lease = try await holdLease()
+        let entry = Entry(
+            name: staged.intent.name, kind: staged.intent.kind, content: staged.content, version: 0, sequence: 0,
+            attributes: staged.intent.attributes, savedAt: clock(), savedBy: "", tags: staged.intent.tags)
+        let id = ReadID(UniqueID())
+        reads.withLock { $0[id] = ReadState(entry: entry, lease: lease) }
+        return OpenRead(id: id, entry: entry)
+    }
+
+    /// Makes the contents of small saves durable that the vault does not have.
+    ///
+    /// - Returns: where they are; nil for those that the vault has, or that are empty.
+    func stage(_ saves: [SmallSave]) async throws(VaultError) -> [ReceivedChunk?] {
+        let chunks = saves.compactMap(\.chunk)
+        let known = try await catalog.known(chunks.map(\.digest))
+        var records: [PackRecord] = []
+        var places: [Digest: Int] = [:]
+        for (chunk, isKnown) in zip(chunks, known) where !isKnown && places[chunk.digest] == nil {
+            places[chunk.digest] = records.count
+            records.append(PackRecord(kind: .chunk, digest: chunk.digest, bytes: chunk.bytes))
+        }
+        if records.isEmpty { return saves.map { _ in nil } }
+        let bytes = records.reduce(0) { $0 + $1.storedBytes }
+        // What is refused later must not fill the disk beyond the quota now.
+        try await catalog.reserve(bytes)
+        let appended: Appended
+        do throws(VaultError) {
+            appended = try await packs.append(records)
+        } catch {
+            await catalog.giveBack(bytes)
+            throw error
+        }
+        await catalog.giveBack(bytes)
+        return saves.map { save in
+            save.chunk.flatMap { chunk in places[chunk.digest] }.map { place in
+                ReceivedChunk(
+                    digest: records[place].digest, location: appended.locations[place], hold: appended.hold)
+            }
+        }
+    }
+}
