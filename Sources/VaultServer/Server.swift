@@ -21,6 +21,8 @@ package final class Server: Sendable {
         package var certificate: LocalPath?
         package var key: LocalPath?
         package var bounds = ServerBounds()
+        /// Nil for no hooks.
+        package var hooks: HookSettings?
 
         package init(data: LocalPath) {
             self.data = data
@@ -34,12 +36,22 @@ package final class Server: Sendable {
     private let logger: Logger
     private let isStopping = Atomic<Bool>(false)
 
-    /// Opens the data directory, making it on first use, and starts to listen.
-    package static func start(_ options: Options, logger: Logger) async throws(VaultError) -> Server {
+    /// Opens the data directory, making it on first use, loads the hooks, and starts to listen.
+    ///
+    /// - Parameter launcher: starts the processes in which hooks run.
+    package static func start(
+        _ options: Options, launcher: (any HookLauncher)? = nil, logger: Logger
+    ) async throws(VaultError) -> Server {
         let accounts = try Accounts.open(options.data)
         try await accounts.removeLeftovers()
         let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger, makesMissing: true)))
         let services = ServerServices(accounts, options.bounds, logger)
+        if let settings = options.hooks, let launcher {
+            let pool = HookPool(settings, launcher, services, logger)
+            try await pool.load()
+            services.hooks.value = pool
+            services.hosts.use(pool)
+        }
         let listener = try await Listener.open(options) { channel in
             ConnectionSetup.prepare(channel, presented.value, services, logger)
         }
@@ -67,6 +79,9 @@ package final class Server: Sendable {
     package func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.watch() }
+            if let pool = services.hooks.value {
+                group.addTask { await HookKeeper(pool, self.services, self.logger).run() }
+            }
             await withTaskExecutorPreference(ServerExecutor.shared) {
                 await listener.serve { connection in await self.serve(connection) }
             }
@@ -74,6 +89,7 @@ package final class Server: Sendable {
         }
         await services.sessions.end { _ in Server.stopped }
         await services.hosts.closeAll()
+        services.hooks.value?.close()
     }
 
     /// Accepts nobody any more and lets what runs come to its end, for a while; the rest can be resumed.
@@ -95,6 +111,11 @@ package final class Server: Sendable {
     package func reloadCertificate() throws(VaultError) {
         presented.value = try PresentedCertificate(try options.loadCertificate(logger, makesMissing: false))
         logger.info("certificate loaded", metadata: ["fingerprint": "\(fingerprint)"])
+    }
+
+    /// Loads the hooks file again; where it is not sound, the old one stays in use.
+    package func reloadHooks() async {
+        if let pool = services.hooks.value { await pool.reload() }
     }
 
     private static let stopped = VaultError(.unavailable, "The server is being stopped.", isRetryable: true)

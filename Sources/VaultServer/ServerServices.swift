@@ -12,6 +12,8 @@ final class ServerServices: Sendable {
     let bounds: ServerBounds
     let throttle = Mutex(LoginThrottle())
     let logger: Logger
+    /// What decides on requests and hears of changes; nil for no hooks.
+    let hooks = Shelf<HookPool?>(nil)
 
     private let memory: UserMemory.All
 
@@ -19,7 +21,7 @@ final class ServerServices: Sendable {
         self.accounts = accounts
         self.bounds = bounds
         self.logger = logger
-        hosts = VaultHosts(accounts)
+        hosts = VaultHosts(accounts, logger)
         connections = ConnectionLimiter(bounds)
         memory = UserMemory.All(bounds.contentBytes)
     }

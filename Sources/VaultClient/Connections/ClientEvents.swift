@@ -20,7 +20,7 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
     /// What happens until the login is done; it ends with the connection.
     let login: AsyncStream<LoginEvent>
     private let loginContinuation: AsyncStream<LoginEvent>.Continuation
-    private var machine = ClientConnectionMachine()
+    private var machine: ClientConnectionMachine
     private var waiting: [UInt32: PendingAnswer] = [:]
     /// What each request takes of what the server allows at once, until its answer is complete: also where nobody
     /// waits for that any more.
@@ -33,7 +33,11 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
     private var pings: RepeatedTask?
     private var lastHeard = NIODeadline.now()
 
-    init(_ loop: any EventLoop, onEnd: @escaping @Sendable (VaultError) -> Void) {
+    init(
+        _ loop: any EventLoop, machine: ClientConnectionMachine = ClientConnectionMachine(),
+        onEnd: @escaping @Sendable (VaultError) -> Void
+    ) {
+        self.machine = machine
         self.loop = loop
         self.onEnd = onEnd
         (login, loginContinuation) = AsyncStream.makeStream()

@@ -5,7 +5,7 @@ import VaultWire
 
 /// A login with the connections that it uses: one for control, others for content, made anew when they are
 /// cut. Requests that a cut left without an answer are sent again, which the protocol makes harmless.
-final class ClientSession: Sendable {
+final class ClientSession: RequestCarrier {
     /// Which connection a request takes.
     enum Route: Sendable {
         case control
@@ -59,7 +59,7 @@ final class ClientSession: Sendable {
     ///
     /// - Throws: what the server answers; `unavailable` once the session could not be taken up again in time.
     func perform(
-        _ message: WireClientMessage, content: [BufferSlice] = [], on route: Route = .control
+        _ message: WireClientMessage, content: [BufferSlice], on route: Route
     ) async throws(VaultError) -> ClientAnswer {
         let deadline = ContinuousClock.now + .seconds(ClientLimits.retrySecondsMax)
         var isSent = false

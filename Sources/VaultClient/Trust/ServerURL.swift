@@ -24,6 +24,13 @@ package struct ServerURL: Hashable, Sendable {
         vault = try parser.vault()
     }
 
+    /// The server that has started a worker of its hooks, which is spoken to over no network.
+    static let ofWorker = ServerURL(host: "server", port: 0)
+
+    private init(host: String, port: Int) {
+        (self.host, self.port, vault) = (host, port, nil)
+    }
+
     /// The same URL with the user named.
     package func withUser(_ user: String) -> ServerURL {
         var url = self

@@ -16,6 +16,17 @@ struct RemoteRead: Sendable {
 
 extension RemoteVault {
     package func openRead(_ name: Name, _ selector: Selector) async throws(VaultError) -> OpenRead {
+        try await openRead(name, WireSelector(selector))
+    }
+
+    /// Opens the content that the event of a hook's vault is about.
+    func openEvent(_ name: Name) async throws(VaultError) -> OpenRead {
+        var selector = WireSelector()
+        selector.ofEvent = true
+        return try await openRead(name, selector)
+    }
+
+    private func openRead(_ name: Name, _ selector: WireSelector) async throws(VaultError) -> OpenRead {
         let id = ReadID(UniqueID())
         var tries = 0
         while true {
@@ -33,11 +44,11 @@ extension RemoteVault {
         }
     }
 
-    private func open(_ name: Name, _ selector: Selector, as id: UniqueID) async throws(VaultError) -> RemoteRead {
+    private func open(_ name: Name, _ selector: WireSelector, as id: UniqueID) async throws(VaultError) -> RemoteRead {
         var message = WireClientMessage()
         message.openRead.read = id.wire
         message.openRead.name = Data(name.bytes)
-        message.openRead.selector = WireSelector(selector)
+        message.openRead.selector = selector
         let answer = try await session.perform(message, on: .control)
         let ready = answer.message.readReady
         var read = try reading { () throws(WireViolation) in
@@ -215,7 +226,8 @@ extension RemoteVault {
                 guard error.code == .unavailable, error.isRetryable, !isRepeated else { throw error }
                 isRepeated = true
                 // By its version, so that the content stays the same.
-                let again = try await open(known.entry.name, .version(known.entry.version), as: UniqueID())
+                let again = try await open(
+                    known.entry.name, WireSelector(.version(known.entry.version)), as: UniqueID())
                 guard again.entry.content == known.entry.content else {
                     throw VaultError(
                         .conflict, "'\(known.entry.name)' was replaced while it was read.", name: known.entry.name)

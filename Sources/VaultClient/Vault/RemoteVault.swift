@@ -22,7 +22,7 @@ package final class RemoteVault: Vault {
     package let url: ServerURL
     /// Counts the bytes that go over all connections.
     package let counter: WireCounter
-    let session: ClientSession
+    let session: any RequestCarrier
     let bandwidth: BandwidthLimit?
     let uploads = Mutex<[UploadID: RemoteUpload]>([:])
     let reads = Mutex<[ReadID: RemoteRead]>([:])
@@ -42,7 +42,7 @@ package final class RemoteVault: Vault {
         return RemoteVault(url, session, counter, options)
     }
 
-    private init(_ url: ServerURL, _ session: ClientSession, _ counter: WireCounter, _ options: Options) {
+    init(_ url: ServerURL, _ session: any RequestCarrier, _ counter: WireCounter, _ options: Options) {
         self.url = url
         self.session = session
         self.counter = counter

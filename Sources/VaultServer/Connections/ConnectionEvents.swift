@@ -4,6 +4,14 @@ import VaultModel
 import VaultTransport
 import VaultWire
 
+/// Whose requests a connection brings.
+protocol RequestOwner: AnyObject, Sendable {
+    /// The memory for their content.
+    var memory: UserMemory { get }
+    /// Gives a change its place in the order of those before it.
+    func enter(_ message: WireClientMessage) -> ChangeOrder.Turn?
+}
+
 /// What a connection tells the task that serves it.
 enum ConnectionEvent: Sendable {
     case login(WireLoginBegin)
@@ -23,10 +31,10 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     let stream: AsyncStream<ConnectionEvent>
     private let loop: any EventLoop
 
-    private var machine = ServerConnectionMachine()
+    private var machine: ServerConnectionMachine
     private var receivers: [UInt32: ContentReceiver] = [:]
     private weak var handler: FrameHandler?
-    private var session: Session?
+    private var owner: (any RequestOwner)?
     /// Begins to work on a request, once the login is done.
     private var serve: (@Sendable (ServerRequest) -> Task<Void, Never>)?
     private var loginTimer: Scheduled<Void>?
@@ -45,7 +53,11 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     private var draining: VaultError?
 
     /// - Parameter report: is told what ends the connection from this side.
-    init(_ loop: any EventLoop, _ bounds: ServerBounds, report: @escaping @Sendable (String) -> Void) {
+    init(
+        _ loop: any EventLoop, _ bounds: ServerBounds, machine: ServerConnectionMachine = ServerConnectionMachine(),
+        report: @escaping @Sendable (String) -> Void
+    ) {
+        self.machine = machine
         self.loop = loop
         self.bounds = bounds
         self.report = report
@@ -117,16 +129,16 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         for task in running.values { task.cancel() }
         continuation.yield(.ended(Array(running.values)))
         continuation.finish()
-        (running, serve, session, isEnded) = ([:], nil, nil, true)
+        (running, serve, owner, isEnded) = ([:], nil, nil, true)
     }
 
     private func begin(_ id: UInt32, _ message: WireClientMessage, _ bytes: Int) throws(WireViolation) {
         // Without an answer, the client asks again over another connection.
-        guard draining == nil, let session else { return }
+        guard draining == nil, let owner else { return }
         let request = ServerRequest(id: id, message: message)
         guard bytes > 0 else { return start(request) }
         let lengths = try message.contentLengths
-        let budget = session.memory.budget(forContentOf: bytes)
+        let budget = owner.memory.budget(forContentOf: bytes)
         if let share = budget.share(bytes) { return take(request, lengths, share) }
         // The peer waits, by TCP's own means, until there is memory for what it sends. All content before has come
         // whole, so that whoever holds memory can do without this connection.
@@ -176,7 +188,7 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     private func start(_ request: ServerRequest) {
         var request = request
         // Not before there is memory for it: whoever has a turn must not wait for those behind.
-        request.turn = session?.enter(request.message)
+        request.turn = owner?.enter(request.message)
         running[request.id] = serve?(request)
     }
 
@@ -199,13 +211,42 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         loop.execute { [self] in
             guard let handler, !isEnded else { return }
             machine.opened()
-            (self.session, self.serve) = (session, serve)
+            (owner, self.serve) = (session, serve)
             loginTimer?.cancel()
             handler.allowMessages(ofBytes: WireLimits.clientMessageBytesMax)
             sendNow(message, request: 0)
             watchSilence()
         }
     }
+
+    /// Begins to serve a worker, on the event loop: it has no login.
+    func serveWorker(
+        _ handler: FrameHandler, _ owner: any RequestOwner,
+        serving serve: @escaping @Sendable (ServerRequest) -> Task<Void, Never>
+    ) {
+        (self.handler, self.owner, self.serve) = (handler, owner, serve)
+    }
+
+    /// Sends an answer, whose content may take a while.
+    ///
+    /// - Parameter budget: the memory for answers.
+    func send(
+        _ answer: ServerAnswer, to request: ServerRequest, _ budget: ByteBudget, _ channel: (any Channel)?
+    ) async throws(VaultError) {
+        let id = request.id
+        let frames = FrameWriter.frames(of: answer.message, request: id)
+        if answer.content.isEmpty, frames.count <= ConnectionEvents.shortBytes { return self.answer(id, frames) }
+        // What is long waits in memory that is counted, for a client that may be slow to take it.
+        var share = answer.share ?? request.share
+        if share == nil { share = try await budget.share(waitingFor: frames.count) }
+        guard let channel else { throw .connectionLost() }
+        // The client may begin another request as soon as it has the last byte.
+        try await FrameSender(channel)
+            .send(frames, content: answer.content, request: id, whenSent: { [self] in answered(id) })
+        withExtendedLifetime(share) {}
+    }
+
+    private static let shortBytes = 64 << 10
 
     /// Sends an answer that is short and has no content.
     func answer(_ request: UInt32, _ frames: [UInt8]) {

@@ -56,8 +56,6 @@ final class ServerConnection: Sendable {
         events.drain(reason)
     }
 
-    private static let shortBytes = 64 << 10
-
     private func step(
         _ login: inout ServerLogin, _ session: inout Session?,
         _ body: (inout ServerLogin) async throws(VaultError) -> ServerLogin.Step
@@ -89,7 +87,7 @@ final class ServerConnection: Sendable {
         do throws(VaultError) {
             let answer = try await session.answer(request, services)
             if let denial = answer.message.firstDenial { tellDenial(denial, session) }
-            try await send(answer, to: request, session.memory.answers)
+            try await events.send(answer, to: request, session.memory.answers, channel)
         } catch {
             if [.internal, .integrity].contains(error.code) {
                 logger.error(
@@ -113,20 +111,6 @@ final class ServerConnection: Sendable {
 
     private func tellDenial(_ denial: String, _ session: Session) {
         if session.tellsDenial() { services.audit(.denied, user: session.user, peer: peer, detail: denial) }
-    }
-
-    private func send(_ answer: ServerAnswer, to request: ServerRequest, _ budget: ByteBudget) async throws(VaultError)
-    {
-        let id = request.id
-        let frames = FrameWriter.frames(of: answer.message, request: id)
-        if answer.content.isEmpty, frames.count <= ServerConnection.shortBytes { return events.answer(id, frames) }
-        // What is long waits in memory that is counted, for a client that may be slow to take it.
-        var share = answer.share ?? request.share
-        if share == nil { share = try await budget.share(waitingFor: frames.count) }
-        // The client may begin another request as soon as it has the last byte.
-        try await FrameSender(channel)
-            .send(frames, content: answer.content, request: id, whenSent: { [events] in events.answered(id) })
-        withExtendedLifetime(share) {}
     }
 }
 

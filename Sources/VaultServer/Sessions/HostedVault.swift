@@ -1,3 +1,4 @@
+import Logging
 import Synchronization
 import VaultModel
 import VaultStore
@@ -11,13 +12,34 @@ final class HostedVault: Sendable {
 
     let id: String
     let local: LocalVault
+    /// What decides on changes of the vault and hears of them; nil for no hooks.
+    let hooks: HookPool?
+    /// What tells hooks; nil for no hooks.
+    let outbox: OutboxDelivery?
     /// Work that reads or rewrites much of the vault: one at a time.
     let heavyWork = AsyncLock()
     private let saves = Mutex<[Key: Task<Result<SaveOutcome?, VaultError>, Never>]>([:])
 
-    init(id: String, local: LocalVault) {
+    /// - Parameter name: by which people know the vault.
+    init(id: String, name: String, local: LocalVault, hooks: HookPool?, logger: Logger) {
         self.id = id
         self.local = local
+        self.hooks = hooks
+        outbox = hooks.map { OutboxDelivery(local, $0, vaultName: name, logger) }
+        outbox?.begin(for: self)
+    }
+
+    /// Which changes go to the outbox; nil for none.
+    func telling(depth: Int) -> Telling? {
+        guard let hooks else { return nil }
+        let table = hooks.table
+        guard OutboxEvent.Kind.allCases.contains(where: { table.wants(HookKind($0)) }) else { return nil }
+        return Telling(depth: depth) { kind, name in !table.hooks(for: HookKind(kind), name, depth: depth).isEmpty }
+    }
+
+    func close() async {
+        await outbox?.end()
+        await local.close()
     }
 
     /// Runs a commit to its end, whatever becomes of the connection that asked for it; a repeat that comes

@@ -2,6 +2,7 @@ import FoundationEssentials
 import Logging
 import Synchronization
 import VaultModel
+import VaultStore
 import VaultWire
 
 /// Leads one connection's login: by password, by device key, or by the ticket of a session that is open.
@@ -155,10 +156,24 @@ struct ServerLogin {
             await services.sessions.end { $0 === session ? end : nil }
             throw end
         }
+        if let refusal = await refusal(of: session) {
+            await services.sessions.end { $0 === session ? refusal : nil }
+            services.audit(.denied, user: user, peer: peer, detail: refusal.message)
+            throw refusal
+        }
         services.audit(.login, user: user, peer: peer, detail: name)
         logger.info(
             "login", metadata: ["user": "\(user)", "vault": "\(name)", "peer": "\(peer)", "by": "\(method.text)"])
         return .done(session, isControl: true, welcome(session, serverFinal: serverFinal))
+    }
+
+    /// Asks hooks about a login whose proof is right.
+    private func refusal(of session: Session) async -> VaultError? {
+        guard let pool = services.hooks.value, pool.table.wants(.login) else { return nil }
+        let event = HookEvent(
+            kind: .login, vaultName: session.vaultName, host: nil, user: session.user, peer: peer,
+            time: currentSeconds())
+        return await pool.run([event]).first?.refusal(of: nil)
     }
 
     private func welcome(_ session: Session, serverFinal: [UInt8]) -> WireServerMessage {
@@ -193,6 +208,7 @@ extension Session.Method {
         switch self {
         case .password: "password"
         case .deviceKey: "device key"
+        case .hook: "hook"
         }
     }
 }

@@ -18,10 +18,36 @@ extension Session {
                 results.append(.failure(error))
             }
         }
+        try await askHooks(about: &changes, &results)
         var outcomes = try await vault.local.change(changes, by: caller, change: id)[...]
+        vault.outbox?.wake()
         let all = results.map { $0 ?? outcomes.removeFirst() }
         let shown = all.map { result in result.map { told($0) } }
         return ServerAnswer { $0.changed = WireChanged(shown) }
+    }
+
+    /// Takes out the changes that hooks refuse.
+    private func askHooks(
+        about changes: inout [Change], _ results: inout [Result<ChangeOutcome, VaultError>?]
+    ) async throws(VaultError) {
+        // What is renamed is gone from where it was.
+        let removals = changes.enumerated().compactMap { index, change -> (Int, NamePrefix)? in
+            switch change {
+            case .remove(let prefix, _): (index, prefix)
+            case .rename(let from, _): (index, NamePrefix(from))
+            case .copy, .revert, .tag: nil
+            }
+        }
+        let found = try await refusals(ofRemoving: removals.map(\.1))
+        let refused = Dictionary(
+            uniqueKeysWithValues: zip(removals, found).compactMap { removal, error in error.map { (removal.0, $0) } })
+        if refused.isEmpty { return }
+        var index = 0
+        for place in results.indices where results[place] == nil {
+            if let error = refused[index] { results[place] = .failure(error) }
+            index += 1
+        }
+        changes = changes.enumerated().filter { refused[$0.offset] == nil }.map(\.element)
     }
 
     /// What the user may know of an outcome: not what an entry has that others gave it.

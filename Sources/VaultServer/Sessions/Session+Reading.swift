@@ -14,15 +14,24 @@ extension Session {
         if let known = self.read(id) {
             read = known
         } else {
-            let opened = try await vault.local.openRead(name, open.selector.model)
+            let staged = open.selector.isOfEvent ? cause?.staged : nil
+            if let answer = staged?.answer { return answer }
+            let opened =
+                if let staged {
+                    try await vault.local.openStaged(staged)
+                } else {
+                    try await vault.local.openRead(name, open.selector.isOfEvent ? eventSelector : open.selector.model)
+                }
             read = SessionRead(id: opened.id, entry: opened.entry)
             do {
+                if let refusal = await refusals(ofReading: [opened.entry])[0] { throw refusal }
                 try add(read, as: id)
             } catch {
                 await vault.local.closeRead(opened.id)
                 throw error
             }
         }
+        await tellReads(of: [read.entry])
         let first = try await vault.local.layout(read.id, from: 0, count: Session.firstChunks)
         var answer = WireServerMessage()
         answer.readReady.entry = WireEntry(read.entry)
@@ -32,6 +41,12 @@ extension Session {
         let share = try await memory.answers.share(waitingFor: first[0].length)
         let chunks = try await vault.local.fetch(first, of: read.id, verifying: false)
         return ServerAnswer(answer, content: chunks.map(\.bytes), share: share)
+    }
+
+    /// The state in which a hook's event has left its name.
+    private var eventSelector: VaultModel.Selector {
+        guard let entry = cause?.entry, entry.version > 0 else { return .current }
+        return .version(entry.version)
     }
 
     private static let firstChunks = 64
@@ -78,9 +93,15 @@ extension Session {
             }
         }
         var found = try await vault.local.read(reads, verifying: false)[...]
-        let results = read.files.indices.map { index in
+        var results = read.files.indices.map { index in
             refused[index].map { .failure($0) } ?? found.removeFirst()
         }
+        let places = results.indices.filter { (try? results[$0].get()) != nil }
+        let entries = places.compactMap { (try? results[$0].get())?.entry }
+        for (place, refusal) in zip(places, await refusals(ofReading: entries)) {
+            if let refusal { results[place] = .failure(refusal) }
+        }
+        await tellReads(of: results.compactMap { (try? $0.get())?.entry })
         var answer = WireServerMessage()
         answer.smallReady = WireSmallReady(results)
         let content = results.compactMap { try? $0.get().chunk?.bytes }
@@ -100,5 +121,22 @@ extension Session {
         }
         try require(.read, "read", on: read.entry.name)
         return read
+    }
+}
+
+extension StagedSave {
+    /// The answer that has the whole content of a small save; nil where it is longer.
+    fileprivate var answer: ServerAnswer? {
+        guard let bytes else { return nil }
+        var answer = WireServerMessage()
+        answer.readReady.entry = WireEntry(
+            Entry(
+                name: intent.name, kind: intent.kind, content: content, version: 0, sequence: 0,
+                attributes: intent.attributes, savedAt: 0, savedBy: "", tags: intent.tags))
+        if content.size > 0 {
+            answer.readReady.first = WireChunkList([ChunkReference(digest: content.root, span: content.size)])
+        }
+        answer.readReady.contentFollows = content.size > 0
+        return ServerAnswer(answer, content: content.size > 0 ? [bytes] : [])
     }
 }

@@ -6,12 +6,14 @@ import VaultStore
 import VaultWire
 
 /// One login: who it is, what it may do, and what it has open. It outlives its connections for a while.
-final class Session: Sendable {
+final class Session: RequestOwner {
     /// How the session came to be, so that it ends when that is no longer true.
     enum Method: Sendable, Hashable {
         /// With the key that the password's proof was compared with.
         case password(storedKey: [UInt8])
         case deviceKey([UInt8])
+        /// A hook's, which acts as the server.
+        case hook
     }
 
     private struct State {
@@ -44,6 +46,8 @@ final class Session: Sendable {
     let vault: HostedVault
     /// The memory for content, which all sessions of the user share.
     let memory: UserMemory
+    /// The event that a hook acts on; nil for somebody's own session.
+    let cause: HookEvent?
     let order = ChangeOrder()
     /// Lets one offer of an upload in at a time, since their order is the file's.
     let offers = AsyncLock()
@@ -51,7 +55,7 @@ final class Session: Sendable {
 
     init(
         user: String, vaultName: String, vault: HostedVault, rules: AccessRules, method: Method, peer: String,
-        memory: UserMemory
+        memory: UserMemory, cause: HookEvent? = nil
     ) {
         var generator = SystemRandomNumberGenerator()
         ticket = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
@@ -61,6 +65,7 @@ final class Session: Sendable {
         self.method = method
         self.peer = peer
         self.memory = memory
+        self.cause = cause
         state = Mutex(State(rules: rules))
     }
 
@@ -76,8 +81,12 @@ final class Session: Sendable {
         let rules = rules
         return Caller(
             user: user, peer: peer,
-            sharing: rules.canReadEverything ? .everything : .own(readable: { rules.allows(.read, on: $0) }))
+            sharing: rules.canReadEverything ? .everything : .own(readable: { rules.allows(.read, on: $0) }),
+            telling: vault.telling(depth: depth))
     }
+
+    /// How many hooks stand between somebody's request and what this session does.
+    var depth: Int { cause.map { $0.depth + 1 } ?? 0 }
 
     /// Whether a denied request is to be told in the audit trail: one in a second.
     func tellsDenial(at now: ContinuousClock.Instant = .now) -> Bool {

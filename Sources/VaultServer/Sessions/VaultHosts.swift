@@ -1,3 +1,4 @@
+import Logging
 import Synchronization
 import VaultModel
 import VaultStore
@@ -5,6 +6,8 @@ import VaultStore
 /// The vaults that a server has open; each is opened when it is first used and stays so.
 final class VaultHosts: Sendable {
     private let accounts: Accounts
+    private let logger: Logger
+    private let hooks = Mutex<HookPool?>(nil)
     private struct State {
         var open: [String: HostedVault] = [:]
         /// One for each vault: one that somebody repairs must not hold up the others.
@@ -13,9 +16,13 @@ final class VaultHosts: Sendable {
 
     private let state = Mutex(State())
 
-    init(_ accounts: Accounts) {
+    init(_ accounts: Accounts, _ logger: Logger) {
         self.accounts = accounts
+        self.logger = logger
     }
+
+    /// Has vaults that are opened from now on decided on by hooks.
+    func use(_ pool: HookPool) { hooks.withLock { $0 = pool } }
 
     var all: [HostedVault] { state.withLock { Array($0.open.values) } }
 
@@ -29,7 +36,9 @@ final class VaultHosts: Sendable {
         return try await opening.withLock { () async throws(VaultError) in
             if let vault = self.state.withLock({ $0.open[id] }) { return vault }
             let local = try await LocalVault.open(self.accounts.directory(ofVault: id), access: .readWrite)
-            let vault = HostedVault(id: id, local: local)
+            let name = try self.accounts.vaults().first { $0.id == id }?.name ?? id
+            let vault = HostedVault(
+                id: id, name: name, local: local, hooks: self.hooks.withLock { $0 }, logger: self.logger)
             self.state.withLock { $0.open[id] = vault }
             return vault
         }
@@ -37,10 +46,11 @@ final class VaultHosts: Sendable {
 
     /// Lets go of a vault that is no longer served: it closes once the last request on it has ended.
     func forget(_ id: String) {
-        state.withLock { state in
-            state.open[id] = nil
+        let vault = state.withLock { state in
             state.opening[id] = nil
+            return state.open.removeValue(forKey: id)
         }
+        vault?.outbox?.stop()
     }
 
     func closeAll() async {
@@ -48,6 +58,6 @@ final class VaultHosts: Sendable {
             defer { state.open = [:] }
             return Array(state.open.values)
         }
-        for vault in vaults { await vault.local.close() }
+        for vault in vaults { await vault.close() }
     }
 }

@@ -18,8 +18,12 @@ extension WireSelector {
         case .version(let number): .version(number)
         case .time(let seconds): .time(seconds)
         case .sequence(let number): .sequence(number)
+        case .ofEvent: .current
         }
     }
+
+    /// Whether the content of the request's event is meant.
+    package var isOfEvent: Bool { if case .ofEvent? = state { true } else { false } }
 }
 
 extension WireList {

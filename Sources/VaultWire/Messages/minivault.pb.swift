@@ -269,6 +269,47 @@ package nonisolated struct WireClientMessage: Sendable {
     set {body = .enrolKey(newValue)}
   }
 
+  /// Of a hook worker only.
+  package var hookBegin: WireHookBegin {
+    get {
+      if case .hookBegin(let v)? = body {return v}
+      return WireHookBegin()
+    }
+    set {body = .hookBegin(newValue)}
+  }
+
+  package var hookReady: WireHookReady {
+    get {
+      if case .hookReady(let v)? = body {return v}
+      return WireHookReady()
+    }
+    set {body = .hookReady(newValue)}
+  }
+
+  package var hookReport: WireHookReport {
+    get {
+      if case .hookReport(let v)? = body {return v}
+      return WireHookReport()
+    }
+    set {body = .hookReport(newValue)}
+  }
+
+  package var hookLog: WireHookLog {
+    get {
+      if case .hookLog(let v)? = body {return v}
+      return WireHookLog()
+    }
+    set {body = .hookLog(newValue)}
+  }
+
+  package var hookValue: WireHookValue {
+    get {
+      if case .hookValue(let v)? = body {return v}
+      return WireHookValue()
+    }
+    set {body = .hookValue(newValue)}
+  }
+
   package var cancel: WireCancel {
     get {
       if case .cancel(let v)? = body {return v}
@@ -284,6 +325,9 @@ package nonisolated struct WireClientMessage: Sendable {
     }
     set {body = .ping(newValue)}
   }
+
+  /// Of a hook worker only: the number of the event for which a request is made, and on whose vault it acts.
+  package var event: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -311,6 +355,12 @@ package nonisolated struct WireClientMessage: Sendable {
     case verify(WireVerify)
     case status(WireStatus)
     case enrolKey(WireEnrolKey)
+    /// Of a hook worker only.
+    case hookBegin(WireHookBegin)
+    case hookReady(WireHookReady)
+    case hookReport(WireHookReport)
+    case hookLog(WireHookLog)
+    case hookValue(WireHookValue)
     case cancel(WireCancel)
     case ping(WirePing)
 
@@ -495,6 +545,30 @@ package nonisolated struct WireServerMessage: Sendable {
     set {body = .statusReport(newValue)}
   }
 
+  package var hookSetup: WireHookSetup {
+    get {
+      if case .hookSetup(let v)? = body {return v}
+      return WireHookSetup()
+    }
+    set {body = .hookSetup(newValue)}
+  }
+
+  package var hookEvents: WireHookEvents {
+    get {
+      if case .hookEvents(let v)? = body {return v}
+      return WireHookEvents()
+    }
+    set {body = .hookEvents(newValue)}
+  }
+
+  package var hookStored: WireHookStored {
+    get {
+      if case .hookStored(let v)? = body {return v}
+      return WireHookStored()
+    }
+    set {body = .hookStored(newValue)}
+  }
+
   package var pong: WirePong {
     get {
       if case .pong(let v)? = body {return v}
@@ -535,6 +609,9 @@ package nonisolated struct WireServerMessage: Sendable {
     case collected(WireCollected)
     case verified(WireVerified)
     case statusReport(WireStatusReport)
+    case hookSetup(WireHookSetup)
+    case hookEvents(WireHookEvents)
+    case hookStored(WireHookStored)
     case pong(WirePong)
     case closing(WireClosing)
 
@@ -1269,12 +1346,23 @@ package nonisolated struct WireSelector: Sendable {
     set {state = .sequence(newValue)}
   }
 
+  /// Of a hook worker only: the content that the event of the request is about, saved or about to be.
+  package var ofEvent: Bool {
+    get {
+      if case .ofEvent(let v)? = state {return v}
+      return false
+    }
+    set {state = .ofEvent(newValue)}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package nonisolated enum OneOf_State: Equatable, Sendable {
     case version(UInt64)
     case time(Int64)
     case sequence(UInt64)
+    /// Of a hook worker only: the content that the event of the request is about, saved or about to be.
+    case ofEvent(Bool)
 
   }
 
@@ -2060,6 +2148,406 @@ package nonisolated struct WireStatusReport: Sendable {
   fileprivate var _quota: UInt64? = nil
 }
 
+/// The first request. Answered by HookSetup.
+package nonisolated struct WireHookBegin: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireHookSetup: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var file: String = String()
+
+  package var text: Data = Data()
+
+  /// Bytes that Lua may allocate.
+  package var memory: UInt64 = 0
+
+  /// Programs and hosts that hooks may use.
+  package var programs: [String] = []
+
+  package var hosts: [String] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// What the file asks for, or why it cannot be loaded. Answered by HookEvents, once there are some.
+package nonisolated struct WireHookReady: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var hooks: [WireHookDeclaration] = []
+
+  package var failure: WireFailure {
+    get {_failure ?? WireFailure()}
+    set {_failure = newValue}
+  }
+  /// Returns true if `failure` has been explicitly set.
+  package var hasFailure: Bool {self._failure != nil}
+  /// Clears the value of `failure`. Subsequent reads from it will return its default value.
+  package mutating func clearFailure() {self._failure = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _failure: WireFailure? = nil
+}
+
+package nonisolated struct WireHookDeclaration: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Counted from 1, in the order of the file.
+  package var number: UInt32 = 0
+
+  /// An event, or "every" for a schedule.
+  package var kind: String = String()
+
+  /// A glob that the name must match; empty for every name.
+  package var match: String = String()
+
+  package var priority: Double = 0
+
+  package var timeoutSeconds: Double = 0
+
+  /// Whether an error accepts what a deciding hook is asked.
+  package var acceptsErrors: Bool = false
+
+  /// Whether it hears of what hooks do.
+  package var fromHooks: Bool = false
+
+  /// Where in the file: "hooks.lua:12".
+  package var place: String = String()
+
+  /// Of a schedule: seconds between its runs, or a time of day in seconds since midnight UTC.
+  package var intervalSeconds: UInt32 {
+    get {_intervalSeconds ?? 0}
+    set {_intervalSeconds = newValue}
+  }
+  /// Returns true if `intervalSeconds` has been explicitly set.
+  package var hasIntervalSeconds: Bool {self._intervalSeconds != nil}
+  /// Clears the value of `intervalSeconds`. Subsequent reads from it will return its default value.
+  package mutating func clearIntervalSeconds() {self._intervalSeconds = nil}
+
+  package var daySeconds: UInt32 {
+    get {_daySeconds ?? 0}
+    set {_daySeconds = newValue}
+  }
+  /// Returns true if `daySeconds` has been explicitly set.
+  package var hasDaySeconds: Bool {self._daySeconds != nil}
+  /// Clears the value of `daySeconds`. Subsequent reads from it will return its default value.
+  package mutating func clearDaySeconds() {self._daySeconds = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _intervalSeconds: UInt32? = nil
+  fileprivate var _daySeconds: UInt32? = nil
+}
+
+package nonisolated struct WireHookEvents: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var events: [WireHookEvent] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireHookEvent: @unchecked Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// By which requests name it.
+  package var number: UInt64 {
+    get {_storage._number}
+    set {_uniqueStorage()._number = newValue}
+  }
+
+  /// The hooks to run, in their order.
+  package var hooks: [UInt32] {
+    get {_storage._hooks}
+    set {_uniqueStorage()._hooks = newValue}
+  }
+
+  /// 16 bytes; the same at each attempt.
+  package var id: Data {
+    get {_storage._id}
+    set {_uniqueStorage()._id = newValue}
+  }
+
+  package var kind: String {
+    get {_storage._kind}
+    set {_uniqueStorage()._kind = newValue}
+  }
+
+  package var name: Data {
+    get {_storage._name}
+    set {_uniqueStorage()._name = newValue}
+  }
+
+  /// Of a rename: the name before.
+  package var formerName: Data {
+    get {_storage._formerName}
+    set {_uniqueStorage()._formerName = newValue}
+  }
+
+  package var entry: WireEntry {
+    get {_storage._entry ?? WireEntry()}
+    set {_uniqueStorage()._entry = newValue}
+  }
+  /// Returns true if `entry` has been explicitly set.
+  package var hasEntry: Bool {_storage._entry != nil}
+  /// Clears the value of `entry`. Subsequent reads from it will return its default value.
+  package mutating func clearEntry() {_uniqueStorage()._entry = nil}
+
+  /// What the name holds before a save.
+  package var previous: WireEntry {
+    get {_storage._previous ?? WireEntry()}
+    set {_uniqueStorage()._previous = newValue}
+  }
+  /// Returns true if `previous` has been explicitly set.
+  package var hasPrevious: Bool {_storage._previous != nil}
+  /// Clears the value of `previous`. Subsequent reads from it will return its default value.
+  package mutating func clearPrevious() {_uniqueStorage()._previous = nil}
+
+  package var vault: String {
+    get {_storage._vault}
+    set {_uniqueStorage()._vault = newValue}
+  }
+
+  package var user: String {
+    get {_storage._user}
+    set {_uniqueStorage()._user = newValue}
+  }
+
+  package var peer: String {
+    get {_storage._peer}
+    set {_uniqueStorage()._peer = newValue}
+  }
+
+  package var time: Int64 {
+    get {_storage._time}
+    set {_uniqueStorage()._time = newValue}
+  }
+
+  package var attempt: UInt32 {
+    get {_storage._attempt}
+    set {_uniqueStorage()._attempt = newValue}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// Reports on events that the worker has dealt with. Answered by HookEvents where it asks for more, else by Done.
+package nonisolated struct WireHookReport: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var results: [WireHookResult] = []
+
+  package var more: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireHookResult: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var event: UInt64 = 0
+
+  /// Set where the event is refused: for a reason that a hook gave.
+  package var rejection: String {
+    get {_rejection ?? String()}
+    set {_rejection = newValue}
+  }
+  /// Returns true if `rejection` has been explicitly set.
+  package var hasRejection: Bool {self._rejection != nil}
+  /// Clears the value of `rejection`. Subsequent reads from it will return its default value.
+  package mutating func clearRejection() {self._rejection = nil}
+
+  /// Set where a hook failed.
+  package var failure: WireFailure {
+    get {_failure ?? WireFailure()}
+    set {_failure = newValue}
+  }
+  /// Returns true if `failure` has been explicitly set.
+  package var hasFailure: Bool {self._failure != nil}
+  /// Clears the value of `failure`. Subsequent reads from it will return its default value.
+  package mutating func clearFailure() {self._failure = nil}
+
+  package var traceback: String = String()
+
+  /// A new name; empty for none.
+  package var name: Data = Data()
+
+  package var set: Dictionary<String,String> = [:]
+
+  package var clear: [String] = []
+
+  package var runs: [WireHookRun] = []
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _rejection: String? = nil
+  fileprivate var _failure: WireFailure? = nil
+}
+
+/// What became of one hook of an event.
+package nonisolated struct WireHookRun: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var hook: UInt32 = 0
+
+  package var microseconds: UInt32 = 0
+
+  package var rejected: Bool = false
+
+  package var failed: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// A line for the server's log. Not answered.
+package nonisolated struct WireHookLog: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var level: String = String()
+
+  package var text: String = String()
+
+  /// 0 where it is of no hook.
+  package var hook: UInt32 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+/// Looks up or changes what hooks keep. Answered by HookStored.
+package nonisolated struct WireHookValue: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var key: String = String()
+
+  package var action: WireHookValue.OneOf_Action? = nil
+
+  /// The value becomes this one, if it is still at the version.
+  package var store: WireHookStore {
+    get {
+      if case .store(let v)? = action {return v}
+      return WireHookStore()
+    }
+    set {action = .store(newValue)}
+  }
+
+  /// Adds to a number, once an id.
+  package var add: WireHookAdd {
+    get {
+      if case .add(let v)? = action {return v}
+      return WireHookAdd()
+    }
+    set {action = .add(newValue)}
+  }
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package nonisolated enum OneOf_Action: Equatable, Sendable {
+    /// The value becomes this one, if it is still at the version.
+    case store(WireHookStore)
+    /// Adds to a number, once an id.
+    case add(WireHookAdd)
+
+  }
+
+  package init() {}
+}
+
+package nonisolated struct WireHookStore: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// JSON; empty to forget the key.
+  package var value: Data = Data()
+
+  package var ifVersion: UInt64 = 0
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireHookAdd: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var amount: Double = 0
+
+  /// Empty to count always.
+  package var id: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireHookStored: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// JSON; empty where there is none.
+  package var value: Data = Data()
+
+  package var version: UInt64 = 0
+
+  /// Whether the key was at another version, so that nothing was stored.
+  package var conflict: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
 /// Ends the request with this number; its own number is not answered to.
 package nonisolated struct WireCancel: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -2114,7 +2602,7 @@ nonisolated extension WireKind: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ClientMessage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{3}login_begin\0\u{3}login_proof\0\u{2}\u{7}save\0\u{1}offer\0\u{1}put\0\u{1}commit\0\u{1}abort\0\u{3}save_small\0\u{4}\u{5}open_read\0\u{1}layout\0\u{1}fetch\0\u{3}close_read\0\u{3}read_small\0\u{2}\u{6}list\0\u{1}stat\0\u{1}history\0\u{1}change\0\u{1}keep\0\u{1}collect\0\u{1}verify\0\u{1}status\0\u{3}enrol_key\0\u{2}\u{c}cancel\0\u{1}ping\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{3}login_begin\0\u{3}login_proof\0\u{2}\u{7}save\0\u{1}offer\0\u{1}put\0\u{1}commit\0\u{1}abort\0\u{3}save_small\0\u{4}\u{5}open_read\0\u{1}layout\0\u{1}fetch\0\u{3}close_read\0\u{3}read_small\0\u{2}\u{6}list\0\u{1}stat\0\u{1}history\0\u{1}change\0\u{1}keep\0\u{1}collect\0\u{1}verify\0\u{1}status\0\u{3}enrol_key\0\u{4}\u{2}hook_begin\0\u{3}hook_ready\0\u{3}hook_report\0\u{3}hook_log\0\u{3}hook_value\0\u{2}\u{6}cancel\0\u{1}ping\0\u{2}\u{9}event\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2421,6 +2909,71 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
           self.body = .enrolKey(v)
         }
       }()
+      case 40: try {
+        var v: WireHookBegin?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .hookBegin(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .hookBegin(v)
+        }
+      }()
+      case 41: try {
+        var v: WireHookReady?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .hookReady(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .hookReady(v)
+        }
+      }()
+      case 42: try {
+        var v: WireHookReport?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .hookReport(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .hookReport(v)
+        }
+      }()
+      case 43: try {
+        var v: WireHookLog?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .hookLog(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .hookLog(v)
+        }
+      }()
+      case 44: try {
+        var v: WireHookValue?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .hookValue(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .hookValue(v)
+        }
+      }()
       case 50: try {
         var v: WireCancel?
         var hadOneofValue = false
@@ -2447,6 +3000,7 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
           self.body = .ping(v)
         }
       }()
+      case 60: try { try decoder.decodeSingularUInt64Field(value: &self.event) }()
       default: break
       }
     }
@@ -2550,6 +3104,26 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
       guard case .enrolKey(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 38)
     }()
+    case .hookBegin?: try {
+      guard case .hookBegin(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
+    }()
+    case .hookReady?: try {
+      guard case .hookReady(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 41)
+    }()
+    case .hookReport?: try {
+      guard case .hookReport(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 42)
+    }()
+    case .hookLog?: try {
+      guard case .hookLog(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 43)
+    }()
+    case .hookValue?: try {
+      guard case .hookValue(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 44)
+    }()
     case .cancel?: try {
       guard case .cancel(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 50)
@@ -2560,11 +3134,15 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
     }()
     case nil: break
     }
+    if self.event != 0 {
+      try visitor.visitSingularUInt64Field(value: self.event, fieldNumber: 60)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireClientMessage, rhs: WireClientMessage) -> Bool {
     if lhs.body != rhs.body {return false}
+    if lhs.event != rhs.event {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2572,7 +3150,7 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireServerMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ServerMessage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{3}login_challenge\0\u{3}login_done\0\u{1}failure\0\u{1}done\0\u{4}\u{5}save_ready\0\u{1}need\0\u{2}\u{2}saved\0\u{4}\u{2}small_saved\0\u{4}\u{5}read_ready\0\u{1}placed\0\u{3}fetch_ready\0\u{4}\u{2}small_ready\0\u{2}\u{6}page\0\u{1}found\0\u{1}versions\0\u{1}changed\0\u{1}kept\0\u{1}collected\0\u{1}verified\0\u{3}status_report\0\u{2}\u{e}pong\0\u{1}closing\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{3}login_challenge\0\u{3}login_done\0\u{1}failure\0\u{1}done\0\u{4}\u{5}save_ready\0\u{1}need\0\u{2}\u{2}saved\0\u{4}\u{2}small_saved\0\u{4}\u{5}read_ready\0\u{1}placed\0\u{3}fetch_ready\0\u{4}\u{2}small_ready\0\u{2}\u{6}page\0\u{1}found\0\u{1}versions\0\u{1}changed\0\u{1}kept\0\u{1}collected\0\u{1}verified\0\u{3}status_report\0\u{4}\u{3}hook_setup\0\u{3}hook_events\0\u{4}\u{3}hook_stored\0\u{2}\u{7}pong\0\u{1}closing\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2853,6 +3431,45 @@ nonisolated extension WireServerMessage: SwiftProtobuf.Message, SwiftProtobuf._M
           self.body = .statusReport(v)
         }
       }()
+      case 40: try {
+        var v: WireHookSetup?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .hookSetup(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .hookSetup(v)
+        }
+      }()
+      case 41: try {
+        var v: WireHookEvents?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .hookEvents(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .hookEvents(v)
+        }
+      }()
+      case 44: try {
+        var v: WireHookStored?
+        var hadOneofValue = false
+        if let current = self.body {
+          hadOneofValue = true
+          if case .hookStored(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.body = .hookStored(v)
+        }
+      }()
       case 51: try {
         var v: WirePong?
         var hadOneofValue = false
@@ -2973,6 +3590,18 @@ nonisolated extension WireServerMessage: SwiftProtobuf.Message, SwiftProtobuf._M
     case .statusReport?: try {
       guard case .statusReport(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 37)
+    }()
+    case .hookSetup?: try {
+      guard case .hookSetup(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
+    }()
+    case .hookEvents?: try {
+      guard case .hookEvents(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 41)
+    }()
+    case .hookStored?: try {
+      guard case .hookStored(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 44)
     }()
     case .pong?: try {
       guard case .pong(let v)? = self.body else { preconditionFailure() }
@@ -4320,7 +4949,7 @@ nonisolated extension WireSmallResult: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension WireSelector: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Selector"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}time\0\u{1}sequence\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}time\0\u{1}sequence\0\u{3}of_event\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4352,6 +4981,14 @@ nonisolated extension WireSelector: SwiftProtobuf.Message, SwiftProtobuf._Messag
           self.state = .sequence(v)
         }
       }()
+      case 4: try {
+        var v: Bool?
+        try decoder.decodeSingularBoolField(value: &v)
+        if let v = v {
+          if self.state != nil {try decoder.handleConflictingOneOf()}
+          self.state = .ofEvent(v)
+        }
+      }()
       default: break
       }
     }
@@ -4374,6 +5011,10 @@ nonisolated extension WireSelector: SwiftProtobuf.Message, SwiftProtobuf._Messag
     case .sequence?: try {
       guard case .sequence(let v)? = self.state else { preconditionFailure() }
       try visitor.visitSingularUInt64Field(value: v, fieldNumber: 3)
+    }()
+    case .ofEvent?: try {
+      guard case .ofEvent(let v)? = self.state else { preconditionFailure() }
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
     }()
     case nil: break
     }
@@ -6013,6 +6654,748 @@ nonisolated extension WireStatusReport: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.storedBytes != rhs.storedBytes {return false}
     if lhs._quota != rhs._quota {return false}
     if lhs.grants != rhs.grants {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookBegin: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookBegin"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap()
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    // Load everything into unknown fields
+    while try decoder.nextFieldNumber() != nil {}
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookBegin, rhs: WireHookBegin) -> Bool {
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookSetup: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookSetup"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}file\0\u{1}text\0\u{1}memory\0\u{1}programs\0\u{1}hosts\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.file) }()
+      case 2: try { try decoder.decodeSingularBytesField(value: &self.text) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.memory) }()
+      case 4: try { try decoder.decodeRepeatedStringField(value: &self.programs) }()
+      case 5: try { try decoder.decodeRepeatedStringField(value: &self.hosts) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.file.isEmpty {
+      try visitor.visitSingularStringField(value: self.file, fieldNumber: 1)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularBytesField(value: self.text, fieldNumber: 2)
+    }
+    if self.memory != 0 {
+      try visitor.visitSingularUInt64Field(value: self.memory, fieldNumber: 3)
+    }
+    if !self.programs.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.programs, fieldNumber: 4)
+    }
+    if !self.hosts.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.hosts, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookSetup, rhs: WireHookSetup) -> Bool {
+    if lhs.file != rhs.file {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.memory != rhs.memory {return false}
+    if lhs.programs != rhs.programs {return false}
+    if lhs.hosts != rhs.hosts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookReady: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookReady"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hooks\0\u{1}failure\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.hooks) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.hooks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.hooks, fieldNumber: 1)
+    }
+    try { if let v = self._failure {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookReady, rhs: WireHookReady) -> Bool {
+    if lhs.hooks != rhs.hooks {return false}
+    if lhs._failure != rhs._failure {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookDeclaration: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookDeclaration"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}kind\0\u{1}match\0\u{1}priority\0\u{3}timeout_seconds\0\u{3}accepts_errors\0\u{3}from_hooks\0\u{1}place\0\u{3}interval_seconds\0\u{3}day_seconds\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.match) }()
+      case 4: try { try decoder.decodeSingularDoubleField(value: &self.priority) }()
+      case 5: try { try decoder.decodeSingularDoubleField(value: &self.timeoutSeconds) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.acceptsErrors) }()
+      case 7: try { try decoder.decodeSingularBoolField(value: &self.fromHooks) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self.place) }()
+      case 9: try { try decoder.decodeSingularUInt32Field(value: &self._intervalSeconds) }()
+      case 10: try { try decoder.decodeSingularUInt32Field(value: &self._daySeconds) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.number != 0 {
+      try visitor.visitSingularUInt32Field(value: self.number, fieldNumber: 1)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
+    }
+    if !self.match.isEmpty {
+      try visitor.visitSingularStringField(value: self.match, fieldNumber: 3)
+    }
+    if self.priority.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.priority, fieldNumber: 4)
+    }
+    if self.timeoutSeconds.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.timeoutSeconds, fieldNumber: 5)
+    }
+    if self.acceptsErrors != false {
+      try visitor.visitSingularBoolField(value: self.acceptsErrors, fieldNumber: 6)
+    }
+    if self.fromHooks != false {
+      try visitor.visitSingularBoolField(value: self.fromHooks, fieldNumber: 7)
+    }
+    if !self.place.isEmpty {
+      try visitor.visitSingularStringField(value: self.place, fieldNumber: 8)
+    }
+    try { if let v = self._intervalSeconds {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 9)
+    } }()
+    try { if let v = self._daySeconds {
+      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 10)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookDeclaration, rhs: WireHookDeclaration) -> Bool {
+    if lhs.number != rhs.number {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.match != rhs.match {return false}
+    if lhs.priority != rhs.priority {return false}
+    if lhs.timeoutSeconds != rhs.timeoutSeconds {return false}
+    if lhs.acceptsErrors != rhs.acceptsErrors {return false}
+    if lhs.fromHooks != rhs.fromHooks {return false}
+    if lhs.place != rhs.place {return false}
+    if lhs._intervalSeconds != rhs._intervalSeconds {return false}
+    if lhs._daySeconds != rhs._daySeconds {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookEvents: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookEvents"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}events\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.events) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.events.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.events, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookEvents, rhs: WireHookEvents) -> Bool {
+    if lhs.events != rhs.events {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookEvent"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}hooks\0\u{1}id\0\u{1}kind\0\u{1}name\0\u{3}former_name\0\u{1}entry\0\u{1}previous\0\u{1}vault\0\u{1}user\0\u{1}peer\0\u{1}time\0\u{1}attempt\0")
+
+  fileprivate class _StorageClass {
+    var _number: UInt64 = 0
+    var _hooks: [UInt32] = []
+    var _id: Data = Data()
+    var _kind: String = String()
+    var _name: Data = Data()
+    var _formerName: Data = Data()
+    var _entry: WireEntry? = nil
+    var _previous: WireEntry? = nil
+    var _vault: String = String()
+    var _user: String = String()
+    var _peer: String = String()
+    var _time: Int64 = 0
+    var _attempt: UInt32 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _number = source._number
+      _hooks = source._hooks
+      _id = source._id
+      _kind = source._kind
+      _name = source._name
+      _formerName = source._formerName
+      _entry = source._entry
+      _previous = source._previous
+      _vault = source._vault
+      _user = source._user
+      _peer = source._peer
+      _time = source._time
+      _attempt = source._attempt
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularUInt64Field(value: &_storage._number) }()
+        case 2: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._hooks) }()
+        case 3: try { try decoder.decodeSingularBytesField(value: &_storage._id) }()
+        case 4: try { try decoder.decodeSingularStringField(value: &_storage._kind) }()
+        case 5: try { try decoder.decodeSingularBytesField(value: &_storage._name) }()
+        case 6: try { try decoder.decodeSingularBytesField(value: &_storage._formerName) }()
+        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._entry) }()
+        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._previous) }()
+        case 9: try { try decoder.decodeSingularStringField(value: &_storage._vault) }()
+        case 10: try { try decoder.decodeSingularStringField(value: &_storage._user) }()
+        case 11: try { try decoder.decodeSingularStringField(value: &_storage._peer) }()
+        case 12: try { try decoder.decodeSingularInt64Field(value: &_storage._time) }()
+        case 13: try { try decoder.decodeSingularUInt32Field(value: &_storage._attempt) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._number != 0 {
+        try visitor.visitSingularUInt64Field(value: _storage._number, fieldNumber: 1)
+      }
+      if !_storage._hooks.isEmpty {
+        try visitor.visitPackedUInt32Field(value: _storage._hooks, fieldNumber: 2)
+      }
+      if !_storage._id.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._id, fieldNumber: 3)
+      }
+      if !_storage._kind.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._kind, fieldNumber: 4)
+      }
+      if !_storage._name.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._name, fieldNumber: 5)
+      }
+      if !_storage._formerName.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._formerName, fieldNumber: 6)
+      }
+      try { if let v = _storage._entry {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._previous {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+      } }()
+      if !_storage._vault.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._vault, fieldNumber: 9)
+      }
+      if !_storage._user.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._user, fieldNumber: 10)
+      }
+      if !_storage._peer.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._peer, fieldNumber: 11)
+      }
+      if _storage._time != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._time, fieldNumber: 12)
+      }
+      if _storage._attempt != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._attempt, fieldNumber: 13)
+      }
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookEvent, rhs: WireHookEvent) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._number != rhs_storage._number {return false}
+        if _storage._hooks != rhs_storage._hooks {return false}
+        if _storage._id != rhs_storage._id {return false}
+        if _storage._kind != rhs_storage._kind {return false}
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._formerName != rhs_storage._formerName {return false}
+        if _storage._entry != rhs_storage._entry {return false}
+        if _storage._previous != rhs_storage._previous {return false}
+        if _storage._vault != rhs_storage._vault {return false}
+        if _storage._user != rhs_storage._user {return false}
+        if _storage._peer != rhs_storage._peer {return false}
+        if _storage._time != rhs_storage._time {return false}
+        if _storage._attempt != rhs_storage._attempt {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookReport"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}results\0\u{1}more\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.results) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.more) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.results.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.results, fieldNumber: 1)
+    }
+    if self.more != false {
+      try visitor.visitSingularBoolField(value: self.more, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookReport, rhs: WireHookReport) -> Bool {
+    if lhs.results != rhs.results {return false}
+    if lhs.more != rhs.more {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookResult: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookResult"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}event\0\u{1}rejection\0\u{1}failure\0\u{1}traceback\0\u{1}name\0\u{1}set\0\u{1}clear\0\u{1}runs\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.event) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._rejection) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.traceback) }()
+      case 5: try { try decoder.decodeSingularBytesField(value: &self.name) }()
+      case 6: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.set) }()
+      case 7: try { try decoder.decodeRepeatedStringField(value: &self.clear) }()
+      case 8: try { try decoder.decodeRepeatedMessageField(value: &self.runs) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.event != 0 {
+      try visitor.visitSingularUInt64Field(value: self.event, fieldNumber: 1)
+    }
+    try { if let v = self._rejection {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._failure {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    if !self.traceback.isEmpty {
+      try visitor.visitSingularStringField(value: self.traceback, fieldNumber: 4)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularBytesField(value: self.name, fieldNumber: 5)
+    }
+    if !self.set.isEmpty {
+      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.set, fieldNumber: 6)
+    }
+    if !self.clear.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.clear, fieldNumber: 7)
+    }
+    if !self.runs.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.runs, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookResult, rhs: WireHookResult) -> Bool {
+    if lhs.event != rhs.event {return false}
+    if lhs._rejection != rhs._rejection {return false}
+    if lhs._failure != rhs._failure {return false}
+    if lhs.traceback != rhs.traceback {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.set != rhs.set {return false}
+    if lhs.clear != rhs.clear {return false}
+    if lhs.runs != rhs.runs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookRun: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookRun"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hook\0\u{1}microseconds\0\u{1}rejected\0\u{1}failed\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.hook) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.microseconds) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.rejected) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.failed) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.hook != 0 {
+      try visitor.visitSingularUInt32Field(value: self.hook, fieldNumber: 1)
+    }
+    if self.microseconds != 0 {
+      try visitor.visitSingularUInt32Field(value: self.microseconds, fieldNumber: 2)
+    }
+    if self.rejected != false {
+      try visitor.visitSingularBoolField(value: self.rejected, fieldNumber: 3)
+    }
+    if self.failed != false {
+      try visitor.visitSingularBoolField(value: self.failed, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookRun, rhs: WireHookRun) -> Bool {
+    if lhs.hook != rhs.hook {return false}
+    if lhs.microseconds != rhs.microseconds {return false}
+    if lhs.rejected != rhs.rejected {return false}
+    if lhs.failed != rhs.failed {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookLog: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookLog"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}level\0\u{1}text\0\u{1}hook\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.level) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.text) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.hook) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.level.isEmpty {
+      try visitor.visitSingularStringField(value: self.level, fieldNumber: 1)
+    }
+    if !self.text.isEmpty {
+      try visitor.visitSingularStringField(value: self.text, fieldNumber: 2)
+    }
+    if self.hook != 0 {
+      try visitor.visitSingularUInt32Field(value: self.hook, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookLog, rhs: WireHookLog) -> Bool {
+    if lhs.level != rhs.level {return false}
+    if lhs.text != rhs.text {return false}
+    if lhs.hook != rhs.hook {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookValue: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookValue"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}store\0\u{1}add\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.key) }()
+      case 2: try {
+        var v: WireHookStore?
+        var hadOneofValue = false
+        if let current = self.action {
+          hadOneofValue = true
+          if case .store(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.action = .store(v)
+        }
+      }()
+      case 3: try {
+        var v: WireHookAdd?
+        var hadOneofValue = false
+        if let current = self.action {
+          hadOneofValue = true
+          if case .add(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.action = .add(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.key.isEmpty {
+      try visitor.visitSingularStringField(value: self.key, fieldNumber: 1)
+    }
+    switch self.action {
+    case .store?: try {
+      guard case .store(let v)? = self.action else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    }()
+    case .add?: try {
+      guard case .add(let v)? = self.action else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookValue, rhs: WireHookValue) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.action != rhs.action {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookStore: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookStore"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}value\0\u{3}if_version\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.value) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.ifVersion) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.value.isEmpty {
+      try visitor.visitSingularBytesField(value: self.value, fieldNumber: 1)
+    }
+    if self.ifVersion != 0 {
+      try visitor.visitSingularUInt64Field(value: self.ifVersion, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookStore, rhs: WireHookStore) -> Bool {
+    if lhs.value != rhs.value {return false}
+    if lhs.ifVersion != rhs.ifVersion {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookAdd: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookAdd"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}amount\0\u{1}id\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularDoubleField(value: &self.amount) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.id) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.amount.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.amount, fieldNumber: 1)
+    }
+    if !self.id.isEmpty {
+      try visitor.visitSingularStringField(value: self.id, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookAdd, rhs: WireHookAdd) -> Bool {
+    if lhs.amount != rhs.amount {return false}
+    if lhs.id != rhs.id {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookStored: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookStored"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}value\0\u{1}version\0\u{1}conflict\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.value) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.version) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.conflict) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.value.isEmpty {
+      try visitor.visitSingularBytesField(value: self.value, fieldNumber: 1)
+    }
+    if self.version != 0 {
+      try visitor.visitSingularUInt64Field(value: self.version, fieldNumber: 2)
+    }
+    if self.conflict != false {
+      try visitor.visitSingularBoolField(value: self.conflict, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookStored, rhs: WireHookStored) -> Bool {
+    if lhs.value != rhs.value {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.conflict != rhs.conflict {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

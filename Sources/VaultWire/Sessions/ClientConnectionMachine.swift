@@ -47,7 +47,10 @@ package struct ClientConnectionMachine: Sendable {
     private var lastRequest: UInt32 = 0
     private var pending: [UInt32: Pending] = [:]
 
-    package init() {}
+    /// - Parameter isWorker: whether the client is a worker of the server's hooks, which needs no login.
+    package init(isWorker: Bool = false) {
+        if isWorker { state = .open }
+    }
 
     package var isOpen: Bool { if case .open = state { true } else { false } }
 
@@ -140,6 +143,7 @@ private enum AnswerKind: Sendable {
     case done, saveReady, need, saved, smallSaved, readReady, placed, fetchReady, smallReady, page, found, versions,
         changed
     case kept, collected, verified, statusReport
+    case hookSetup, hookEvents, hookStored
 
     /// Nil for a message that has no answer.
     init?(to message: WireClientMessage) {
@@ -160,7 +164,11 @@ private enum AnswerKind: Sendable {
         case .collect: self = .collected
         case .verify: self = .verified
         case .status: self = .statusReport
-        case .put, .abort, .closeRead, .enrolKey: self = .done
+        case .hookBegin: self = .hookSetup
+        case .hookReady: self = .hookEvents
+        case .hookReport(let report): self = report.more ? .hookEvents : .done
+        case .hookValue: self = .hookStored
+        case .put, .abort, .closeRead, .enrolKey, .hookLog: self = .done
         case .hello, .loginBegin, .loginProof, .cancel, .ping, nil: return nil
         }
     }
@@ -171,7 +179,8 @@ private enum AnswerKind: Sendable {
             (.readReady, .readReady), (.placed, .placed), (.fetchReady, .fetchReady), (.smallReady, .smallReady),
             (.page, .page), (.found, .found),
             (.versions, .versions), (.changed, .changed), (.kept, .kept), (.collected, .collected),
-            (.verified, .verified), (.statusReport, .statusReport):
+            (.verified, .verified), (.statusReport, .statusReport), (.hookSetup, .hookSetup),
+            (.hookEvents, .hookEvents), (.hookStored, .hookStored):
             true
         default: false
         }

@@ -49,12 +49,17 @@ package struct ServerConnectionMachine: Sendable {
     }
 
     private var state = State.hello
+    private let isWorker: Bool
     private var lastNumber: UInt32 = 0
     /// Requests without an answer.
     private var pending: [UInt32: Pending] = [:]
     private var bytesInFlight = 0
 
-    package init() {}
+    /// - Parameter isWorker: whether the client is a worker of the server's hooks, which needs no login and may say more.
+    package init(isWorker: Bool = false) {
+        self.isWorker = isWorker
+        if isWorker { state = .open }
+    }
 
     /// Whether the login is done.
     package var isOpen: Bool { if case .open = state { true } else { false } }
@@ -141,6 +146,7 @@ package struct ServerConnectionMachine: Sendable {
 
     private mutating func begin(_ message: WireClientMessage, _ request: UInt32) throws(WireViolation) -> Action {
         try take(request)
+        if !isWorker, message.isOfWorker { throw WireViolation("what only the server's own workers may say") }
         guard pending.count < WireLimits.requestsMax else { throw WireViolation("too many requests at once") }
         let bytes = try message.contentBytes
         guard bytes <= WireLimits.contentBytesMax, bytesInFlight + bytes <= WireLimits.requestBytesMax else {
@@ -168,6 +174,19 @@ package struct ServerConnectionMachine: Sendable {
 }
 
 extension WireClientMessage {
+    /// Whether only a worker of hooks may send it.
+    fileprivate var isOfWorker: Bool {
+        if event != 0 { return true }
+        switch body {
+        case .hookBegin, .hookReady, .hookReport, .hookLog, .hookValue: return true
+        case .openRead(let open): return open.selector.isOfEvent
+        case .stat(let stat): return stat.selector.isOfEvent
+        case .list(let list): return list.selector.isOfEvent
+        case .readSmall(let read): return read.files.contains { $0.selector.isOfEvent }
+        default: return false
+        }
+    }
+
     /// Bytes of content that follow the message in data frames.
     package var contentBytes: Int {
         get throws(WireViolation) {

@@ -174,7 +174,11 @@ extension WireServerMessage {
         case .collect: collected = WireCollected()
         case .verify: verified = WireVerified()
         case .status: statusReport = WireStatusReport()
-        case .put, .abort, .closeRead, .enrolKey: done = WireDone()
+        case .hookBegin: hookSetup = WireHookSetup()
+        case .hookReady: hookEvents = WireHookEvents()
+        case .hookReport(let report): if report.more { hookEvents = WireHookEvents() } else { done = WireDone() }
+        case .hookValue: hookStored = WireHookStored()
+        case .put, .abort, .closeRead, .enrolKey, .hookLog: done = WireDone()
         case .hello, .loginBegin, .loginProof, .cancel, .ping, nil: break
         }
     }

@@ -1,0 +1,239 @@
+import FoundationEssentials
+import NIOCore
+import NIOPosix
+package import VaultModel
+import VaultTransport
+import VaultWire
+
+/// A worker's connection to the server that has started it.
+package final class HookLink: HookService {
+    private let connection: ClientConnection
+
+    /// - Parameters:
+    ///   - socket: the worker's end of the socket pair.
+    ///   - onEnd: called when the server is gone, or does not need the worker any more.
+    package static func open(socket: Int32, onEnd: @escaping @Sendable () -> Void) async throws(VaultError) -> HookLink
+    {
+        let loop = MultiThreadedEventLoopGroup.singleton.next()
+        let events = ClientEvents(loop, machine: ClientConnectionMachine(isWorker: true)) { _ in onEnd() }
+        do {
+            let channel = try await ClientBootstrap(group: loop)
+                .channelInitializer { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        let handler = FrameHandler(events, messageBytesMax: WireLimits.serverMessageBytesMax)
+                        try channel.pipeline.syncOperations.addHandler(handler)
+                        events.started(handler)
+                    }
+                }
+                .withConnectedSocket(socket).get()
+            var limits = WireLoginDone()
+            limits.requestsMax = UInt32(WireLimits.requestsMax)
+            limits.bytesMax = UInt32(WireLimits.requestBytesMax)
+            return HookLink(ClientConnection(channel, events, limits))
+        } catch {
+            throw VaultError(.unavailable, "The worker cannot speak to its server.", cause: "\(error)")
+        }
+    }
+
+    private init(_ connection: ClientConnection) {
+        self.connection = connection
+    }
+
+    private func ask(
+        for event: UInt64 = 0, _ fill: (inout WireClientMessage) -> Void
+    ) async throws(VaultError) -> WireServerMessage {
+        var message = WireClientMessage()
+        fill(&message)
+        message.event = event
+        do throws(RequestFailure) {
+            return try await connection.request(message) { (_) throws(VaultError) in }.message
+        } catch {
+            throw error.error
+        }
+    }
+
+    private static func reading<Value>(_ body: () throws -> Value) throws(VaultError) -> Value {
+        do {
+            return try body()
+        } catch let violation as WireViolation {
+            throw VaultError(violation)
+        } catch {
+            throw VaultError(error)
+        }
+    }
+
+    // MARK: The file and its events
+
+    package func setup() async throws(VaultError) -> HookSetup {
+        let setup = try await ask { $0.hookBegin = WireHookBegin() }.hookSetup
+        return HookSetup(
+            file: setup.file, text: Array(setup.text), memoryBytes: Int(clamping: setup.memory),
+            programs: setup.programs, hosts: setup.hosts)
+    }
+
+    package func ready(_ hooks: Result<[HookDeclaration], VaultError>) async throws(VaultError) -> [HookCall] {
+        let answer = try await ask { message in
+            switch hooks {
+            case .success(let hooks): message.hookReady.hooks = hooks.map { WireHookDeclaration($0) }
+            case .failure(let error): message.hookReady.failure = WireFailure(error)
+            }
+        }
+        return try HookLink.calls(answer)
+    }
+
+    package func report(_ answers: [HookAnswer]) async throws(VaultError) {
+        _ = try await ask { $0.hookReport.results = answers.map { WireHookResult($0) } }
+    }
+
+    package func next(after answers: [HookAnswer]) async throws(VaultError) -> [HookCall] {
+        let answer = try await ask { message in
+            message.hookReport.results = answers.map { WireHookResult($0) }
+            message.hookReport.more = true
+        }
+        return try HookLink.calls(answer)
+    }
+
+    private static func calls(_ answer: WireServerMessage) throws(VaultError) -> [HookCall] {
+        try reading { try answer.hookEvents.events.map { try $0.model } }
+    }
+
+    package func log(_ level: String, _ text: String, hook: Int) {
+        var message = WireClientMessage()
+        message.hookLog.level = level
+        message.hookLog.text = text
+        message.hookLog.hook = UInt32(hook)
+        connection.post(message)
+    }
+
+    // MARK: What hooks act on
+
+    package func vault(of event: UInt64) -> any Vault { remote(event) }
+
+    package func openContent(of event: HookCall) async throws(VaultError) -> (OpenRead, any Vault) {
+        guard let name = event.name else {
+            throw VaultError(.invalid, "The event '\(event.kind.rawValue)' is about no content.")
+        }
+        let vault = remote(event.number)
+        return (try await vault.openEvent(name), vault)
+    }
+
+    private func remote(_ event: UInt64) -> RemoteVault {
+        RemoteVault(
+            ServerURL.ofWorker, HookCarrier(connection, event), WireCounter(),
+            RemoteVault.Options())
+    }
+
+    package func value(_ key: String, for event: UInt64) async throws(VaultError) -> (json: [UInt8], version: UInt64) {
+        let stored = try await ask(for: event) { $0.hookValue.key = key }.hookStored
+        return (Array(stored.value), stored.version)
+    }
+
+    package func store(
+        _ json: [UInt8], as key: String, ifVersion: UInt64, for event: UInt64
+    ) async throws(VaultError) -> Bool {
+        let stored = try await ask(for: event) { message in
+            message.hookValue.key = key
+            message.hookValue.store.value = Data(json)
+            message.hookValue.store.ifVersion = ifVersion
+        }
+        return !stored.hookStored.conflict
+    }
+
+    package func add(
+        _ amount: Double, to key: String, once id: String, for event: UInt64
+    ) async throws(VaultError) -> [UInt8] {
+        let stored = try await ask(for: event) { message in
+            message.hookValue.key = key
+            message.hookValue.add.amount = amount
+            message.hookValue.add.id = id
+        }
+        return Array(stored.hookStored.value)
+    }
+}
+
+/// Brings the requests that a hook makes for its event.
+private struct HookCarrier: RequestCarrier {
+    private let connection: ClientConnection
+    private let event: UInt64
+
+    init(_ connection: ClientConnection, _ event: UInt64) {
+        self.connection = connection
+        self.event = event
+    }
+
+    func perform(
+        _ message: WireClientMessage, content: [BufferSlice], on route: ClientSession.Route
+    ) async throws(VaultError) -> ClientAnswer {
+        do throws(RequestFailure) {
+            return try await connection.request(stamped(message), content: content) { (_) throws(VaultError) in }
+        } catch {
+            throw error.error
+        }
+    }
+
+    func post(_ message: WireClientMessage) { connection.post(stamped(message)) }
+
+    private func stamped(_ message: WireClientMessage) -> WireClientMessage {
+        var message = message
+        message.event = event
+        return message
+    }
+
+    /// The connection is that of all events.
+    func close() {}
+    var login: WireLoginDone? { nil }
+}
+
+extension WireHookDeclaration {
+    fileprivate init(_ hook: HookDeclaration) {
+        self.init()
+        number = UInt32(hook.number)
+        kind = hook.kind.rawValue
+        match = hook.pattern ?? ""
+        priority = hook.priority
+        timeoutSeconds = hook.timeout / .seconds(1)
+        acceptsErrors = hook.acceptsErrors
+        fromHooks = hook.hearsHooks
+        place = hook.place
+        switch hook.schedule {
+        case nil: break
+        case .interval(let seconds): intervalSeconds = UInt32(seconds)
+        case .daily(let seconds): daySeconds = UInt32(seconds)
+        }
+    }
+}
+
+extension WireHookEvent {
+    fileprivate var model: HookCall {
+        get throws {
+            guard let kind = HookKind(rawValue: kind) else { throw WireViolation("an event of no kind") }
+            return HookCall(
+                number: number, hooks: hooks.map { Int($0) }, id: try UniqueID(wire: id), kind: kind,
+                name: name.isEmpty ? nil : try Name(name), formerName: formerName.isEmpty ? nil : try Name(formerName),
+                entry: hasEntry ? try entry.model : nil, previous: hasPrevious ? try previous.model : nil, vault: vault,
+                user: user, peer: peer, time: time, attempt: Int(attempt))
+        }
+    }
+}
+
+extension WireHookResult {
+    fileprivate init(_ answer: HookAnswer) {
+        self.init()
+        event = answer.number
+        if let rejection = answer.rejection { self.rejection = rejection }
+        if let failure = answer.failure { self.failure = WireFailure(failure) }
+        traceback = answer.traceback ?? ""
+        name = Data(answer.name ?? [])
+        for (key, value) in answer.tags {
+            if let value { set[key] = value } else { clear.append(key) }
+        }
+        runs = answer.runs.map { run in
+            var made = WireHookRun()
+            made.hook = UInt32(run.hook)
+            made.microseconds = run.microseconds
+            made.rejected = run.hasRejected
+            made.failed = run.hasFailed
+            return made
+        }
+    }
+}

@@ -1,0 +1,119 @@
+/// What a worker of hooks is given to run.
+package struct HookSetup: Sendable {
+    /// The file's name, for messages.
+    package var file: String
+    package var text: [UInt8]
+    /// Bytes that Lua may allocate.
+    package var memoryBytes: Int
+    /// Programs and hosts that hooks may use.
+    package var programs: [String]
+    package var hosts: [String]
+
+    package init(file: String, text: [UInt8], memoryBytes: Int, programs: [String], hosts: [String]) {
+        self.file = file
+        self.text = text
+        self.memoryBytes = memoryBytes
+        self.programs = programs
+        self.hosts = hosts
+    }
+}
+
+/// An event as a worker is told of it.
+package struct HookCall: Sendable {
+    /// By which the worker names it.
+    package var number: UInt64
+    /// The hooks to run, in their order.
+    package var hooks: [Int]
+    /// The same at each attempt.
+    package var id: UniqueID
+    package var kind: HookKind
+    package var name: Name?
+    package var formerName: Name?
+    package var entry: Entry?
+    package var previous: Entry?
+    package var vault: String
+    package var user: String
+    package var peer: String
+    /// Seconds since 1970 UTC.
+    package var time: Int64
+    /// Counted from 1.
+    package var attempt: Int
+
+    package init(
+        number: UInt64, hooks: [Int], id: UniqueID, kind: HookKind, name: Name? = nil, formerName: Name? = nil,
+        entry: Entry? = nil, previous: Entry? = nil, vault: String, user: String, peer: String, time: Int64,
+        attempt: Int
+    ) {
+        self.number = number
+        self.hooks = hooks
+        self.id = id
+        self.kind = kind
+        self.name = name
+        self.formerName = formerName
+        self.entry = entry
+        self.previous = previous
+        self.vault = vault
+        self.user = user
+        self.peer = peer
+        self.time = time
+        self.attempt = attempt
+    }
+}
+
+/// What hooks say of an event.
+package struct HookAnswer: Sendable {
+    /// What became of one hook.
+    package struct Run: Sendable {
+        package var hook: Int
+        package var microseconds: UInt32
+        package var hasRejected: Bool
+        package var hasFailed: Bool
+
+        package init(hook: Int, microseconds: UInt32, hasRejected: Bool, hasFailed: Bool) {
+            self.hook = hook
+            self.microseconds = microseconds
+            self.hasRejected = hasRejected
+            self.hasFailed = hasFailed
+        }
+    }
+
+    package var number: UInt64
+    /// Why it is refused; nil where it is not.
+    package var rejection: String?
+    /// What a hook has failed with, and where.
+    package var failure: VaultError?
+    package var traceback: String?
+    /// Another name for it.
+    package var name: [UInt8]?
+    /// Tags to set, or to take away.
+    package var tags: [String: String?] = [:]
+    package var runs: [Run] = []
+
+    package init(number: UInt64) {
+        self.number = number
+    }
+}
+
+/// The other side of a worker of hooks: the server that it works for, or who tries hooks without one.
+package protocol HookService: Sendable {
+    func setup() async throws(VaultError) -> HookSetup
+    /// Tells what the file asks for, or why it cannot be loaded, and waits for events.
+    func ready(_ hooks: Result<[HookDeclaration], VaultError>) async throws(VaultError) -> [HookCall]
+    /// Tells of events that are over.
+    func report(_ answers: [HookAnswer]) async throws(VaultError)
+    /// The same, and waits for more events.
+    func next(after answers: [HookAnswer]) async throws(VaultError) -> [HookCall]
+    /// - Parameter hook: the hook's number; 0 for none.
+    func log(_ level: String, _ text: String, hook: Int)
+    /// The vault of an event, and what the hooks of an event may do there.
+    func vault(of event: UInt64) -> any Vault
+    /// Opens the content that an event is about.
+    func openContent(of event: HookCall) async throws(VaultError) -> (OpenRead, any Vault)
+    /// What hooks keep: the text of a JSON value, and its version.
+    func value(_ key: String, for event: UInt64) async throws(VaultError) -> (json: [UInt8], version: UInt64)
+    /// - Returns: false where the key is at another version.
+    func store(
+        _ json: [UInt8], as key: String, ifVersion: UInt64, for event: UInt64
+    ) async throws(VaultError) -> Bool
+    func add(_ amount: Double, to key: String, once id: String, for event: UInt64) async throws(VaultError) -> [UInt8]
+}

@@ -1,0 +1,96 @@
+import Logging
+import VaultModel
+import VaultStore
+
+/// Notices that the hooks file has changed, and runs what is to run at its times.
+struct HookKeeper {
+    private let pool: HookPool
+    private let services: ServerServices
+    private let logger: Logger
+    private var seen: FileStatus?
+    /// When each schedule runs next, by its place and times.
+    private var due: [Key: Int64] = [:]
+
+    private struct Key: Hashable {
+        var place: String
+        var schedule: HookDeclaration.Schedule
+    }
+
+    init(_ pool: HookPool, _ services: ServerServices, _ logger: Logger) {
+        self.pool = pool
+        self.services = services
+        self.logger = logger
+    }
+
+    func run() async {
+        var keeper = self
+        keeper.seen = try? FileStatus(of: pool.settings.file, followsLinks: true)
+        await openVaults()
+        while !Task.isCancelled {
+            do { try await Task.sleep(for: .milliseconds(ServerLimits.watchMilliseconds)) } catch { return }
+            await keeper.look()
+        }
+    }
+
+    /// What was left in an outbox is told, whether anybody comes to use its vault or not.
+    private func openVaults() async {
+        for vault in (try? services.accounts.vaults()) ?? [] {
+            do throws(VaultError) {
+                _ = try await services.hosts.vault(vault.id)
+            } catch {
+                logger.error("the vault cannot be opened", metadata: ["vault": "\(vault.name)", "error": "\(error)"])
+            }
+        }
+    }
+
+    private mutating func look() async {
+        if let now = try? FileStatus(of: pool.settings.file, followsLinks: true), now != seen {
+            seen = now
+            await pool.reload()
+        }
+        await runSchedules(at: currentSeconds())
+    }
+
+    private mutating func runSchedules(at now: Int64) async {
+        let hooks = pool.table.hooks.filter { $0.schedule != nil }
+        var next: [Key: Int64] = [:]
+        var ready: [HookDeclaration] = []
+        for hook in hooks {
+            guard let schedule = hook.schedule else { continue }
+            let key = Key(place: hook.place, schedule: schedule)
+            let time = due[key] ?? schedule.next(after: now)
+            if time <= now { ready.append(hook) }
+            next[key] = time <= now ? schedule.next(after: now) : time
+        }
+        due = next
+        if ready.isEmpty { return }
+        for vault in (try? services.accounts.vaults()) ?? [] {
+            guard let host = try? await services.hosts.vault(vault.id) else { continue }
+            for hook in ready {
+                let event = HookEvent(
+                    kind: .schedule, vaultName: vault.name, host: host, user: "", peer: "", time: now, scheduled: hook)
+                pool.submit(event) { [logger] outcome in
+                    guard case .failed(let error, _) = outcome else { return }
+                    logger.error(
+                        "schedule failed",
+                        metadata: [
+                            "hook": "\(hook.place)", "vault": "\(vault.name)",
+                            "error": "\(printable(error.description))",
+                        ])
+                }
+            }
+        }
+    }
+}
+
+extension HookDeclaration.Schedule {
+    /// Seconds since 1970 UTC.
+    func next(after now: Int64) -> Int64 {
+        switch self {
+        case .interval(let seconds): return now + Int64(seconds)
+        case .daily(let seconds):
+            let today = now - now % 86_400 + Int64(seconds)
+            return today > now ? today : today + 86_400
+        }
+    }
+}

@@ -1,0 +1,29 @@
+/// Every bound of hooks.
+package enum HookLimits {
+    /// A hook whose deadline is later runs on workers of its own.
+    static let quickSecondsMax = 5
+    /// Hooks that may stand one behind another.
+    static let depthMax = 3
+    /// Events that a worker is handed at once.
+    static let batchMax = 64
+    /// Milliseconds between two looks at deadlines.
+    static let watchMilliseconds = 50
+    /// Seconds within which a worker must have loaded the file.
+    static let loadSecondsMax = 10
+    /// Failures of one hook, one after another, that suspend it, and for how many seconds.
+    static let failuresMax = 10
+    static let suspensionSeconds = 30
+    /// Attempts to tell of an event before it is set aside, and the seconds between them: at least and at most.
+    static let attemptsMax = 8
+    static let retrySecondsMin = 1
+    static let retrySecondsMax = 300
+    /// Events of a vault that are being told at once, and that are looked through for those that can be.
+    static let tellingMax = 256
+    static let lookedThroughMax = 4096
+    /// Bytes of a hooks file, of a reason, and of a traceback that is kept.
+    package static let fileBytesMax = 1 << 20
+    static let reasonBytesMax = 1000
+    static let tracebackBytesMax = 8 << 10
+    /// Lines that the hooks may write to the log in a second; the rest is counted.
+    static let logLinesPerSecondMax = 200
+}

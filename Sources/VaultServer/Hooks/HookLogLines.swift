@@ -1,0 +1,39 @@
+import Logging
+import Synchronization
+import VaultModel
+
+/// What hooks write to the server's log: as much as a person can read.
+final class HookLogLines: Sendable {
+    private struct State {
+        var second = ContinuousClock.now
+        var lines = 0
+        var dropped = 0
+    }
+
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(_ logger: Logger) {
+        self.logger = logger
+    }
+
+    /// - Parameter place: of the hook; nil for the file itself.
+    func write(_ level: String, _ text: String, place: String?) {
+        let (isWritten, dropped) = state.withLock { state in
+            let now = ContinuousClock.now
+            var dropped = 0
+            if now - state.second >= .seconds(1) {
+                dropped = state.dropped
+                state = State(second: now)
+            }
+            state.lines += 1
+            let isWritten = state.lines <= HookLimits.logLinesPerSecondMax
+            if !isWritten { state.dropped += 1 }
+            return (isWritten, dropped)
+        }
+        if dropped > 0 { logger.warning("hooks write too much", metadata: ["dropped": "\(dropped)"]) }
+        guard isWritten else { return }
+        let level = Logger.Level(rawValue: level == "warn" ? "warning" : level) ?? .info
+        logger.log(level: level, "\(printable(text))", metadata: place.map { ["hook": "\(printable($0))"] })
+    }
+}

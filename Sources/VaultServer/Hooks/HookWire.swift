@@ -1,0 +1,137 @@
+import FoundationEssentials
+import VaultModel
+import VaultStore
+import VaultWire
+
+extension WireHookSetup {
+    init(_ settings: HookSettings, _ text: [UInt8]) {
+        self.init()
+        file = settings.file.lastComponent
+        self.text = Data(text)
+        memory = UInt64(settings.memoryBytes)
+        programs = settings.programs
+        hosts = settings.hosts
+    }
+}
+
+extension LocalPath {
+    /// The last part, as text.
+    fileprivate var lastComponent: String {
+        String(decoding: bytes.split(separator: UInt8(ascii: "/")).last ?? [], as: UTF8.self)
+    }
+}
+
+extension WireHookDeclaration {
+    /// - Throws: `invalid` for what a worker should not have let pass.
+    var model: HookDeclaration {
+        get throws(VaultError) {
+            guard let kind = HookKind(rawValue: kind), number > 0, timeoutSeconds > 0, timeoutSeconds <= 86_400 else {
+                throw VaultError(.invalid, "A worker has declared a hook that is none.")
+            }
+            var schedule: HookDeclaration.Schedule?
+            if hasIntervalSeconds { schedule = .interval(Int(intervalSeconds)) }
+            if hasDaySeconds { schedule = .daily(Int(daySeconds)) }
+            return HookDeclaration(
+                number: Int(number), kind: kind, pattern: match.isEmpty ? nil : match, priority: priority,
+                timeout: .seconds(timeoutSeconds), acceptsErrors: acceptsErrors, hearsHooks: fromHooks, place: place,
+                schedule: schedule)
+        }
+    }
+}
+
+extension WireHookEvent {
+    init(_ run: HookRun) {
+        self.init()
+        let event = run.job.event
+        number = run.job.number
+        hooks = run.hooks.map { UInt32($0.number) }
+        id = Data(event.id.bytes)
+        kind = event.kind.rawValue
+        name = Data(event.name?.bytes ?? [])
+        formerName = Data(event.formerName?.bytes ?? [])
+        if let entry = event.entry { self.entry = WireEntry(entry) }
+        if let previous = event.previous { self.previous = WireEntry(previous) }
+        vault = event.vaultName
+        user = event.user
+        peer = event.peer
+        time = event.time
+        attempt = UInt32(event.attempt)
+    }
+}
+
+extension WireHookResult {
+    var parts: HookResult {
+        HookResult(
+            parts: runs.map { run in
+                HookResult.Part(
+                    hook: Int(run.hook), seconds: Double(run.microseconds) / 1e6, hasRejected: run.rejected,
+                    hasFailed: run.failed)
+            })
+    }
+
+    /// What the result says of an event, as far as it makes sense there.
+    func outcome(of run: HookRun) -> HookOutcome {
+        if hasRejection { return .rejected(String(rejection.utf8.prefix(HookLimits.reasonBytesMax)) ?? rejection) }
+        if hasFailure {
+            let traceback =
+                traceback.isEmpty
+                ? nil : String(decoding: traceback.utf8.prefix(HookLimits.tracebackBytesMax), as: UTF8.self)
+            return .failed(failure.model, traceback: traceback)
+        }
+        var tags: [String: String?] = set.mapValues { $0 }
+        for key in clear { tags.updateValue(nil, forKey: key) }
+        guard !name.isEmpty else { return .accepted(name: nil, tags: tags) }
+        do throws(VaultError) {
+            return .accepted(name: try Name(name), tags: tags)
+        } catch {
+            return .failed(error, traceback: nil)
+        }
+    }
+}
+
+extension HookEvent {
+    /// Looks up or changes what hooks keep in the event's vault.
+    func answer(_ asked: WireHookValue) async throws(VaultError) -> ServerAnswer {
+        guard let host else { throw VaultError(.denied, "A login is about no vault: its hooks keep nothing.") }
+        let found: HookValue?
+        switch asked.action {
+        case nil: found = try await host.local.hookValue(asked.key)
+        case .store(let store):
+            found = try await host.local.store(Array(store.value), as: asked.key, ifVersion: store.ifVersion)
+        case .add(let add):
+            found = try await host.local.add(add.amount, to: asked.key, once: add.id.isEmpty ? nil : add.id)
+        }
+        return ServerAnswer { answer in
+            answer.hookStored.conflict = found == nil
+            answer.hookStored.value = Data(found?.value ?? [])
+            answer.hookStored.version = found?.version ?? 0
+        }
+    }
+
+    /// Throws for changes that the event itself waits for.
+    func check(_ message: WireClientMessage) throws {
+        guard kind.isDeciding, let name else { return }
+        let isTouched =
+            switch message.body {
+            case .save(let save): Array(save.intent.name) == name.bytes
+            case .saveSmall(let save): save.files.contains { Array($0.intent.name) == name.bytes }
+            case .change(let change):
+                try change.changes.contains { try $0.model.touched.contains { $0.contains(name) } }
+            default: false
+            }
+        if isTouched {
+            throw VaultError(.invalid, "A hook cannot change '\(name)', which it is deciding on.", name: name)
+        }
+    }
+}
+
+extension Change {
+    /// What the change is about.
+    fileprivate var touched: [NamePrefix] {
+        switch self {
+        case .remove(let prefix, _): [prefix]
+        case .rename(let from, let to), .copy(let from, let to): [NamePrefix(from), NamePrefix(to)]
+        case .revert(let name, _), .tag(let name, _): [NamePrefix(name)]
+        }
+    }
+}
