@@ -1,6 +1,5 @@
 import Crypto
 import Logging
-import Synchronization
 package import VaultClient
 import VaultModel
 package import VaultServer
@@ -13,14 +12,22 @@ package final class BoundedServer: Sendable {
     private let login: TestLogin
     private let running: Task<Void, Never>
 
-    package init(users: [String] = ["anna"], _ bound: (inout ServerBounds) -> Void) async throws {
+    /// - Parameter hooks: the workers of its hooks; nil for none.
+    package init(
+        users: [String] = ["anna"], hooks: FakeWorkers? = nil, _ bound: (inout ServerBounds) -> Void = { _ in }
+    ) async throws {
         directory = try TemporaryDirectory()
         var keys: [String: Curve25519.Signing.PrivateKey] = [:]
         for user in users { keys[user] = try await TestLogin.addUser(user, in: directory("data")) }
         var options = Server.Options(data: directory("data"))
         (options.host, options.port) = ("127.0.0.1", 0)
         bound(&options.bounds)
-        let server = try await Server.start(options, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        if hooks != nil {
+            options.hooks = HookSettings(file: directory("hooks"))
+            try SmallFile.write([], to: directory("hooks"), mode: 0o600, .isReplaced)
+        }
+        let server = try await Server.start(
+            options, launcher: hooks, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         self.server = server
         login = TestLogin(port: server.port, fingerprint: try Digest(fingerprint: server.fingerprint), keys: keys)
         running = Task(executorPreference: BlockingExecutor.shared) { await server.run() }
@@ -29,6 +36,9 @@ package final class BoundedServer: Sendable {
     package var port: Int { server.port }
 
     package func connect(as user: String = "anna") async throws -> RemoteVault { try await login.connect(as: user) }
+
+    /// Loads the hooks again.
+    package func reloadHooks() async { await server.reloadHooks() }
 
     /// Stops the server; who is still connected is cut off.
     package func stop() async {

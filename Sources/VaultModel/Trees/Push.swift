@@ -17,7 +17,8 @@ package struct Push: Sendable {
 
     /// Saves what is new or changed under `root` below `prefix`; removes what is gone, if asked to.
     ///
-    /// Every file is tried, until one does not fit the vault's quota. Nothing is removed when anything of the tree could not be read.
+    /// Every file is tried, until one does not fit the vault's quota. Nothing is removed when anything of the tree could
+    /// not be read.
     ///
     /// - Throws: what ends the whole push: the root cannot be opened, the vault fails as a whole, or
     ///   `conflict` for more removals than allowed, before any of them.

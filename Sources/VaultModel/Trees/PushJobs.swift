@@ -99,7 +99,7 @@ final class PushJobs: Sendable {
 
     private func save(_ saves: [(TreeEntry, SmallSave)]) async throws(VaultError) {
         if saves.isEmpty { return }
-        var results: [Result<SaveOutcome, VaultError>]
+        let results: [Result<SaveOutcome, VaultError>]
         do throws(VaultError) {
             results = try await vault.save(saves.map(\.1))
         } catch  where error.code == .quota {

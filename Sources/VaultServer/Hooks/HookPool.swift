@@ -82,7 +82,7 @@ final class HookPool: Sendable {
     func load() async throws(VaultError) {
         try await loading.withLock { () async throws(VaultError) in
             let text = try SmallFile.read(settings.file, bytesMax: HookLimits.fileBytesMax)
-            let worker = try startWorker(text, generation: state.withLock { $0.generation } + 1, lane: .quick)
+            let worker = try startWorker(text, lane: .quick)
             let table: HookTable
             do throws(VaultError) {
                 table = try await worker.declared()
@@ -189,8 +189,14 @@ final class HookPool: Sendable {
             case .hand(let worker, let runs): worker.hand(runs)
             case .start(let text, let generation):
                 do throws(VaultError) {
-                    let worker = try startWorker(text, generation: generation, lane: lane)
-                    state.withLock { $0.lanes[lane.rawValue].workers.append(worker) }
+                    let worker = try startWorker(text, lane: lane)
+                    // A file that was taken into use meanwhile has other hooks.
+                    let isOfUse = state.withLock { state in
+                        guard state.generation == generation, !state.isClosed else { return false }
+                        state.lanes[lane.rawValue].workers.append(worker)
+                        return true
+                    }
+                    if !isOfUse { worker.end() }
                 } catch {
                     logger.error("a worker for hooks cannot be started", metadata: ["error": "\(error)"])
                     failWaiting(lane, error)
@@ -242,9 +248,9 @@ final class HookPool: Sendable {
 
     // MARK: Workers
 
-    private func startWorker(_ text: [UInt8], generation: Int, lane: Lane) throws(VaultError) -> HookWorker {
+    private func startWorker(_ text: [UInt8], lane: Lane) throws(VaultError) -> HookWorker {
         let (process, socket) = try launcher.launch()
-        return HookWorker(process, socket, text: text, generation: generation, pool: self, lane, services, logger)
+        return HookWorker(process, socket, text: text, pool: self, lane, services, logger)
     }
 
     /// A worker has loaded its file, or asks for more: it may be handed events.
@@ -274,7 +280,9 @@ final class HookPool: Sendable {
 
     /// A worker is gone. What it was at is tried again, each event by itself, so that only the one fails over which
     /// workers die.
-    func ended(_ worker: HookWorker, _ runs: [HookRun], because reason: VaultError) {
+    ///
+    /// - Parameter hasLoaded: whether it had come to load its file; another one would fail alike.
+    func ended(_ worker: HookWorker, _ runs: [HookRun], because reason: VaultError, hasLoaded: Bool) {
         let isOfUse = state.withLock { state in
             for lane in Lane.allCases { state.lanes[lane.rawValue].workers.removeAll { $0 === worker } }
             return !state.isClosed
@@ -293,7 +301,8 @@ final class HookPool: Sendable {
                 state.lanes[worker.lane.rawValue].waiting.insert(contentsOf: runs.map { $0.job.alone() }, at: 0)
             }
         }
-        if isOfUse { serve(worker.lane) }
+        guard isOfUse else { return }
+        if hasLoaded { serve(worker.lane) } else { failWaiting(worker.lane, reason) }
     }
 
     func write(_ level: String, _ text: String, hook: Int) {

@@ -35,15 +35,13 @@ final class HookWorker: RequestOwner, Sendable {
     private let logger: Logger
     private let events: ConnectionEvents
     private let state = Mutex(State())
-    private let generation: Int
 
     init(
-        _ process: any HookWorkerProcess, _ socket: Int32, text: [UInt8], generation: Int, pool: HookPool,
+        _ process: any HookWorkerProcess, _ socket: Int32, text: [UInt8], pool: HookPool,
         _ lane: HookPool.Lane, _ services: ServerServices, _ logger: Logger
     ) {
         self.process = process
         self.text = text
-        self.generation = generation
         self.pool = pool
         self.lane = lane
         self.services = services
@@ -81,17 +79,16 @@ final class HookWorker: RequestOwner, Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.watch() }
             if let channel {
-                state.withLock { _ in }
                 self.channel.withLock { $0 = channel }
                 for await case .ended(let running) in events.stream { for task in running { await task.value } }
             }
             group.cancelAll()
         }
         process.kill()
-        let (runs, reason, declaring, waiting) = state.withLock { state in
+        let (runs, reason, declaring, waiting, hasLoaded) = state.withLock { state in
             defer { (state.declaring, state.waiting, state.runs) = (nil, nil, []) }
             state.isEnded = true
-            return (state.runs, state.reason, state.declaring, state.waiting)
+            return (state.runs, state.reason, state.declaring, state.waiting, state.declared != nil)
         }
         let error =
             reason
@@ -103,7 +100,7 @@ final class HookWorker: RequestOwner, Sendable {
         if !runs.isEmpty || (reason == nil && !state.withLock { $0.isRetired }) {
             logger.error("hook worker lost", metadata: ["error": "\(error)", "events": "\(runs.count)"])
         }
-        pool.ended(self, runs, because: error)
+        pool.ended(self, runs, because: error, hasLoaded: hasLoaded)
     }
 
     private let channel = Mutex<(any Channel)?>(nil)

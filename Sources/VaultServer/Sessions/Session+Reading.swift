@@ -96,12 +96,14 @@ extension Session {
         var results = read.files.indices.map { index in
             refused[index].map { .failure($0) } ?? found.removeFirst()
         }
-        let places = results.indices.filter { (try? results[$0].get()) != nil }
-        let entries = places.compactMap { (try? results[$0].get())?.entry }
-        for (place, refusal) in zip(places, await refusals(ofReading: entries)) {
-            if let refusal { results[place] = .failure(refusal) }
+        if vault.hooks != nil {
+            let places = results.indices.filter { (try? results[$0].get()) != nil }
+            let entries = places.compactMap { (try? results[$0].get())?.entry }
+            for (place, refusal) in zip(places, await refusals(ofReading: entries)) {
+                if let refusal { results[place] = .failure(refusal) }
+            }
+            await tellReads(of: results.compactMap { (try? $0.get())?.entry })
         }
-        await tellReads(of: results.compactMap { (try? $0.get())?.entry })
         var answer = WireServerMessage()
         answer.smallReady = WireSmallReady(results)
         let content = results.compactMap { try? $0.get().chunk?.bytes }
