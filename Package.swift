@@ -110,7 +110,8 @@ let package = Package(
             dependencies: ["CProcess", "LuaEngine", "VaultModel", .product(name: "Crypto", package: "swift-crypto")],
             resources: [
                 // What is written in Lua.
-                .embedInCode("Bindings/prelude.lua"), .embedInCode("Prompt/values.lua"),
+                .embedInCode("Bindings/prelude.lua"), .embedInCode("Hooks/hooks.lua"),
+                .embedInCode("Hooks/sandbox.lua"), .embedInCode("Prompt/values.lua"),
                 .embedInCode("Prompt/help.lua"), .embedInCode("Prompt/completion.lua"),
                 .embedInCode("Prompt/commands.lua"),
                 // What 'minivault help lua' prints.
@@ -130,6 +131,7 @@ let package = Package(
         .executableTarget(
             name: "minivault",
             dependencies: [
+                "CProcess",
                 "LineEditor",
                 "LuaEngine",
                 "VaultAccess",

@@ -97,8 +97,9 @@ package final class HookLink: HookService {
         try reading { try answer.hookEvents.events.map { try $0.model } }
     }
 
-    package func log(_ level: String, _ text: String, hook: Int) {
+    package func log(_ level: String, _ text: String, hook: Int, event: UInt64) {
         var message = WireClientMessage()
+        message.event = event
         message.hookLog.level = level
         message.hookLog.text = text
         message.hookLog.hook = UInt32(hook)

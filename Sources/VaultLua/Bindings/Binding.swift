@@ -63,6 +63,13 @@ struct Invocation {
         try Options(call, first + offset, Set(names ?? binding.options))
     }
 
+    /// An argument that is the path of a local file which the script may use.
+    func path(_ call: borrowing LuaCall, _ number: Int) throws -> LocalPath {
+        let path = try call.path(number)
+        try session.confinement?.check(path)
+        return path
+    }
+
     /// What counts a transfer for whoever watches it: the script, or the program.
     func meter(_ progress: ProgressReporter?) -> TransferMeter? {
         progress?.meter ?? (session.host.draw == nil ? nil : TransferMeter())

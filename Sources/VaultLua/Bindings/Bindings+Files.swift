@@ -8,7 +8,7 @@ extension VaultLibrary {
             "Saves one local file, or a symbolic link as what it is. A name that ends in '/' takes the file's last part.",
             options: ["tags", "progress", "if_version"]
         ) { invocation, call in
-            let path = try call.path(invocation.first)
+            let path = try invocation.path(call, invocation.first)
             let name = try fileName(call, invocation.first + 1, path)
             let options = try invocation.options(call, 2)
             let (tags, ifVersion) = (try options.tags("tags"), try options.count("if_version").map(UInt64.init))
@@ -29,7 +29,7 @@ extension VaultLibrary {
             guard call[invocation.first + 1].ifPresent != nil else {
                 throw LuaError.argument(invocation.first + 1, "a path is expected; vault.get(name) returns the content")
             }
-            var path = try call.path(invocation.first + 1)
+            var path = try invocation.path(call, invocation.first + 1)
             if path.bytes.last == UInt8(ascii: "/") { path = path.appending(name.lastPathPart) }
             let target = path
             let options = try invocation.options(call, 2)

@@ -11,11 +11,8 @@ extension VaultLibrary {
                 "Runs a program to its end, without a shell; 'timeout' is in seconds.",
                 options: ["stdin", "timeout"], actsOnVault: false
             ) { invocation, call in
-                var words: [[UInt8]] = []
-                try call.table(invocation.first).visitElements { words.append(try $0.bytes()) }
-                guard !words.isEmpty, !words.contains(where: { $0.contains(0) }) else {
-                    throw LuaError.argument(invocation.first, "a program and its arguments expected")
-                }
+                let words = try ChildProcess.words(call, invocation.first)
+                try invocation.session.confinement?.check(program: words[0])
                 let options = try invocation.options(call, 1)
                 let process = ChildProcess(
                     arguments: words, input: try options.bytes("stdin") ?? [],
@@ -23,10 +20,7 @@ extension VaultLibrary {
                 try invocation.site.wait(call) { () async throws(VaultError) in
                     try await process.run()
                 } then: { ending, call in
-                    call.returns(
-                        LuaTable(fields: [
-                            "code": Int(ending.code), "stdout": ending.output, "stderr": ending.errors,
-                        ]))
+                    call.returns(ending.table)
                 }
             },
             Binding(
@@ -34,7 +28,7 @@ extension VaultLibrary {
                 "The digest that an entry of this content has; with \"sha256\" the SHA-256 of the bytes themselves.",
                 actsOnVault: false
             ) { invocation, call in
-                let path = try call.path(invocation.first)
+                let path = try invocation.path(call, invocation.first)
                 let kind = try call[invocation.first + 1].ifPresent?.string()
                 guard kind == nil || kind == "sha256" else {
                     throw LuaError.argument(invocation.first + 1, "invalid digest '\(printable(kind ?? ""))'")
@@ -107,4 +101,20 @@ extension VaultLibrary {
         }
         return digest.description
     }
+}
+
+extension ChildProcess {
+    /// An argument that is an array of a program and its arguments.
+    static func words(_ call: borrowing LuaCall, _ number: Int) throws -> [[UInt8]] {
+        var words: [[UInt8]] = []
+        try call.table(number).visitElements { words.append(try $0.bytes()) }
+        guard !words.isEmpty, !words.contains(where: { $0.contains(0) }) else {
+            throw LuaError.argument(number, "a program and its arguments expected")
+        }
+        return words
+    }
+}
+
+extension ChildProcess.Ending {
+    var table: LuaTable { LuaTable(fields: ["code": Int(code), "stdout": output, "stderr": errors]) }
 }

@@ -11,7 +11,7 @@ extension VaultLibrary {
                 "on_error", "tags",
             ]
         ) { invocation, call in
-            let root = try call.path(invocation.first)
+            let root = try invocation.path(call, invocation.first)
             let prefix = try pushPrefix(call, invocation.first + 1, root)
             let options = try invocation.options(call, 2)
             let (tree, onError) = (try treeOptions(options), try options.function("on_error"))
@@ -32,7 +32,7 @@ extension VaultLibrary {
             ]
         ) { invocation, call in
             let prefix = try NamePrefix(try call.string(invocation.first))
-            let root = try call.path(invocation.first + 1)
+            let root = try invocation.path(call, invocation.first + 1)
             let options = try invocation.options(call, 2)
             var tree = try treeOptions(options)
             if let time = try options.integer("at") { tree.selector = .time(Int64(time)) }
@@ -75,7 +75,7 @@ extension VaultLibrary {
             "The differences between a local tree and a prefix: 'added' and 'changed' locally, 'removed' from there.",
             options: ["at", "include", "exclude", "checksum"]
         ) { invocation, call in
-            let root = try call.path(invocation.first)
+            let root = try invocation.path(call, invocation.first)
             let prefix = try NamePrefix(try call.string(invocation.first + 1))
             let options = try invocation.options(call, 2)
             var tree = try treeOptions(options, isComparison: true)
@@ -92,7 +92,7 @@ extension VaultLibrary {
             "The files, links and empty directories of a local tree, in the order of names.",
             options: ["include", "exclude"], actsOnVault: false
         ) { invocation, call in
-            let root = try call.path(invocation.first)
+            let root = try invocation.path(call, invocation.first)
             let options = try invocation.options(call, 1)
             let filter = try TreeFilter(
                 include: try options.strings("include"), exclude: try options.strings("exclude"))

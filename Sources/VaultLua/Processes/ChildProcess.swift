@@ -21,6 +21,8 @@ struct ChildProcess {
 
     let arguments: [[UInt8]]
     let input: [UInt8]
+    /// What the program reads, instead of `input`.
+    var inputFile: LocalPath?
     /// Nil for no limit.
     let timeout: Duration?
 
@@ -45,7 +47,9 @@ struct ChildProcess {
 
     private func runBlocking(_ isCancelled: Flag) throws(VaultError) -> Ending {
         let (inputEnds, outputEnds, errorEnds) = (try Pipe(), try Pipe(), try Pipe())
-        let process = try spawn(name, inputEnds.reading, outputEnds.writing, errorEnds.writing)
+        let file = try inputFile.map { (path) throws(VaultError) in try OpenFile(path, flags: O_RDONLY) }
+        let process = try spawn(
+            name, file?.descriptor ?? inputEnds.reading.descriptor, outputEnds.writing, errorEnds.writing)
         for pipe in [outputEnds, errorEnds] { pipe.writing.close() }
         inputEnds.reading.close()
         var exchange = Exchange(
@@ -76,13 +80,13 @@ struct ChildProcess {
     }
 
     private func spawn(
-        _ name: LocalPath, _ input: Pipe.End, _ output: Pipe.End, _ errors: Pipe.End
+        _ name: LocalPath, _ input: Int32, _ output: Pipe.End, _ errors: Pipe.End
     ) throws(VaultError) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        for (end, descriptor) in zip([input, output, errors], Int32(0)...) {
-            posix_spawn_file_actions_adddup2(&actions, end.descriptor, descriptor)
+        for (end, descriptor) in zip([input, output.descriptor, errors.descriptor], Int32(0)...) {
+            posix_spawn_file_actions_adddup2(&actions, end, descriptor)
         }
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { word in
             LocalPath(word).withCString { strdup($0) }

@@ -37,11 +37,13 @@ package final class ScriptSession {
     let interrupt: LuaInterrupt
     let host: Host
     let stop: ScriptStop?
-    private let defaultVault: VaultSource
+    private var defaultVault: VaultSource
     let mailbox = Mailbox()
     private(set) lazy var scheduler = Scheduler(self)
     private var unseenFailures: [Int: LuaError] = [:]
     private(set) var hasToldFailures = false
+    /// What scripts can reach of this machine; nil for what their user can.
+    var confinement: Confinement?
     /// Called before something is written for somebody to read.
     var beforeOutput: () -> Void = {}
     /// What a task has failed with that was raised again in one that joined it.
@@ -78,6 +80,9 @@ package final class ScriptSession {
         scheduler.vault(of: call) ?? defaultVault
     }
 
+    /// Makes another vault the default one.
+    func useVault(_ vault: VaultSource) { defaultVault = vault }
+
     // MARK: Failures that nobody has asked for
 
     func noteFailure(of task: Int, _ error: LuaError) {
@@ -105,6 +110,12 @@ package final class ScriptSession {
     /// Tells of all failures that are left, at the end of the script.
     func tellFailures() {
         for task in unseenFailures.keys.sorted() { tellFailure(of: task) }
+    }
+
+    /// Whether failures have been told since the last time.
+    func takeToldFailures() -> Bool {
+        defer { hasToldFailures = false }
+        return hasToldFailures
     }
 
     /// Gives up the tasks that are left: the program that made the state closes it.

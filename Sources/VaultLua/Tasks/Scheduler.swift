@@ -346,6 +346,15 @@ final class Scheduler {
         }
     }
 
+    /// Waits for an operation of the program itself, outside of the script's code.
+    @discardableResult
+    func result<Value: Sendable>(of operation: @escaping PendingResult<Value>.Operation) throws(VaultError) -> Value {
+        let pending = PendingResult(self, isBrief: true, operation)
+        begin(pending)
+        wait(for: pending, alone: false)
+        return try pending.value()
+    }
+
     /// Lets the tasks go on while the script waits for nothing.
     ///
     /// - Returns: whether there are any.

@@ -103,8 +103,10 @@ package protocol HookService: Sendable {
     func report(_ answers: [HookAnswer]) async throws(VaultError)
     /// The same, and waits for more events.
     func next(after answers: [HookAnswer]) async throws(VaultError) -> [HookCall]
-    /// - Parameter hook: the hook's number; 0 for none.
-    func log(_ level: String, _ text: String, hook: Int)
+    /// - Parameters:
+    ///   - hook: the hook's number; 0 for none.
+    ///   - event: the event's number; 0 for none.
+    func log(_ level: String, _ text: String, hook: Int, event: UInt64)
     /// The vault of an event, and what the hooks of an event may do there.
     func vault(of event: UInt64) -> any Vault
     /// Opens the content that an event is about.

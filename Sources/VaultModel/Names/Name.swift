@@ -42,6 +42,9 @@ package struct Name: Hashable, Sendable {
         return bytes[(slash + 1)...]
     }
 
+    /// Whether it can be shown as it is: it has no control characters, and no marks that reorder text.
+    package var isPrintable: Bool { printable(bytes) == text }
+
     package var parts: [ArraySlice<UInt8>] { bytes.split(separator: slash) }
 
     /// The proper ancestors of the name, shortest first: `a` and `a/b` for `a/b/c`.

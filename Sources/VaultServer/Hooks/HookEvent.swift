@@ -1,3 +1,4 @@
+import Logging
 import VaultModel
 import VaultStore
 
@@ -50,6 +51,16 @@ final class HookEvent: Sendable {
         self.depth = depth
         self.staged = staged
         self.scheduled = scheduled
+    }
+}
+
+extension HookEvent {
+    /// By which lines of the log name it.
+    var metadata: Logger.Metadata {
+        var metadata: Logger.Metadata = ["event": "\(kind.rawValue)", "id": "\(id)", "vault": "\(vaultName)"]
+        if let name { metadata["name"] = "\(name)" }
+        if !user.isEmpty { metadata["user"] = "\(user)" }
+        return metadata
     }
 }
 

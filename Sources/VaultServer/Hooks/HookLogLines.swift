@@ -17,8 +17,10 @@ final class HookLogLines: Sendable {
         self.logger = logger
     }
 
-    /// - Parameter place: of the hook; nil for the file itself.
-    func write(_ level: String, _ text: String, place: String?) {
+    /// - Parameters:
+    ///   - place: of the hook; nil for the file itself.
+    ///   - event: what the hook runs on; nil for none.
+    func write(_ level: String, _ text: String, place: String?, _ event: HookEvent?) {
         let (isWritten, dropped) = state.withLock { state in
             let now = ContinuousClock.now
             var dropped = 0
@@ -34,6 +36,8 @@ final class HookLogLines: Sendable {
         if dropped > 0 { logger.warning("hooks write too much", metadata: ["dropped": "\(dropped)"]) }
         guard isWritten else { return }
         let level = Logger.Level(rawValue: level == "warn" ? "warning" : level) ?? .info
-        logger.log(level: level, "\(printable(text))", metadata: place.map { ["hook": "\(printable($0))"] })
+        var metadata = event?.metadata ?? [:]
+        if let place { metadata["hook"] = "\(printable(place))" }
+        logger.log(level: level, "\(printable(text))", metadata: metadata)
     }
 }

@@ -305,9 +305,9 @@ final class HookPool: Sendable {
         if hasLoaded { serve(worker.lane) } else { failWaiting(worker.lane, reason) }
     }
 
-    func write(_ level: String, _ text: String, hook: Int) {
+    func write(_ level: String, _ text: String, hook: Int, of event: HookEvent?) {
         let place = state.withLock { $0.table.hooks.first { $0.number == hook }?.place }
-        log.write(level, text, place: place)
+        log.write(level, text, place: place, event)
     }
 }
 

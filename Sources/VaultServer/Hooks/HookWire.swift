@@ -82,7 +82,11 @@ extension WireHookResult {
         for key in clear { tags.updateValue(nil, forKey: key) }
         guard !name.isEmpty else { return .accepted(name: nil, tags: tags) }
         do throws(VaultError) {
-            return .accepted(name: try Name(name), tags: tags)
+            let name = try Name(name)
+            guard name.isPrintable else {
+                throw VaultError(.invalid, "A hook asked for the name '\(name)', which has control characters.")
+            }
+            return .accepted(name: name, tags: tags)
         } catch {
             return .failed(error, traceback: nil)
         }

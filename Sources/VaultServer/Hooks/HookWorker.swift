@@ -219,7 +219,7 @@ final class HookWorker: RequestOwner, Sendable {
                 for result in report.results { take(result) }
                 return report.more ? try await nextEvents() : ServerAnswer(.done)
             case .hookLog(let line):
-                pool.write(line.level, line.text, hook: Int(line.hook))
+                pool.write(line.level, line.text, hook: Int(line.hook), of: job(request.message.event)?.event)
                 return ServerAnswer(.done)
             case .hookValue(let value):
                 guard let job = job(request.message.event) else { throw VaultError.noSuchEvent }

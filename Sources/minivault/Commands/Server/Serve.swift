@@ -8,7 +8,7 @@ struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Serve vaults to other computers, over TLS, until SIGTERM.",
         discussion: """
-            SIGHUP loads the certificate again. Users are made with 'minivault user add', also while the server runs. \
+            SIGHUP loads the certificate and the hooks again. Users are made with 'minivault user add', also while the server runs. \
             A socket that systemd passes is used instead of --listen.
             """)
 
@@ -19,6 +19,7 @@ struct Serve: AsyncParsableCommand {
     var certificate: String?
     @Option(help: ArgumentHelp("The certificate's private key in PEM.", valueName: "pem"))
     var key: String?
+    @OptionGroup(title: "Hooks") var hooks: ServeHookOptions
     @Option(help: ArgumentHelp("'human' or 'json'.", valueName: "format"))
     var logFormat = "human"
     @Option(help: ArgumentHelp("'debug', 'info', 'notice', 'warning' or 'error'.", valueName: "level"))
@@ -47,7 +48,11 @@ struct Serve: AsyncParsableCommand {
             LineLogHandler.Format(rawValue: logFormat) ?? .human, Logger.Level(rawValue: logLevel) ?? .info
         )
         let logger = Logger(label: "minivault") { _ in LineLogHandler(format, level: level) }
-        let server = try await Server.start(try options(), logger: logger)
+        let options = try options()
+        let launcher = try options.hooks.map { settings in
+            try HookProcesses(data.directory.appending("workers"), settings)
+        }
+        let server = try await Server.start(options, launcher: launcher, logger: logger)
         Interruption.whenAsked { Task { await server.stop() } }
         Interruption.whenAskedToReload {
             do throws(VaultError) {
@@ -55,6 +60,7 @@ struct Serve: AsyncParsableCommand {
             } catch {
                 logger.error("the certificate was not loaded; the old one stays", metadata: ["error": "\(error)"])
             }
+            Task { await server.reloadHooks() }
         }
         raiseOpenFiles()
         logger.info("serving", metadata: ["port": "\(server.port)", "fingerprint": "\(server.fingerprint)"])
@@ -78,6 +84,7 @@ struct Serve: AsyncParsableCommand {
         options.socket = ServiceManager.passedSocket
         options.certificate = certificate.map { CommandText.path($0) }
         options.key = key.map { CommandText.path($0) }
+        options.hooks = hooks.settings(data: data.directory)
         if let maxConnections { options.bounds.connections = maxConnections }
         if let maxPerAddress { options.bounds.connectionsPerAddress = maxPerAddress }
         if let maxPerUser { options.bounds.connectionsPerUser = maxPerUser }

@@ -1,0 +1,17 @@
+#define _GNU_SOURCE
+#include "CProcess.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int cprocess_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+
+int cprocess_socket_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
+
+int cprocess_drop_privileges(void) {
+  int privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  int memory = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  return privileges == 0 && memory == 0 ? 0 : -1;
+}

@@ -1,0 +1,189 @@
+import FoundationEssentials
+import Glibc
+import LuaEngine
+import VaultModel
+
+/// What hooks.lua needs of the program: the event that is being dealt with, and what its hooks can do.
+///
+/// Confined to the Lua thread.
+final class HookProgram {
+    private let session: ScriptSession
+    private let service: any HookService
+    private let directory: LocalPath
+    private let log: HookLog
+    private let start = ContinuousClock.now
+    private var call: HookCall?
+    private var source: VaultSource?
+    /// The file with the content of the event, once a hook has asked for it.
+    private var path: LocalPath?
+
+    init(_ session: ScriptSession, _ service: any HookService, _ directory: LocalPath, _ log: HookLog) {
+        self.session = session
+        self.service = service
+        self.directory = directory
+        self.log = log
+    }
+
+    // MARK: Events
+
+    func begin(_ call: HookCall) {
+        self.call = call
+        let (service, number) = (service, call.number)
+        let source = VaultSource(on: session.mailbox) { () async throws(VaultError) in service.vault(of: number) }
+        self.source = source
+        session.useVault(source)
+        log.enter(event: call.number, hook: 0)
+    }
+
+    func end() {
+        log.enter(event: 0, hook: 0)
+        if path != nil { try? FileManager.default.removeItem(atPath: "\(eventDirectory)") }
+        (call, source, path) = (nil, nil, nil)
+    }
+
+    /// An event as the hooks see it.
+    static func table(_ call: HookCall) -> LuaTable {
+        var table: LuaTable = [
+            "id": call.id.description, "kind": call.kind.rawValue, "vault": call.vault, "user": call.user,
+            "peer": call.peer, "time": Int(call.time), "attempt": call.attempt,
+            "hooks": LuaTable(elements: call.hooks),
+        ]
+        func add(_ name: String, _ value: any LuaWritable) { table.fields.append((name, value)) }
+        if let name = call.name { add("name", name.bytes) }
+        if let name = call.formerName { add("from", name.bytes) }
+        if let previous = call.previous { add("previous", EntryValue.table(previous)) }
+        if let entry = call.entry {
+            add("size", Int(clamping: entry.size))
+            if entry.kind != .removed { add("digest", entry.content.digest.description) }
+            if entry.version > 0 { add("version", Int(clamping: entry.version)) }
+            add("tags", EntryValue.tags(entry.tags))
+            add("entry", EntryValue.table(entry))
+        }
+        return table
+    }
+
+    // MARK: Functions
+
+    /// What hooks.lua is given.
+    var functions: LuaTable {
+        [
+            "enter": LuaFunction { [self] call in log.enter(event: self.call?.number ?? 0, hook: try call.integer(1)) },
+            "now": LuaFunction { [start] call in call.returns((ContinuousClock.now - start).microseconds) },
+            "log": LuaFunction { [log] call in
+                log.write(ScriptSession.LogLevel(rawValue: try call.string(1)) ?? .info, printable(try call.bytes(2)))
+            },
+            "finish_tasks": LuaFunction { [session] call in
+                if session.scheduler.taskCount > 0 { session.scheduler.finish(isFailed: !(try call.boolean(1))) }
+                session.tellFailures()
+                call.returns(session.takeToldFailures())
+            },
+            "problem_of_name": LuaFunction { call in
+                let bytes = try call.bytes(1)
+                do throws(VaultError) {
+                    let name = try Name(bytes)
+                    if name.isPrintable { call.returnsNil() } else { call.returns("'\(name)' has control characters") }
+                } catch {
+                    call.returns(error.message)
+                }
+            },
+            "content": LuaFunction { [self] call in try content(call) },
+            "path": LuaFunction { [self] call in
+                try wait("path", call) { (_, path, call) in call.returns(path.bytes) }
+            },
+            "pipe": LuaFunction { [self] call in try pipe(call) },
+            "fetch": LuaFunction { [self] call in
+                let (service, number, key) = (service, number, try call.string(1))
+                try CallSite(session, "kv").wait(call, isBrief: true) { () async throws(VaultError) in
+                    try await service.value(key, for: number)
+                } then: { value, call in
+                    call.returns(value.json)
+                    call.returns(Int(clamping: value.version))
+                }
+            },
+            "store": LuaFunction { [self] call in
+                let (service, number, key, text) = (service, number, try call.string(1), try call.bytes(2))
+                let version = UInt64(clamping: try call.integer(3))
+                try CallSite(session, "kv").wait(call, isBrief: true) { () async throws(VaultError) in
+                    try await service.store(text, as: key, ifVersion: version, for: number)
+                } then: { isStored, call in
+                    call.returns(isStored)
+                }
+            },
+            "add": LuaFunction { [self] call in
+                let (service, number, key, id) = (service, number, try call.string(1), try call.string(3))
+                let amount = try call.number(2)
+                try CallSite(session, "kv").wait(call, isBrief: true) { () async throws(VaultError) in
+                    try await service.add(amount, to: key, once: id, for: number)
+                } then: { text, call in
+                    call.returns(text)
+                }
+            },
+        ]
+    }
+
+    private var number: UInt64 { call?.number ?? 0 }
+    private var eventDirectory: LocalPath { directory.appending("\(number)") }
+
+    private func current() throws -> (HookCall, VaultSource) {
+        guard let call, let source else { throw LuaError.message("this event is over") }
+        return (call, source)
+    }
+
+    /// Opens the content of the event as a file of the vault.
+    private func content(_ call: borrowing LuaCall) throws {
+        let ((event, source), service, session) = (try current(), service, session)
+        try CallSite(session, "read").wait(call) { () async throws(VaultError) in
+            let (read, vault) = try await service.openContent(of: event)
+            return ContentReader(read, vault, source)
+        } then: { reader, call in
+            call.returns(ReadHandle.type.userdata(ReadHandle(reader, session)))
+        }
+    }
+
+    /// Waits until the content of the event lies in a file, and goes on with its path.
+    private func wait(
+        _ name: String, _ call: borrowing LuaCall,
+        then body: @escaping (HookCall, LocalPath, borrowing LuaCall) throws -> Void
+    ) throws {
+        let ((event, _), service, directory) = (try current(), service, eventDirectory)
+        if let path { return try body(event, path, call) }
+        try CallSite(session, name).wait(call) { () async throws(VaultError) in
+            let (read, vault) = try await service.openContent(of: event)
+            let path = directory.appending(event.name.map { NameEscape.decode(Array($0.lastPart)) ?? [] } ?? [])
+            try SmallFile.makeDirectory(directory)
+            let file = try OpenFile(path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+            try await Download(from: vault).write(read, to: file)
+            await vault.closeRead(read.id)
+            return path
+        } then: { [self] path, call in
+            self.path = path
+            try body(event, path, call)
+        }
+    }
+
+    /// Runs a program on the content.
+    private func pipe(_ call: borrowing LuaCall) throws {
+        let words = try ChildProcess.words(call, 1)
+        let options = try Options(call, 2, ["timeout"])
+        let timeout = try options.seconds("timeout").map { Duration.seconds($0) }
+        let site = CallSite(session, "pipe")
+        try site.perform { try session.confinement?.check(program: words[0]) }
+        try wait("pipe", call) { event, path, call in
+            var process = ChildProcess(arguments: words, input: [], timeout: timeout)
+            process.inputFile = path
+            let ready = process
+            try site.wait(call) { () async throws(VaultError) in
+                try await ready.run()
+            } then: { ending, call in
+                call.returns(ending.table)
+            }
+        }
+    }
+}
+
+extension Duration {
+    fileprivate var microseconds: Int {
+        let (seconds, attoseconds) = components
+        return Int(seconds) * 1_000_000 + Int(attoseconds / 1_000_000_000_000)
+    }
+}

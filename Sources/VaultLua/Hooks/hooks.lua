@@ -1,0 +1,335 @@
+-- Declares the hooks of a file, and runs them on events.
+local program, sandbox = ...
+local getinfo, traceback = debug.getinfo, debug.traceback
+local error, next, pcall, setmetatable, tostring, type, xpcall = error, next, pcall, setmetatable, tostring, type, xpcall
+local tointeger, match = math.tointeger, string.match
+local encode, decode = vault.json.encode, vault.json.decode
+local log_line, now = program.log, program.now
+
+local environment, globals, frozen = sandbox(log_line)
+
+-- Hooks by their numbers, with what the server is told of each; nil once the file is loaded.
+local functions, declared = {}, {}
+local is_loading = false
+
+local function bad(level, number, name, problem)
+  error(("bad argument #%d to '%s' (%s)"):format(number, name, problem), level + 1)
+end
+
+local function is_callable(value)
+  if type(value) == "function" then return true end
+  local meta = type(value) == "table" and getmetatable(value)
+  return type(meta) == "table" and meta.__call ~= nil
+end
+
+-- MARK: Declaring
+
+local kinds = {
+  before_save = "deciding", before_read = "deciding", before_remove = "deciding", login = "deciding",
+  save = "telling", read = "telling", remove = "telling", rename = "telling",
+}
+
+local function is_count(value, max) return type(value) == "number" and value > 0 and value <= max end
+
+local checks = {
+  match = function(value) return type(value) == "string" and value ~= "", "a glob expected" end,
+  priority = function(value) return type(value) == "number" and value == value, "a number expected" end,
+  timeout = function(value) return is_count(value, 86400), "a number of seconds expected" end,
+  on_error = function(value) return value == "accept" or value == "reject", "'accept' or 'reject' expected" end,
+  from_hooks = function(value) return type(value) == "boolean", "a boolean expected" end,
+}
+
+local function checked(options, name, allowed)
+  if options == nil then return {} end
+  if type(options) ~= "table" then bad(3, 2, name, "table expected, got " .. type(options)) end
+  for key, value in next, options do
+    if not allowed[key] then bad(3, 2, name, ("unknown option '%s'"):format(tostring(key))) end
+    local is_right, problem = checks[key](value)
+    if not is_right then bad(3, 2, name, ("field '%s': %s"):format(key, problem)) end
+  end
+  return options
+end
+
+local function declare(name, f, declaration)
+  if not is_loading then error(("'%s' belongs at the top of the hooks file"):format(name), 3) end
+  local where = getinfo(3, "Sl")
+  declaration.place = ("%s:%d"):format(where.short_src, where.currentline)
+  declared[#declared + 1] = declaration
+  functions[#declared] = f
+end
+
+local for_all = {match = true, priority = true, timeout = true, from_hooks = true}
+local for_deciding = {match = true, priority = true, timeout = true, from_hooks = true, on_error = true}
+local for_login = {priority = true, timeout = true, on_error = true}
+-- A client waits no longer for its login.
+local login_seconds_max = 15
+
+local function on(kind, options, f)
+  if kinds[kind] == nil then
+    bad(2, 1, "on", ("before_save, before_read, before_remove, login, save, read, remove or rename expected, got '%s'")
+      :format(tostring(kind)))
+  end
+  if f == nil then options, f = nil, options end
+  local is_deciding = kinds[kind] == "deciding"
+  local given = checked(options, "on", kind == "login" and for_login or is_deciding and for_deciding or for_all)
+  if not is_callable(f) then bad(2, options == nil and 2 or 3, "on", "function expected, got " .. type(f)) end
+  local timeout = given.timeout or (is_deciding and 2 or 60)
+  if kind == "login" and timeout > login_seconds_max then
+    bad(2, 2, "on", ("field 'timeout': a login waits %d seconds at most"):format(login_seconds_max))
+  end
+  declare("on", f, {
+    kind = kind, match = given.match, priority = given.priority or 0, timeout = timeout,
+    accepts = given.on_error == "accept", from_hooks = given.from_hooks or false,
+  })
+end
+
+local units = {s = 1, m = 60, h = 3600, d = 86400, w = 604800}
+
+local function every(interval, options, f)
+  if f == nil then options, f = nil, options end
+  local given = checked(options, "every", {timeout = true})
+  if not is_callable(f) then bad(2, options == nil and 2 or 3, "every", "function expected, got " .. type(f)) end
+  local declaration = {kind = "every", priority = 0, timeout = given.timeout or 60}
+  if type(interval) == "table" then
+    for key in next, interval do
+      if key ~= "at" then bad(2, 1, "every", ("unknown field '%s'"):format(tostring(key))) end
+    end
+    local hour, minute = match(tostring(interval.at), "^(%d%d):(%d%d)$")
+    hour, minute = tointeger(hour), tointeger(minute)
+    if not hour or hour > 23 or minute > 59 then bad(2, 1, "every", "field 'at': a time such as '03:00' expected") end
+    declaration.day = hour * 3600 + minute * 60
+  else
+    local count, unit = match(tostring(interval), "^(%d+)([smhdw])$")
+    local seconds = count and tointeger(count) * units[unit] or tointeger(interval)
+    if not seconds or seconds < 1 or seconds > 31536000 then
+      bad(2, 1, "every", "a time such as '30s', '15m', '1h' or {at = '03:00'} expected")
+    end
+    declaration.interval = seconds
+  end
+  declare("every", f, declaration)
+end
+
+-- MARK: What hooks keep
+
+local kv = {}
+
+function kv.get(key)
+  local text = program.fetch(key)
+  if text == "" then return nil end
+  return decode(text)
+end
+
+function kv.set(key, value)
+  local text = value == nil and "" or encode(value)
+  local version
+  repeat _, version = program.fetch(key) until program.store(key, text, version)
+end
+
+local tries_max = 1000
+
+function kv.update(key, f)
+  if not is_callable(f) then bad(2, 2, "update", "function expected, got " .. type(f)) end
+  for _ = 1, tries_max do
+    local text, version = program.fetch(key)
+    local value
+    if text ~= "" then value = decode(text) end
+    value = f(value)
+    if program.store(key, value == nil and "" or encode(value), version) then return value end
+  end
+  error(("'%s' is changed by too many at once"):format(tostring(key)), 2)
+end
+
+function kv.incr(key, amount, id)
+  if amount == nil then amount = 1 end
+  if type(amount) ~= "number" then bad(2, 2, "incr", "number expected, got " .. type(amount)) end
+  if id ~= nil and type(id) ~= "string" then bad(2, 3, "incr", "string expected, got " .. type(id)) end
+  return decode(program.add(key, amount, id or ""))
+end
+
+do
+  local module = {}
+  for name, value in next, vault do
+    module[name] = type(value) == "table" and frozen("vault." .. name, value) or value
+  end
+  module.on, module.every, module.kv = on, every, frozen("vault.kv", kv)
+  globals.vault = frozen("vault", module)
+end
+
+-- MARK: Events
+
+-- What is known of the events that hooks hold, and of the one that they run on.
+local states = setmetatable({}, {__mode = "k"})
+local current
+local verdict = setmetatable({}, {__tostring = function() return "a verdict" end, __metatable = false})
+local methods = {}
+
+local function state_of(event, name)
+  local state = states[event]
+  if state == nil then bad(3, 1, name, "event expected: call it as event:" .. name .. "(...)") end
+  if state ~= current then error("this event is over", 3) end
+  return state
+end
+
+local function only_for(is_right, state, name, allowed)
+  if not is_right then
+    error(("event:%s(...) is for %s, not for '%s'"):format(name, allowed, state.call.kind), 3)
+  end
+end
+
+function methods:reject(reason)
+  local state = state_of(self, "reject")
+  only_for(kinds[state.call.kind] == "deciding", state, "reject", "events that have not happened yet")
+  if reason ~= nil and type(reason) ~= "string" and type(reason) ~= "number" then
+    bad(2, 1, "reject", "string expected, got " .. type(reason))
+  end
+  if state.rejection == nil then state.rejection = reason == nil and "no reason was given" or tostring(reason) end
+  return verdict
+end
+
+function methods:rename(name)
+  local state = state_of(self, "rename")
+  only_for(state.call.kind == "before_save", state, "rename", "'before_save'")
+  if type(name) ~= "string" then bad(2, 1, "rename", "string expected, got " .. type(name)) end
+  local problem = program.problem_of_name(name)
+  if problem then bad(2, 1, "rename", problem) end
+  state.name = name
+end
+
+function methods:tag(key, value)
+  local state = state_of(self, "tag")
+  only_for(state.call.kind == "before_save", state, "tag", "'before_save'")
+  if type(key) ~= "string" or key == "" then bad(2, 1, "tag", "the name of a tag expected") end
+  if value == nil or value == false then
+    state.tags[key] = false
+  elseif type(value) == "string" or type(value) == "number" then
+    state.tags[key] = tostring(value)
+  else
+    bad(2, 2, "tag", "string expected, got " .. type(value))
+  end
+end
+
+local function content_of(state)
+  state.file = state.file or program.content()
+  return state.file
+end
+
+function methods:read(format)
+  local state = state_of(self, "read")
+  return content_of(state):read(format == nil and "a" or format)
+end
+
+function methods:lines(...)
+  return content_of(state_of(self, "lines")):lines(...)
+end
+
+function methods:path()
+  state_of(self, "path")
+  return program.path()
+end
+
+function methods:pipe(words, options)
+  state_of(self, "pipe")
+  return program.pipe(words, options)
+end
+
+local event_meta = {
+  __index = function(event, key)
+    local method = methods[key]
+    if method ~= nil then return method end
+    local state = states[event]
+    return state and state.call[key]
+  end,
+  __newindex = function(_, key)
+    error(("'%s' of an event cannot be set: it has rename, tag and reject"):format(tostring(key)), 2)
+  end,
+  __name = "event",
+  __tostring = function(event)
+    local call = states[event].call
+    return ("event %s of '%s'"):format(call.kind, call.name or call.user)
+  end,
+  __pairs = function(event)
+    local copy = {}
+    for key, value in next, states[event].call do copy[key] = value end
+    return next, copy, nil
+  end,
+  __metatable = false,
+}
+
+-- MARK: Running
+
+local function text_of(err)
+  local is_text, text = pcall(tostring, err)
+  return is_text and text or "(an error that cannot be shown)"
+end
+
+local function handler(err)
+  local text = text_of(err)
+  return {text = text, trace = (traceback(nil, 2):gsub("\n[^\n]*%[C%]: in function 'xpcall'.*$", ""))}
+end
+
+-- Runs one hook of the current event. Returns what it failed with, and where.
+local function run_hook(state, hook, event)
+  if state.file then state.file:seek "set" end
+  local is_deciding = kinds[state.call.kind] == "deciding"
+  local is_well, result = xpcall(functions[hook], handler, event)
+  -- Tasks that it has begun belong to it.
+  local task_problem = program.finish_tasks(is_well)
+  if not is_well then
+    -- Where memory was out there is no more than a string.
+    if type(result) ~= "table" then return text_of(result) end
+    return result.text, result.trace
+  end
+  if task_problem then return "a task of the hook failed" end
+  if is_deciding and result ~= nil and result ~= verdict then
+    return ("a hook that decides returned a %s: only event:reject(...) refuses"):format(type(result))
+  end
+end
+
+local function run(call)
+  local hooks = call.hooks
+  call.hooks = nil
+  local event = setmetatable({}, event_meta)
+  local state = {call = call, tags = {}}
+  states[event], current = state, state
+  local answer = {runs = {}}
+  local is_deciding = kinds[call.kind] == "deciding"
+  for index = 1, #hooks do
+    local hook = hooks[index]
+    program.enter(hook)
+    local start = now()
+    local problem, trace = run_hook(state, hook, event)
+    answer.runs[index] = {
+      hook = hook, microseconds = now() - start, rejected = state.rejection ~= nil, failed = problem ~= nil,
+    }
+    if problem then
+      if state.rejection or declared[hook].accepts then
+        log_line("error", problem .. "\n" .. (trace or ""))
+      elseif not answer.failure then
+        answer.failure, answer.traceback = problem, trace
+      end
+    end
+    -- Whoever decides ends it; those that are told are all told.
+    if state.rejection or (is_deciding and answer.failure) then break end
+  end
+  program.enter(0)
+  if state.file then state.file:close() end
+  current = nil
+  if state.rejection then
+    answer.rejection, answer.failure, answer.traceback = state.rejection, nil, nil
+  else
+    answer.name, answer.tags = state.name, state.tags
+  end
+  return answer
+end
+
+-- Runs a hooks file, and returns what it declares.
+local function load_file(text, name)
+  local chunk, problem = load(text, "@" .. name, "t", environment)
+  if not chunk then error(problem, 0) end
+  is_loading = true
+  chunk()
+  is_loading = false
+  return declared
+end
+
+return load_file, run

@@ -1,0 +1,145 @@
+import CProcess
+import FoundationEssentials
+import Glibc
+import Synchronization
+import VaultModel
+import VaultServer
+
+/// Starts workers of hooks: this program again, each in a group of processes and a directory of its own.
+struct HookProcesses: HookLauncher {
+    /// The worker's end of the socket pair.
+    static let socket: Int32 = 3
+
+    private let directory: LocalPath
+    private let memoryBytes: Int
+    private let inherits: [String]
+
+    /// - Parameters:
+    ///   - directory: below which workers have their files. What a server that was killed has left there goes.
+    ///   - settings: what hooks may use.
+    init(_ directory: LocalPath, _ settings: HookSettings) throws(VaultError) {
+        self.directory = directory
+        // Programs may need more memory than Lua code.
+        memoryBytes = settings.programs.isEmpty ? settings.memoryBytes : 0
+        inherits = HookProcesses.variables + (settings.hosts.isEmpty ? [] : ["MINIVAULT_PASSWORD"])
+        try SmallFile.makeDirectory(directory)
+        try HookDirectory.removeLeftovers(in: directory)
+    }
+
+    /// What of the environment workers see, and the programs that they start: no secrets.
+    private static let variables = [
+        "HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TZ", "USER", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
+    ]
+
+    func launch() throws(VaultError) -> (process: any HookWorkerProcess, socket: Int32) {
+        let own = try HookDirectory(in: directory)
+        var ends: [Int32] = [-1, -1]
+        guard cprocess_socket_pair(&ends) == 0 else {
+            throw VaultError(system: errno, "open", LocalPath("a socket pair"))
+        }
+        defer { close(ends[1]) }
+        do throws(VaultError) {
+            return (HookProcess(try spawn(own.path, ends[1]), own), ends[0])
+        } catch {
+            close(ends[0])
+            throw error
+        }
+    }
+
+    private func spawn(_ directory: LocalPath, _ socket: Int32) throws(VaultError) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
+        posix_spawn_file_actions_adddup2(&actions, socket, HookProcesses.socket)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var signals = sigset_t()
+        sigemptyset(&signals)
+        posix_spawnattr_setsigmask(&attributes, &signals)
+        sigfillset(&signals)
+        posix_spawnattr_setsigdefault(&attributes, &signals)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP
+        posix_spawnattr_setflags(&attributes, Int16(flags))
+        let arguments = ["minivault", "hook-worker", "\(directory)", "\(memoryBytes)"]
+        let variables = inherits.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
+        let words = arguments.map { strdup($0) } + [nil]
+        let environment = (variables + ["TMPDIR=\(directory)"]).map { strdup($0) } + [nil]
+        defer { for text in words + environment { free(text) } }
+        var process = pid_t()
+        let status = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, words, environment)
+        guard status == 0 else { throw VaultError(system: status, "start", LocalPath("a worker for hooks")) }
+        return process
+    }
+}
+
+/// A worker, from its start until its end has been waited for.
+private final class HookProcess: HookWorkerProcess {
+    private struct State {
+        var status: Int32?
+        /// Goes with the process.
+        var directory: HookDirectory?
+    }
+
+    private let id: pid_t
+    private let state: Mutex<State>
+
+    init(_ id: pid_t, _ directory: HookDirectory) {
+        self.id = id
+        state = Mutex(State(directory: directory))
+    }
+
+    deinit {
+        kill()
+    }
+
+    func kill() {
+        state.withLock { state in
+            guard state.status == nil else { return }
+            // With the programs that it has started.
+            _ = Glibc.kill(-id, SIGKILL)
+            _ = Glibc.kill(id, SIGKILL)
+            var status: Int32 = 0
+            while waitpid(id, &status, 0) < 0, errno == EINTR {}
+            (state.status, state.directory) = (status, nil)
+        }
+    }
+
+    func ending() -> String? {
+        guard let status = state.withLock({ $0.status }) else { return nil }
+        let signal = status & 0x7F
+        if signal == 0 { return "it ended with the exit code \((status >> 8) & 0xFF)" }
+        return "it was ended by the signal \(signal) (\(String(cString: strsignal(signal))))"
+    }
+}
+
+/// A directory for the files of one worker, locked for as long as there is that, and removed after.
+private final class HookDirectory: Sendable {
+    let path: LocalPath
+    private let file: OpenFile
+
+    init(in parent: LocalPath) throws(VaultError) {
+        path = parent.appending("\(UniqueID())")
+        try SmallFile.makeDirectory(path)
+        file = try OpenFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        _ = flock(file.descriptor, LOCK_EX | LOCK_NB)
+    }
+
+    deinit {
+        try? FileManager.default.removeItem(atPath: "\(path)")
+    }
+
+    /// Removes directories that nobody has locked: those of servers that were killed.
+    static func removeLeftovers(in parent: LocalPath) throws(VaultError) {
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "\(parent)")) ?? [] {
+            let path = parent.appending(name)
+            guard let file = try? OpenFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
+                flock(file.descriptor, LOCK_EX | LOCK_NB) == 0
+            else { continue }
+            try? FileManager.default.removeItem(atPath: "\(path)")
+        }
+    }
+}

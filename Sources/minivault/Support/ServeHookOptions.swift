@@ -1,0 +1,50 @@
+import ArgumentParser
+import VaultModel
+import VaultServer
+
+/// The options of a server that say which hooks it has, and what those may use.
+struct ServeHookOptions: ParsableArguments {
+    @Option(
+        name: .customLong("hooks"),
+        help: ArgumentHelp("The file of hooks, instead of hooks.lua in the data directory.", valueName: "file"))
+    var file: String?
+    @Flag(help: "Run no hooks, whatever there is.")
+    var noHooks = false
+    @OptionGroup var use: HookUseOptions
+    @Option(help: ArgumentHelp("Processes for hooks that are quick, and as many for others.", valueName: "n"))
+    var hookWorkers: Int?
+
+    func validate() throws {
+        if noHooks, file != nil { throw ValidationError("--hooks and --no-hooks exclude each other.") }
+        if let hookWorkers, !(1...64).contains(hookWorkers) {
+            throw ValidationError("--hook-workers takes a number from 1 to 64.")
+        }
+    }
+
+    /// Nil for no hooks.
+    func settings(data: LocalPath) -> HookSettings? {
+        if noHooks { return nil }
+        let standard = data.appending("hooks.lua")
+        if file == nil, (try? FileStatus(of: standard, followsLinks: true)) == nil { return nil }
+        var settings = HookSettings(file: file.map { CommandText.path($0) } ?? standard)
+        settings.programs = use.hooksExec
+        settings.hosts = use.hooksConnect
+        if let memory = use.hookMemory { settings.memoryBytes = Int(clamping: memory.bytes) }
+        if let hookWorkers { settings.workers = hookWorkers }
+        return settings
+    }
+}
+
+/// What hooks may use besides their vault.
+struct HookUseOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Let hooks start this program; may be repeated.", valueName: "program"))
+    var hooksExec: [String] = []
+    @Option(help: ArgumentHelp("Let hooks connect to vaults on this host; may be repeated.", valueName: "host"))
+    var hooksConnect: [String] = []
+    @Option(help: ArgumentHelp("Let Lua allocate no more than this in a process (64M).", valueName: "size"))
+    var hookMemory: ByteSize?
+
+    func validate() throws {
+        if let hookMemory, hookMemory.bytes < 4 << 20 { throw ValidationError("Hooks need 4M of memory at least.") }
+    }
+}
