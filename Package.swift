@@ -229,7 +229,9 @@ let package = Package(
         .testTarget(
             name: "MinivaultTests",
             dependencies: [
-                "TestSupport", "VaultModel", "minivault", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+                "TestSupport", "VaultClient", "VaultModel", "minivault",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
             swiftSettings: strict
         ),

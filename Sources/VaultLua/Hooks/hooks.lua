@@ -1,7 +1,8 @@
 -- Declares the hooks of a file, and runs them on events.
 local program, sandbox = ...
 local getinfo, traceback = debug.getinfo, debug.traceback
-local error, next, pcall, setmetatable, tostring, type, xpcall = error, next, pcall, setmetatable, tostring, type, xpcall
+local error, next, pcall, setmetatable, tostring, type = error, next, pcall, setmetatable, tostring, type
+local xpcall = xpcall
 local tointeger, match = math.tointeger, string.match
 local encode, decode = vault.json.encode, vault.json.decode
 local log_line, now = program.log, program.now
@@ -121,8 +122,9 @@ end
 
 function kv.set(key, value)
   local text = value == nil and "" or encode(value)
-  local version
-  repeat _, version = program.fetch(key) until program.store(key, text, version)
+  repeat
+    local _, version = program.fetch(key)
+  until program.store(key, text, version)
 end
 
 local tries_max = 1000

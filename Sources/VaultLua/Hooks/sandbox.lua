@@ -12,7 +12,8 @@ local function frozen(name, values)
   local view = setmetatable({}, {
     __index = values,
     __newindex = function(_, key)
-      local what = name == "_G" and ("a hooks file has no globals of its own: make '%s' local"):format(tostring(key))
+      local what = name == "_G"
+        and ("a hooks file has no globals of its own: make '%s' local"):format(tostring(key))
         or ("'%s.%s' cannot be changed"):format(name, tostring(key))
       error(what, 2)
     end,
@@ -40,12 +41,12 @@ local function copy(library)
 end
 
 -- Lua finds the methods of strings in this table, whatever hooks see under its name.
-string.dump = nil
+rawset(string, "dump", nil)
 debug_getmetatable("").__metatable = false
 registry()["vault.error"].__metatable = false
 
-local values = pick(_G, "assert error ipairs next pairs pcall rawequal rawget rawlen select tonumber tostring type xpcall"
-  .. " _VERSION")
+local values = pick(_G,
+  "_VERSION assert error ipairs next pairs pcall rawequal rawget rawlen select tonumber tostring type xpcall")
 local environment = frozen("_G", values)
 values._G = environment
 

@@ -152,7 +152,9 @@ final class HookPool: Sendable {
             let lane: Lane = hooks.contains(where: \.isSlow) || !event.kind.isDeciding ? .slow : .quick
             let job = HookJob(event, number: state.nextNumber, completion)
             state.nextNumber += 1
-            state.lanes[lane.rawValue].waiting.append(job)
+            // What another event waits for goes first.
+            let place = event.depth > 0 ? 0 : state.lanes[lane.rawValue].waiting.count
+            state.lanes[lane.rawValue].waiting.insert(job, at: place)
             return nil
         }
         if let refusal { completion(refusal) }
@@ -180,7 +182,10 @@ final class HookPool: Sendable {
                     let runs = takeBatch(&state, lane, &finished)
                     return .hand(worker, runs)
                 }
-                guard workers.count < settings.workers, !workers.contains(where: \.isStarting) else { return .nothing }
+                // What waits for one event of hooks can be another one.
+                let isNested = state.lanes[lane.rawValue].waiting[0].event.depth > 0
+                let workersMax = settings.workers + (isNested ? HookLimits.depthMax : 0)
+                guard workers.count < workersMax, !workers.contains(where: \.isStarting) else { return .nothing }
                 return .start(state.text, generation: state.generation)
             }
             for (job, outcome) in finished { job.finish(outcome) }
@@ -278,6 +283,16 @@ final class HookPool: Sendable {
         }
     }
 
+    /// Tells of a hook that failed to decide; what hooks could not be told of is its outbox's to tell.
+    func noteFailure(_ error: VaultError, traceback: String? = nil, of run: HookRun) {
+        let event = run.job.event
+        guard event.kind.isDeciding else { return }
+        var metadata = event.metadata
+        metadata["error"] = "\(error.description.prefix(HookLimits.reasonBytesMax))"
+        if let traceback { metadata["traceback"] = "\(traceback)" }
+        logger.error("hook failed", metadata: metadata)
+    }
+
     /// A worker is gone. What it was at is tried again, each event by itself, so that only the one fails over which
     /// workers die.
     ///
@@ -294,6 +309,7 @@ final class HookPool: Sendable {
                 }
                 note(HookResult(parts: parts), of: run)
                 let isAccepted = run.hooks.allSatisfy(\.acceptsErrors) && run.job.event.kind.isDeciding
+                noteFailure(reason, of: run)
                 run.job.finish(isAccepted ? .accepted : .failed(reason, traceback: nil))
             }
         } else if !runs.isEmpty {

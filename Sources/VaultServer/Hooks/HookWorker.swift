@@ -266,6 +266,7 @@ final class HookWorker: RequestOwner, Sendable {
         guard let run else { return }
         pool.note(result.parts, of: run)
         let outcome = result.outcome(of: run)
+        if case .failed(let error, let traceback) = outcome { pool.noteFailure(error, traceback: traceback, of: run) }
         Task(executorPreference: ServerExecutor.shared) {
             await run.job.close()
             run.job.finish(outcome)

@@ -15,13 +15,13 @@ extension Session {
                     time: currentSeconds(), depth: depth, staged: save)
             }
             let outcomes = await pool.run(events)
-            return zip(saves, outcomes).map { save, outcome in decision(on: save.intent, outcome) }
+            return saves.indices.map { decision(on: saves[$0].intent, events[$0], outcomes[$0]) }
         }
     }
 
-    private func decision(on intent: SaveIntent, _ outcome: HookOutcome) -> SaveDecision {
+    private func decision(on intent: SaveIntent, _ event: HookEvent, _ outcome: HookOutcome) -> SaveDecision {
         var changed = intent
-        if let refusal = outcome.refusal(of: intent.name) { return SaveDecision(intent: intent, refusal: refusal) }
+        if let refusal = outcome.refusal(of: event) { return SaveDecision(intent: intent, refusal: refusal) }
         guard case .accepted(let name, let tags) = outcome else { return SaveDecision(intent: intent) }
         if let name { changed.name = name }
         for (key, value) in tags { changed.tags[key] = value }
@@ -59,14 +59,12 @@ extension Session {
     }
 
     private func refusals(_ kind: HookKind, _ entries: [Entry], _ pool: HookPool) async -> [VaultError?] {
-        let outcomes = await pool.run(
-            entries.map { entry in
-                HookEvent(
-                    kind: kind, vaultName: vaultName, host: vault, name: entry.name, entry: entry, user: user,
-                    peer: peer,
-                    time: currentSeconds(), depth: depth)
-            })
-        return zip(entries, outcomes).map { entry, outcome in outcome.refusal(of: entry.name) }
+        let events = entries.map { entry in
+            HookEvent(
+                kind: kind, vaultName: vaultName, host: vault, name: entry.name, entry: entry, user: user, peer: peer,
+                time: currentSeconds(), depth: depth)
+        }
+        return zip(events, await pool.run(events)).map { event, outcome in outcome.refusal(of: event) }
     }
 
     /// Writes down that content is read, where hooks want to hear of it.
@@ -86,17 +84,23 @@ extension Session {
 
 extension HookOutcome {
     /// Why what hooks were asked does not happen; nil where it does.
-    func refusal(of name: Name?) -> VaultError? {
+    ///
+    /// What a hook failed with is told in the server's log and to nobody else.
+    func refusal(of event: HookEvent) -> VaultError? {
+        let name = event.name
         let subject = name.map { "'\($0)'" } ?? "The login"
         switch self {
         case .accepted: return nil
         case .rejected(let reason):
             return VaultError(.rejected, "\(subject) was rejected: \(printable(reason)).", name: name)
-        case .failed(let error, _):
+        case .failed:
             return VaultError(
-                .rejected, "\(subject) was rejected, since a hook failed.", name: name, cause: error.description)
-        case .suspended(let reason):
-            return VaultError(.rejected, "\(subject) was rejected.", name: name, cause: reason, isRetryable: true)
+                .rejected, "\(subject) was rejected, since a hook failed: the server's log tells of event \(event.id).",
+                name: name)
+        case .suspended:
+            return VaultError(
+                .rejected, "\(subject) was rejected, since a hook that must be asked rests after many failures.",
+                name: name, isRetryable: true)
         }
     }
 }

@@ -48,7 +48,9 @@ package struct LineLogHandler: LogHandler {
     /// A value as one word of a line.
     private static func word(_ text: String) -> String {
         let text = printable(text)
-        return text.isEmpty || text.contains(where: { $0 == " " || $0 == "=" || $0 == "\"" }) ? quoted(text) : text
+        guard text.isEmpty || text.contains(where: { $0 == " " || $0 == "=" || $0 == "\"" }) else { return text }
+        // What cannot be shown as it is has been escaped already.
+        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\"") + "\""
     }
 
     /// A string of JSON (RFC 8259).

@@ -173,7 +173,7 @@ struct ServerLogin {
         let event = HookEvent(
             kind: .login, vaultName: session.vaultName, host: nil, user: session.user, peer: peer,
             time: currentSeconds())
-        return await pool.run([event]).first?.refusal(of: nil)
+        return await pool.run([event]).first?.refusal(of: event)
     }
 
     private func welcome(_ session: Session, serverFinal: [UInt8]) -> WireServerMessage {
