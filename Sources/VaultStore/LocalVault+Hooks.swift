@@ -7,8 +7,34 @@ package struct StagedSave: Sendable {
     package var content: Content
     /// The content of a small save; nil where it is read by ``LocalVault/openStaged(_:)``.
     package var bytes: BufferSlice?
-    /// What the name holds.
-    package var previous: Entry?
+    /// Makes the content of a small save durable, before anybody reads it; nil where it is.
+    package var staging: Staging?
+}
+
+/// Makes the contents of some small saves durable once one of them is to be read; those that nobody reads become so with
+/// the commit.
+package final class Staging: Sendable {
+    private let vault: LocalVault
+    private let saves: [SmallSave]
+    private let working = AsyncLock()
+    private let staged = Mutex<[ReceivedChunk?]?>(nil)
+
+    init(_ saves: [SmallSave], in vault: LocalVault) {
+        self.saves = saves
+        self.vault = vault
+    }
+
+    /// Where the contents are that were made durable; nil for none.
+    var places: [ReceivedChunk?]? { staged.withLock { $0 } }
+
+    /// - Throws: why the contents cannot be saved.
+    package func finish() async throws(VaultError) {
+        try await working.withLock { () async throws(VaultError) in
+            if places != nil { return }
+            let places = try await vault.stage(saves)
+            staged.withLock { $0 = places }
+        }
+    }
 }
 
 /// What is to become of a staged save.

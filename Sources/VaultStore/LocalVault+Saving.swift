@@ -54,14 +54,14 @@ extension LocalVault {
     private func decided(
         _ saves: [SmallSave], _ plain: [CommitSave], _ deciding: Decider
     ) async throws(VaultError) -> [CommitSave] {
-        let places = try await stage(saves)
-        let previous = try await catalog.stat(saves.map { ($0.intent.name, .current) })
-        let staged = zip(saves, previous).map { save, previous in
-            StagedSave(
-                intent: save.intent, content: save.content, bytes: save.chunk?.bytes ?? BufferSlice(copying: []),
-                previous: previous)
-        }
-        let decisions = await deciding(staged)
+        let staging = Staging(saves, in: self)
+        let decisions = await deciding(
+            saves.map { save in
+                StagedSave(
+                    intent: save.intent, content: save.content, bytes: save.chunk?.bytes ?? BufferSlice(copying: []),
+                    staging: staging)
+            })
+        let places = staging.places
         guard decisions.count == saves.count else {
             throw VaultError(.internal, "The hooks did not decide on every save.")
         }
@@ -70,7 +70,7 @@ extension LocalVault {
             save.asked = save.intent
             save.intent = decisions[index].intent
             save.refusal = decisions[index].refusal ?? save.intent.problem
-            save.staged = places[index]
+            save.staged = places?[index]
             return save
         }
     }

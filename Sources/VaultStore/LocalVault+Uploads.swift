@@ -153,8 +153,7 @@ extension LocalVault {
         let (chunks, user) = try change(upload) { state in (state.take(), state.caller.user) }
         if !chunks.isEmpty { try await record(chunks, of: upload, by: user) }
         let intent = try change(upload) { $0.intent }
-        let previous = try await catalog.stat(intent.name, .current)
-        let decisions = await deciding([StagedSave(intent: intent, content: content, previous: previous)])
+        let decisions = await deciding([StagedSave(intent: intent, content: content)])
         guard let decision = decisions.first else {
             throw VaultError(.internal, "The hooks did not decide on a save.")
         }

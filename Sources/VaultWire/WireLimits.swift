@@ -11,6 +11,8 @@ package enum WireLimits {
     /// The parts of a server's message, such as the versions of a name; none that is honest has fewer than 64
     /// bytes in the mean.
     package static let serverMessagePartsMax = serverMessageBytesMax / 64
+    /// A message about events of hooks, in bytes.
+    package static let hookMessageBytesMax = 32 << 20
     /// Messages within messages.
     package static let messageDepthMax = 8
     /// A message before the login, in bytes.

@@ -24,40 +24,50 @@ package final class FakeWorkers: HookLauncher {
     /// What workers to come find in the file.
     package func declare(_ hooks: Result<[HookDeclaration], VaultError>) { declared.withLock { $0 = hooks } }
 
-    package func launch() throws(VaultError) -> (process: any HookWorkerProcess, socket: Int32) {
-        var ends: [Int32] = [-1, -1]
-        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
-            throw VaultError(system: errno, "open", LocalPath("a socket pair"))
-        }
+    package func launch() throws(VaultError) -> HookLaunch {
+        let (requests, events) = (try FakeWorkers.socketPair(), try FakeWorkers.socketPair())
         count.withLock { $0 += 1 }
-        let process = FakeProcess(dup(ends[1]))
-        let (socket, declared) = (ends[1], declared.withLock { $0 })
-        Task(executorPreference: BlockingExecutor.shared) { [handler] in
+        let process = FakeProcess([dup(requests.theirs), dup(events.theirs)])
+        let declared = declared.withLock { $0 }
+        Task(executorPreference: FakeWorkers.threads) { [handler] in
             do {
-                let link = try await HookLink.open(socket: socket) {}
+                let link = try await HookLink.open(socket: requests.theirs, events: events.theirs) {}
                 _ = try await link.setup()
-                var calls = try await link.ready(declared)
+                try await link.ready(declared)
+                var answers: [HookAnswer] = []
                 while true {
-                    var answers: [HookAnswer] = []
+                    let calls = try link.next(after: answers)
+                    answers = []
                     for call in calls {
                         guard let answer = try await handler(call, link) else { return process.kill() }
                         answers.append(answer)
                     }
-                    calls = try await link.next(after: answers)
                 }
             } catch {
                 process.kill()
             }
         }
-        return (process, ends[0])
+        return HookLaunch(process: process, requests: requests.ours, events: events.ours)
+    }
+
+    /// One for each worker that waits for events.
+    private static let threads = BlockingExecutor(threads: 48)
+
+    private static func socketPair() throws(VaultError) -> (ours: Int32, theirs: Int32) {
+        var ends: [Int32] = [-1, -1]
+        guard Glibc.socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0 else {
+            throw VaultError(system: errno, "open", LocalPath("a socket pair"))
+        }
+        return (ends[0], ends[1])
     }
 }
 
 private final class FakeProcess: HookWorkerProcess {
-    private let socket: Mutex<Int32>
+    private let sockets: Mutex<[Int32]>
 
-    init(_ socket: Int32) {
-        self.socket = Mutex(socket)
+    /// - Parameter sockets: copies of the worker's, which end with it.
+    init(_ sockets: [Int32]) {
+        self.sockets = Mutex(sockets)
     }
 
     deinit {
@@ -65,11 +75,12 @@ private final class FakeProcess: HookWorkerProcess {
     }
 
     func kill() {
-        socket.withLock { socket in
-            guard socket >= 0 else { return }
-            shutdown(socket, Int32(SHUT_RDWR))
-            close(socket)
-            socket = -1
+        sockets.withLock { sockets in
+            for socket in sockets {
+                shutdown(socket, Int32(SHUT_RDWR))
+                close(socket)
+            }
+            sockets = []
         }
     }
 

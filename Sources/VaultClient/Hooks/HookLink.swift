@@ -8,12 +8,16 @@ import VaultWire
 /// A worker's connection to the server that has started it.
 package final class HookLink: HookService {
     private let connection: ClientConnection
+    /// The way of events.
+    private let events: MessageSocket
 
     /// - Parameters:
-    ///   - socket: the worker's end of the socket pair.
+    ///   - socket: the worker's end of the socket pair for requests.
+    ///   - events: that of the socket pair for events.
     ///   - onEnd: called when the server is gone, or does not need the worker any more.
-    package static func open(socket: Int32, onEnd: @escaping @Sendable () -> Void) async throws(VaultError) -> HookLink
-    {
+    package static func open(
+        socket: Int32, events eventSocket: Int32, onEnd: @escaping @Sendable () -> Void
+    ) async throws(VaultError) -> HookLink {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let events = ClientEvents(loop, machine: ClientConnectionMachine(isWorker: true)) { _ in onEnd() }
         do {
@@ -29,14 +33,15 @@ package final class HookLink: HookService {
             var limits = WireLoginDone()
             limits.requestsMax = UInt32(WireLimits.requestsMax)
             limits.bytesMax = UInt32(WireLimits.requestBytesMax)
-            return HookLink(ClientConnection(channel, events, limits))
+            return HookLink(ClientConnection(channel, events, limits), MessageSocket(eventSocket))
         } catch {
             throw VaultError(.unavailable, "The worker cannot speak to its server.", cause: "\(error)")
         }
     }
 
-    private init(_ connection: ClientConnection) {
+    private init(_ connection: ClientConnection, _ events: MessageSocket) {
         self.connection = connection
+        self.events = events
     }
 
     private func ask(
@@ -52,7 +57,7 @@ package final class HookLink: HookService {
         }
     }
 
-    private static func reading<Value>(_ body: () throws -> Value) throws(VaultError) -> Value {
+    fileprivate static func reading<Value>(_ body: () throws -> Value) throws(VaultError) -> Value {
         do {
             return try body()
         } catch let violation as WireViolation {
@@ -71,30 +76,30 @@ package final class HookLink: HookService {
             programs: setup.programs, hosts: setup.hosts)
     }
 
-    package func ready(_ hooks: Result<[HookDeclaration], VaultError>) async throws(VaultError) -> [HookCall] {
-        let answer = try await ask { message in
+    package func ready(_ hooks: Result<[HookDeclaration], VaultError>) async throws(VaultError) {
+        _ = try await ask { message in
             switch hooks {
             case .success(let hooks): message.hookReady.hooks = hooks.map { WireHookDeclaration($0) }
             case .failure(let error): message.hookReady.failure = WireFailure(error)
             }
         }
-        return try HookLink.calls(answer)
     }
 
-    package func report(_ answers: [HookAnswer]) async throws(VaultError) {
-        _ = try await ask { $0.hookReport.results = answers.map { WireHookResult($0) } }
+    package func report(_ answers: [HookAnswer]) throws(VaultError) {
+        var report = WireHookReport()
+        report.results = answers.map { WireHookResult($0) }
+        try events.send(report.encoded)
     }
 
-    package func next(after answers: [HookAnswer]) async throws(VaultError) -> [HookCall] {
-        let answer = try await ask { message in
-            message.hookReport.results = answers.map { WireHookResult($0) }
-            message.hookReport.more = true
+    package func next(after answers: [HookAnswer]) throws(VaultError) -> [HookCall] {
+        if !answers.isEmpty { try report(answers) }
+        guard let bytes = try events.receive(bytesMax: WireLimits.hookMessageBytesMax) else {
+            throw VaultError(.cancelled, "The worker is not needed any more.")
         }
-        return try HookLink.calls(answer)
-    }
-
-    private static func calls(_ answer: WireServerMessage) throws(VaultError) -> [HookCall] {
-        try reading { try answer.hookEvents.events.map { try $0.model } }
+        return try HookLink.reading {
+            let events = try WireHookEvents(decoding: bytes)
+            return try events.events.map { try $0.model }
+        }
     }
 
     package func log(_ level: String, _ text: String, hook: Int, event: UInt64) {
@@ -208,11 +213,12 @@ extension WireHookEvent {
     fileprivate var model: HookCall {
         get throws {
             guard let kind = HookKind(rawValue: kind) else { throw WireViolation("an event of no kind") }
+            let entry = hasEntry ? entry : nil
             return HookCall(
                 number: number, hooks: hooks.map { Int($0) }, id: try UniqueID(wire: id), kind: kind,
                 name: name.isEmpty ? nil : try Name(name), formerName: formerName.isEmpty ? nil : try Name(formerName),
-                entry: hasEntry ? try entry.model : nil, previous: hasPrevious ? try previous.model : nil, vault: vault,
-                user: user, peer: peer, time: time, attempt: Int(attempt))
+                vault: vault, user: user, peer: peer, time: time, attempt: Int(attempt),
+                entry: { () throws(VaultError) in try HookLink.reading { try entry?.model } })
         }
     }
 }

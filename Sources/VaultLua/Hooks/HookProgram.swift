@@ -41,25 +41,29 @@ final class HookProgram {
         (call, source, path) = (nil, nil, nil)
     }
 
-    /// An event as the hooks see it.
-    static func table(_ call: HookCall) -> LuaTable {
-        var table: LuaTable = [
-            "id": call.id.description, "kind": call.kind.rawValue, "vault": call.vault, "user": call.user,
-            "peer": call.peer, "time": Int(call.time), "attempt": call.attempt,
-            "hooks": LuaTable(elements: call.hooks),
-        ]
-        func add(_ name: String, _ value: any LuaWritable) { table.fields.append((name, value)) }
-        if let name = call.name { add("name", name.bytes) }
-        if let name = call.formerName { add("from", name.bytes) }
-        if let previous = call.previous { add("previous", EntryValue.table(previous)) }
-        if let entry = call.entry {
-            add("size", Int(clamping: entry.size))
-            if entry.kind != .removed { add("digest", entry.content.digest.description) }
-            if entry.version > 0 { add("version", Int(clamping: entry.version)) }
-            add("tags", EntryValue.tags(entry.tags))
-            add("entry", EntryValue.table(entry))
+    /// What `run` of hooks.lua is called with: of the event what most hooks look at, and the hooks.
+    static func arguments(_ call: HookCall) -> [any LuaWritable] {
+        [call.kind.rawValue, call.name?.bytes ?? LuaValue.nil as any LuaWritable, call.user] + call.hooks
+    }
+
+    /// A field of the event besides; nil for one that it does not have.
+    private func field(_ name: String) throws(VaultError) -> (any LuaWritable)? {
+        guard let call else { return nil }
+        switch name {
+        case "id": return call.id.description
+        case "vault": return call.vault
+        case "peer": return call.peer
+        case "time": return Int(call.time)
+        case "attempt": return call.attempt
+        case "from": return call.formerName?.bytes
+        case "entry": return try call.entry().map { EntryValue.table($0) }
+        case "size": return try call.entry().map { Int(clamping: $0.size) }
+        case "tags": return try call.entry().map { EntryValue.tags($0.tags) }
+        case "version": return try call.entry().flatMap { $0.version > 0 ? Int(clamping: $0.version) : nil }
+        case "digest":
+            return try call.entry().flatMap { $0.kind == .removed ? nil : $0.content.digest.description }
+        default: return nil
         }
-        return table
     }
 
     // MARK: Functions
@@ -68,6 +72,13 @@ final class HookProgram {
     var functions: LuaTable {
         [
             "enter": LuaFunction { [self] call in log.enter(event: self.call?.number ?? 0, hook: try call.integer(1)) },
+            "field": LuaFunction { [self] call in
+                if let value = try field(try call.string(1)) {
+                    value.write(to: call.results)
+                } else {
+                    call.returnsNil()
+                }
+            },
             "now": LuaFunction { [start] call in call.returns((ContinuousClock.now - start).microseconds) },
             "log": LuaFunction { [log] call in
                 log.write(ScriptSession.LogLevel(rawValue: try call.string(1)) ?? .info, printable(try call.bytes(2)))

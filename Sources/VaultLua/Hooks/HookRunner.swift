@@ -62,9 +62,6 @@ private final class HookLoop {
     private let log: HookLog
     private let program: HookProgram
     private let clock = ContinuousClock()
-    /// Answers on their way to the service.
-    private var reporting: Task<Void, Never>?
-
     /// Time after which answers are not kept until the last of their batch is there.
     private static let reportAfter = Duration.milliseconds(5)
 
@@ -91,41 +88,22 @@ private final class HookLoop {
             return
         }
         let hooks = loaded.hooks
-        var calls = try session.scheduler.result { () async throws(VaultError) in
-            try await service.ready(.success(hooks))
-        }
+        try session.scheduler.result { () async throws(VaultError) in try await service.ready(.success(hooks)) }
+        var answers: [HookAnswer] = []
         while true {
-            var answers: [HookAnswer] = []
+            let calls = try service.next(after: answers)
+            answers = []
             var begun = clock.now
             for call in calls {
                 if !answers.isEmpty, clock.now - begun > HookLoop.reportAfter {
-                    report(answers)
+                    try service.report(answers)
                     (answers, begun) = ([], clock.now)
                 }
                 let (answer, isSpent) = answer(call, loaded.run)
                 answers.append(answer)
-                if isSpent { return try finish(answers) }
-            }
-            let (all, reporting) = (answers, reporting)
-            calls = try session.scheduler.result { () async throws(VaultError) in
-                await reporting?.value
-                return try await service.next(after: all)
+                if isSpent { return try service.report(answers) }
             }
         }
-    }
-
-    private func report(_ answers: [HookAnswer]) {
-        let (service, before) = (service, reporting)
-        reporting = Task {
-            await before?.value
-            try? await service.report(answers)
-        }
-    }
-
-    private func finish(_ answers: [HookAnswer]) throws {
-        report(answers)
-        let reporting = reporting
-        try session.scheduler.result { () async throws(VaultError) in await reporting?.value }
     }
 
     // MARK: The file
@@ -158,8 +136,9 @@ private final class HookLoop {
         program.begin(call)
         defer { program.end() }
         do {
-            guard let result = try session.state.call(run, HookProgram.table(call)).first?.reference else {
-                throw LuaError.message("the hooks gave no answer")
+            let results = try session.state.call(run, arguments: HookProgram.arguments(call))
+            guard let result = results.first?.reference else {
+                return (HookAnswer(number: call.number, microseconds: results, of: call.hooks), isSpent())
             }
             let answer = try session.state.read(result) { try HookAnswer($0.table(), number: call.number) }
             return (answer, isSpent())
@@ -207,7 +186,15 @@ extension HookDeclaration {
 }
 
 extension HookAnswer {
-    /// What `run` of hooks.lua has returned.
+    /// Where all hooks have let it pass: what `run` of hooks.lua has returned, nil and the time of each.
+    fileprivate init(number: UInt64, microseconds: [LuaValue], of hooks: [Int]) {
+        self.init(number: number)
+        runs = zip(hooks, microseconds.dropFirst()).map { hook, time in
+            Run(hook: hook, microseconds: UInt32(clamping: time.integer ?? 0), hasRejected: false, hasFailed: false)
+        }
+    }
+
+    /// The same where there is more to say.
     fileprivate init(_ fields: LuaTableView, number: UInt64) throws {
         self.init(number: number)
         func text(_ view: LuaView) throws -> String {

@@ -1,8 +1,8 @@
 -- Declares the hooks of a file, and runs them on events.
 local program, sandbox = ...
 local getinfo, traceback = debug.getinfo, debug.traceback
-local error, next, pcall, setmetatable, tostring, type = error, next, pcall, setmetatable, tostring, type
-local xpcall = xpcall
+local error, ipairs, next, pcall, select, setmetatable = error, ipairs, next, pcall, select, setmetatable
+local tostring, type, xpcall = tostring, type, xpcall
 local tointeger, match = math.tointeger, string.match
 local encode, decode = vault.json.encode, vault.json.decode
 local log_line, now = program.log, program.now
@@ -194,11 +194,12 @@ function methods:rename(name)
   if type(name) ~= "string" then bad(2, 1, "rename", "string expected, got " .. type(name)) end
   local problem = program.problem_of_name(name)
   if problem then bad(2, 1, "rename", problem) end
-  state.name = name
+  state.name, state.is_changed = name, true
 end
 
 function methods:tag(key, value)
   local state = state_of(self, "tag")
+  state.is_changed = true
   only_for(state.call.kind == "before_save", state, "tag", "'before_save'")
   if type(key) ~= "string" or key == "" then bad(2, 1, "tag", "the name of a tag expected") end
   if value == nil or value == false then
@@ -234,12 +235,36 @@ function methods:pipe(words, options)
   return program.pipe(words, options)
 end
 
+-- The other fields of an event, in the order of 'pairs'; what is asked for is made then.
+local fields = {
+  "id", "kind", "name", "from", "size", "digest", "version", "previous", "user", "peer", "time", "tags", "attempt",
+  "vault", "entry",
+}
+local is_field = {}
+for _, name in ipairs(fields) do is_field[name] = true end
+
+-- What the name held before the save.
+local function previous_of(call)
+  if call.kind == "before_save" then return vault.stat(call.name) end
+  local version = call.kind == "save" and program.field "version"
+  return version and version > 1 and vault.stat(call.name, {version = version - 1}) or nil
+end
+
+local function field_of(event, key)
+  local state = states[event]
+  local value = state.call[key]
+  if value == nil and is_field[key] and state == current then
+    if key == "previous" then value = previous_of(state.call) else value = program.field(key) end
+    state.call[key] = value
+  end
+  return value
+end
+
 local event_meta = {
   __index = function(event, key)
     local method = methods[key]
     if method ~= nil then return method end
-    local state = states[event]
-    return state and state.call[key]
+    return field_of(event, key)
   end,
   __newindex = function(_, key)
     error(("'%s' of an event cannot be set: it has rename, tag and reject"):format(tostring(key)), 2)
@@ -250,9 +275,9 @@ local event_meta = {
     return ("event %s of '%s'"):format(call.kind, call.name or call.user)
   end,
   __pairs = function(event)
-    local copy = {}
-    for key, value in next, states[event].call do copy[key] = value end
-    return next, copy, nil
+    local values = {}
+    for _, key in ipairs(fields) do values[key] = field_of(event, key) end
+    return next, values, nil
   end,
   __metatable = false,
 }
@@ -270,9 +295,8 @@ local function handler(err)
 end
 
 -- Runs one hook of the current event. Returns what it failed with, and where.
-local function run_hook(state, hook, event)
+local function run_hook(state, hook, event, is_deciding)
   if state.file then state.file:seek "set" end
-  local is_deciding = kinds[state.call.kind] == "deciding"
   local is_well, result = xpcall(functions[hook], handler, event)
   -- Tasks that it has begun belong to it.
   local task_problem = program.finish_tasks(is_well)
@@ -287,21 +311,27 @@ local function run_hook(state, hook, event)
   end
 end
 
-local function run(call)
-  local hooks = call.hooks
-  call.hooks = nil
+-- Runs hooks on an event. Returns nil and their times where they let it pass, else a table of all there is to say.
+local function run(kind, name, user, ...)
   local event = setmetatable({}, event_meta)
-  local state = {call = call, tags = {}}
+  local state = {call = {kind = kind, name = name, user = user}, tags = {}}
   states[event], current = state, state
-  local answer = {runs = {}}
-  local is_deciding = kinds[call.kind] == "deciding"
-  for index = 1, #hooks do
-    local hook = hooks[index]
+  local answer, times
+  local is_deciding = kinds[kind] == "deciding"
+  local count = select("#", ...)
+  for index = 1, count do
+    local hook = select(index, ...)
     program.enter(hook)
     local start = now()
-    local problem, trace = run_hook(state, hook, event)
+    local problem, trace = run_hook(state, hook, event, is_deciding)
+    local time = now() - start
+    if count == 1 and not problem and not state.rejection and not state.is_changed then
+      times = time
+      break
+    end
+    answer = answer or {runs = {}}
     answer.runs[index] = {
-      hook = hook, microseconds = now() - start, rejected = state.rejection ~= nil, failed = problem ~= nil,
+      hook = hook, microseconds = time, rejected = state.rejection ~= nil, failed = problem ~= nil,
     }
     if problem then
       if state.rejection or declared[hook].accepts then
@@ -313,9 +343,9 @@ local function run(call)
     -- Whoever decides ends it; those that are told are all told.
     if state.rejection or (is_deciding and answer.failure) then break end
   end
-  program.enter(0)
   if state.file then state.file:close() end
   current = nil
+  if not answer then return nil, times end
   if state.rejection then
     answer.rejection, answer.failure, answer.traceback = state.rejection, nil, nil
   else

@@ -7,7 +7,7 @@ local concat, pack = table.concat, table.pack
 
 local protected = setmetatable({}, {__mode = "k"})
 
--- A view of a table that cannot be written to. Its pairs go over a copy, since the state of 'pairs' is the table itself.
+-- A view of a table that cannot be written to. Its pairs go over a copy: what they go over could be written to.
 local function frozen(name, values)
   local view = setmetatable({}, {
     __index = values,

@@ -29,8 +29,8 @@ package struct HookCall: Sendable {
     package var kind: HookKind
     package var name: Name?
     package var formerName: Name?
-    package var entry: Entry?
-    package var previous: Entry?
+    /// What the event is about. Made when it is asked for, which most hooks do not.
+    package var entry: @Sendable () throws(VaultError) -> Entry?
     package var vault: String
     package var user: String
     package var peer: String
@@ -41,8 +41,8 @@ package struct HookCall: Sendable {
 
     package init(
         number: UInt64, hooks: [Int], id: UniqueID, kind: HookKind, name: Name? = nil, formerName: Name? = nil,
-        entry: Entry? = nil, previous: Entry? = nil, vault: String, user: String, peer: String, time: Int64,
-        attempt: Int
+        vault: String, user: String, peer: String, time: Int64,
+        attempt: Int, entry: @escaping @Sendable () throws(VaultError) -> Entry?
     ) {
         self.number = number
         self.hooks = hooks
@@ -51,7 +51,6 @@ package struct HookCall: Sendable {
         self.name = name
         self.formerName = formerName
         self.entry = entry
-        self.previous = previous
         self.vault = vault
         self.user = user
         self.peer = peer
@@ -97,12 +96,14 @@ package struct HookAnswer: Sendable {
 /// The other side of a worker of hooks: the server that it works for, or who tries hooks without one.
 package protocol HookService: Sendable {
     func setup() async throws(VaultError) -> HookSetup
-    /// Tells what the file asks for, or why it cannot be loaded, and waits for events.
-    func ready(_ hooks: Result<[HookDeclaration], VaultError>) async throws(VaultError) -> [HookCall]
-    /// Tells of events that are over.
-    func report(_ answers: [HookAnswer]) async throws(VaultError)
-    /// The same, and waits for more events.
-    func next(after answers: [HookAnswer]) async throws(VaultError) -> [HookCall]
+    /// Tells what the file asks for, or why it cannot be loaded.
+    func ready(_ hooks: Result<[HookDeclaration], VaultError>) async throws(VaultError)
+    /// Tells of events that are over. Blocks the thread.
+    func report(_ answers: [HookAnswer]) throws(VaultError)
+    /// The same, and waits for more events. Blocks the thread.
+    ///
+    /// - Throws: `cancelled` where there will be none.
+    func next(after answers: [HookAnswer]) throws(VaultError) -> [HookCall]
     /// - Parameters:
     ///   - hook: the hook's number; 0 for none.
     ///   - event: the event's number; 0 for none.

@@ -1,6 +1,6 @@
 package import VaultModel
 
-/// How often hooks have run, and how long they took.
+/// How often hooks have run on the vaults of a server, and how long they took.
 package struct HookCounts: Sendable {
     package struct Count: Sendable, Equatable {
         package var place: String
@@ -10,31 +10,54 @@ package struct HookCounts: Sendable {
         package var failures = 0
         package var seconds = 0.0
         package var secondsMax = 0.0
-    }
+        /// Whether it rests, since it kept failing.
+        package var isSuspended = false
 
-    private var counts: [Int: Count] = [:]
+        fileprivate init(_ hook: HookDeclaration) {
+            place = hook.place
+            kind = hook.kind
+        }
 
-    /// In the order of the file.
-    package var all: [Count] { counts.sorted { $0.key < $1.key }.map(\.value) }
-
-    /// Begins with another file: a hook at the same place goes on counting.
-    mutating func keep(_ table: HookTable) {
-        let old = Dictionary(counts.values.map { ($0.place, $0) }) { first, _ in first }
-        counts = [:]
-        for hook in table.hooks {
-            var count = Count(place: hook.place, kind: hook.kind)
-            if let known = old[hook.place], known.kind == hook.kind { count = known }
-            counts[hook.number] = count
+        fileprivate mutating func add(_ part: HookResult.Part) {
+            runs += 1
+            if part.hasRejected { rejections += 1 }
+            if part.hasFailed { failures += 1 }
+            seconds += part.seconds
+            secondsMax = max(secondsMax, part.seconds)
         }
     }
 
-    mutating func add(_ part: HookResult.Part, to hook: HookDeclaration) {
-        var count = counts[hook.number] ?? Count(place: hook.place, kind: hook.kind)
-        count.runs += 1
-        if part.hasRejected { count.rejections += 1 }
-        if part.hasFailed { count.failures += 1 }
-        count.seconds += part.seconds
-        count.secondsMax = max(count.secondsMax, part.seconds)
-        counts[hook.number] = count
+    private var hooks: [HookDeclaration] = []
+    /// By vaults and numbers of hooks.
+    private var counts: [String: [Int: Count]] = [:]
+    private var sums: [Int: Count] = [:]
+
+    /// In the order of the file.
+    ///
+    /// - Parameter vault: nil for all.
+    package func all(on vault: String? = nil) -> [Count] {
+        let counts = vault.map { self.counts[$0] ?? [:] } ?? sums
+        return hooks.map { counts[$0.number] ?? Count($0) }
+    }
+
+    /// Begins with another file: a hook at the same place goes on counting.
+    mutating func keep(_ table: HookTable) {
+        hooks = table.hooks.sorted { $0.number < $1.number }
+        counts = counts.mapValues { HookCounts.kept($0, hooks) }
+        sums = HookCounts.kept(sums, hooks)
+    }
+
+    private static func kept(_ counts: [Int: Count], _ hooks: [HookDeclaration]) -> [Int: Count] {
+        let old = Dictionary(counts.values.map { ($0.place, $0) }) { first, _ in first }
+        var kept: [Int: Count] = [:]
+        for hook in hooks {
+            if let known = old[hook.place], known.kind == hook.kind { kept[hook.number] = known }
+        }
+        return kept
+    }
+
+    mutating func add(_ part: HookResult.Part, to hook: HookDeclaration, on vault: String) {
+        counts[vault, default: [:]][hook.number, default: Count(hook)].add(part)
+        sums[hook.number, default: Count(hook)].add(part)
     }
 }

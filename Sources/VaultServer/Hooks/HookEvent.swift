@@ -17,8 +17,6 @@ final class HookEvent: Sendable {
     let formerName: Name?
     /// What is about to be saved, read or removed, or was.
     let entry: Entry?
-    /// What the name holds before a save.
-    let previous: Entry?
     let user: String
     let peer: String
     /// Seconds since 1970 UTC.
@@ -33,7 +31,7 @@ final class HookEvent: Sendable {
 
     init(
         id: UniqueID = UniqueID(), kind: HookKind, vaultName: String, host: HostedVault?, name: Name? = nil,
-        formerName: Name? = nil, entry: Entry? = nil, previous: Entry? = nil, user: String, peer: String, time: Int64,
+        formerName: Name? = nil, entry: Entry? = nil, user: String, peer: String, time: Int64,
         attempt: Int = 1, depth: Int = 0, staged: StagedSave? = nil, scheduled: HookDeclaration? = nil
     ) {
         self.id = id
@@ -43,7 +41,6 @@ final class HookEvent: Sendable {
         self.name = name
         self.formerName = formerName
         self.entry = entry
-        self.previous = previous
         self.user = user
         self.peer = peer
         self.time = time

@@ -41,6 +41,15 @@ final class HookJob: Sendable {
         }
     }
 
+    /// Finishes, once what the worker has left open is given up.
+    func finishAndClose(_ outcome: HookOutcome) {
+        if session.withLock({ $0 == nil }) { return finish(outcome) }
+        Task(executorPreference: ServerExecutor.shared) {
+            await self.close()
+            self.finish(outcome)
+        }
+    }
+
     /// Gives up what the worker has left open.
     func close() async {
         let opened = session.withLock { session in

@@ -6,6 +6,8 @@ package enum HookLimits {
     static let depthMax = 3
     /// Events that a worker is handed at once.
     static let batchMax = 64
+    /// Milliseconds for which who has handed a worker events waits for its answers itself.
+    static let collectMilliseconds: Int64 = 2
     /// Milliseconds between two looks at deadlines.
     static let watchMilliseconds = 50
     /// Seconds within which a worker must have loaded the file.

@@ -13,8 +13,21 @@ package protocol HookWorkerProcess: Sendable {
 
 /// Starts processes in which hooks run. Implemented outside the server, which knows no Lua.
 package protocol HookLauncher: Sendable {
-    /// - Returns: the process, and the server's end of the socket pair that it speaks on.
-    func launch() throws(VaultError) -> (process: any HookWorkerProcess, socket: Int32)
+    /// - Returns: the process, and the server's ends of the socket pairs for its requests and for events.
+    func launch() throws(VaultError) -> HookLaunch
+}
+
+/// A process that has been started, with the server's ends of its two socket pairs.
+package struct HookLaunch: Sendable {
+    package var process: any HookWorkerProcess
+    package var requests: Int32
+    package var events: Int32
+
+    package init(process: any HookWorkerProcess, requests: Int32, events: Int32) {
+        self.process = process
+        self.requests = requests
+        self.events = events
+    }
 }
 
 /// What the hooks of a server are.
@@ -134,31 +147,42 @@ final class HookPool: Sendable {
 
     /// Runs the hooks of events, and returns what became of each.
     func run(_ events: [HookEvent]) async -> [HookOutcome] {
-        if events.isEmpty { return [] }
-        return await withCheckedContinuation { continuation in
-            let gathering = Gathering(events.count) { continuation.resume(returning: $0) }
-            for (index, event) in events.enumerated() {
-                submit(event, isLast: index == events.count - 1) { gathering.set($0, at: index) }
-            }
+        let gathering = Gathering(events.count)
+        var lanes: Set<Lane> = []
+        for (index, event) in events.enumerated() {
+            if let lane = enqueue(event, { gathering.set($0, at: index) }) { lanes.insert(lane) }
         }
+        let handed = lanes.flatMap { handOut($0) }
+        // Whoever has handed events to a worker waits for it: most hooks are quicker than another thread.
+        for worker in handed { worker.collect() }
+        return await gathering.all()
     }
 
+    /// The same for one event, where nobody waits.
+    ///
     /// - Parameter isLast: whether no other event follows at once.
     func submit(_ event: HookEvent, isLast: Bool = true, _ completion: @escaping @Sendable (HookOutcome) -> Void) {
-        let refusal = state.withLock { state -> HookOutcome? in
-            if state.isClosed { return .failed(HookPool.stopped, traceback: nil) }
+        _ = enqueue(event, completion)
+        guard isLast else { return }
+        for lane in Lane.allCases { serve(lane) }
+    }
+
+    /// - Returns: where it waits; nil where it is over already.
+    private func enqueue(_ event: HookEvent, _ completion: @escaping @Sendable (HookOutcome) -> Void) -> Lane? {
+        let (lane, outcome) = state.withLock { state -> (Lane?, HookOutcome) in
+            if state.isClosed { return (nil, .failed(HookPool.stopped, traceback: nil)) }
             let hooks = HookPool.hooks(of: event, in: state.table)
-            if hooks.isEmpty { return .accepted }
+            if hooks.isEmpty { return (nil, .accepted) }
             let lane: Lane = hooks.contains(where: \.isSlow) || !event.kind.isDeciding ? .slow : .quick
             let job = HookJob(event, number: state.nextNumber, completion)
             state.nextNumber += 1
             // What another event waits for goes first.
             let place = event.depth > 0 ? 0 : state.lanes[lane.rawValue].waiting.count
             state.lanes[lane.rawValue].waiting.insert(job, at: place)
-            return nil
+            return (lane, .accepted)
         }
-        if let refusal { completion(refusal) }
-        if isLast { for lane in Lane.allCases { serve(lane) } }
+        if lane == nil { completion(outcome) }
+        return lane
     }
 
     private static func hooks(of event: HookEvent, in table: HookTable) -> [HookDeclaration] {
@@ -166,8 +190,16 @@ final class HookPool: Sendable {
         return table.hooks(for: event.kind, event.name, depth: event.depth)
     }
 
-    /// Hands what waits to workers that are free, and starts one where there are too few.
+    /// Hands out what waits, and takes what comes back at once.
     private func serve(_ lane: Lane) {
+        for worker in handOut(lane) { worker.collect() }
+    }
+
+    /// Hands what waits to workers that are free, and starts one where there are too few.
+    ///
+    /// - Returns: the workers that have been handed something: their answers are to be collected.
+    private func handOut(_ lane: Lane) -> [HookWorker] {
+        var handed: [HookWorker] = []
         while true {
             enum Step {
                 case hand(HookWorker, [HookRun])
@@ -176,38 +208,42 @@ final class HookPool: Sendable {
             }
             var finished: [(HookJob, HookOutcome)] = []
             let step = state.withLock { state -> Step in
-                guard !state.isClosed, !state.lanes[lane.rawValue].waiting.isEmpty else { return .nothing }
+                guard !state.isClosed, let first = state.lanes[lane.rawValue].waiting.first else { return .nothing }
                 let workers = state.lanes[lane.rawValue].workers
                 if let worker = workers.first(where: { $0.takeIdle() }) {
                     let runs = takeBatch(&state, lane, &finished)
                     return .hand(worker, runs)
                 }
                 // What waits for one event of hooks can be another one.
-                let isNested = state.lanes[lane.rawValue].waiting[0].event.depth > 0
-                let workersMax = settings.workers + (isNested ? HookLimits.depthMax : 0)
+                let workersMax = settings.workers + (first.event.depth > 0 ? HookLimits.depthMax : 0)
                 guard workers.count < workersMax, !workers.contains(where: \.isStarting) else { return .nothing }
                 return .start(state.text, generation: state.generation)
             }
             for (job, outcome) in finished { job.finish(outcome) }
             switch step {
-            case .nothing: return
-            case .hand(let worker, let runs): worker.hand(runs)
+            case .nothing: return handed
+            case .hand(let worker, let runs):
+                if worker.hand(runs) { handed.append(worker) }
             case .start(let text, let generation):
-                do throws(VaultError) {
-                    let worker = try startWorker(text, lane: lane)
-                    // A file that was taken into use meanwhile has other hooks.
-                    let isOfUse = state.withLock { state in
-                        guard state.generation == generation, !state.isClosed else { return false }
-                        state.lanes[lane.rawValue].workers.append(worker)
-                        return true
-                    }
-                    if !isOfUse { worker.end() }
-                } catch {
-                    logger.error("a worker for hooks cannot be started", metadata: ["error": "\(error)"])
-                    failWaiting(lane, error)
-                }
-                return
+                start(lane, text, generation: generation)
+                return handed
             }
+        }
+    }
+
+    private func start(_ lane: Lane, _ text: [UInt8], generation: Int) {
+        do throws(VaultError) {
+            let worker = try startWorker(text, lane: lane)
+            // A file that was taken into use meanwhile has other hooks.
+            let isOfUse = state.withLock { state in
+                guard state.generation == generation, !state.isClosed else { return false }
+                state.lanes[lane.rawValue].workers.append(worker)
+                return true
+            }
+            if !isOfUse { worker.end() }
+        } catch {
+            logger.error("a worker for hooks cannot be started", metadata: ["error": "\(error)"])
+            failWaiting(lane, error)
         }
     }
 
@@ -254,21 +290,27 @@ final class HookPool: Sendable {
     // MARK: Workers
 
     private func startWorker(_ text: [UInt8], lane: Lane) throws(VaultError) -> HookWorker {
-        let (process, socket) = try launcher.launch()
-        return HookWorker(process, socket, text: text, pool: self, lane, services, logger)
+        HookWorker(try launcher.launch(), text: text, pool: self, lane, services, logger)
     }
 
-    /// A worker has loaded its file, or asks for more: it may be handed events.
-    func becameIdle(_ lane: Lane) { serve(lane) }
+    /// A worker has loaded its file, or has reported on all that it had: it may be handed events.
+    func becameIdle(_ lane: Lane) {
+        let isWanted = state.withLock { !$0.lanes[lane.rawValue].waiting.isEmpty }
+        // Not here: whoever has collected the last answers waits for them.
+        if isWanted { Task(executorPreference: ServerExecutor.shared) { self.serve(lane) } }
+    }
 
-    func note(_ result: HookResult, of run: HookRun) {
+    func note(_ results: [(result: HookResult, run: HookRun)]) {
         let changes = state.withLock { state -> [(HookDeclaration, HookSuspensions.Change)] in
             var changes: [(HookDeclaration, HookSuspensions.Change)] = []
-            for part in result.parts {
-                guard let hook = run.hooks.first(where: { $0.number == part.hook }) else { continue }
-                state.counts.add(part, to: hook)
-                if let change = state.suspensions.note(hook.number, failed: part.hasFailed, at: .now) {
-                    changes.append((hook, change))
+            let now = ContinuousClock.now
+            for (result, run) in results {
+                for part in result.parts {
+                    guard let hook = run.hooks.first(where: { $0.number == part.hook }) else { continue }
+                    state.counts.add(part, to: hook, on: run.job.event.vaultName)
+                    if let change = state.suspensions.note(hook.number, failed: part.hasFailed, at: now) {
+                        changes.append((hook, change))
+                    }
                 }
             }
             return changes
@@ -307,7 +349,7 @@ final class HookPool: Sendable {
                 let parts = run.hooks.map {
                     HookResult.Part(hook: $0.number, seconds: 0, hasRejected: false, hasFailed: true)
                 }
-                note(HookResult(parts: parts), of: run)
+                note([(HookResult(parts: parts), run)])
                 let isAccepted = run.hooks.allSatisfy(\.acceptsErrors) && run.job.event.kind.isDeciding
                 noteFailure(reason, of: run)
                 run.job.finish(isAccepted ? .accepted : .failed(reason, traceback: nil))
@@ -349,28 +391,42 @@ struct HookResult: Sendable {
     var parts: [Part]
 }
 
-/// Results that come one by one, told when all are there.
+/// Results that come one by one, for a task that waits for all.
 private final class Gathering: Sendable {
     private struct State {
         var outcomes: [HookOutcome?]
         var missing: Int
+        var waiting: CheckedContinuation<[HookOutcome], Never>?
     }
 
     private let state: Mutex<State>
-    private let whenComplete: @Sendable ([HookOutcome]) -> Void
 
-    init(_ count: Int, _ whenComplete: @escaping @Sendable ([HookOutcome]) -> Void) {
+    init(_ count: Int) {
         state = Mutex(State(outcomes: Array(repeating: nil, count: count), missing: count))
-        self.whenComplete = whenComplete
     }
 
     func set(_ outcome: HookOutcome, at index: Int) {
-        let all = state.withLock { state -> [HookOutcome]? in
-            guard state.outcomes[index] == nil else { return nil }
+        let (waiting, all) = state.withLock { state -> (CheckedContinuation<[HookOutcome], Never>?, [HookOutcome]) in
+            guard state.outcomes[index] == nil else { return (nil, []) }
             state.outcomes[index] = outcome
             state.missing -= 1
-            return state.missing == 0 ? state.outcomes.compactMap { $0 } : nil
+            guard state.missing == 0, let waiting = state.waiting else { return (nil, []) }
+            state.waiting = nil
+            return (waiting, state.outcomes.compactMap { $0 })
         }
-        if let all { whenComplete(all) }
+        waiting?.resume(returning: all)
+    }
+
+    func all() async -> [HookOutcome] {
+        let known = state.withLock { $0.missing == 0 ? $0.outcomes.compactMap { $0 } : nil }
+        if let known { return known }
+        return await withCheckedContinuation { continuation in
+            let known = state.withLock { state -> [HookOutcome]? in
+                if state.missing == 0 { return state.outcomes.compactMap { $0 } }
+                state.waiting = continuation
+                return nil
+            }
+            if let known { continuation.resume(returning: known) }
+        }
     }
 }

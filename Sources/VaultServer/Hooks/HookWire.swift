@@ -50,7 +50,6 @@ extension WireHookEvent {
         name = Data(event.name?.bytes ?? [])
         formerName = Data(event.formerName?.bytes ?? [])
         if let entry = event.entry { self.entry = WireEntry(entry) }
-        if let previous = event.previous { self.previous = WireEntry(previous) }
         vault = event.vaultName
         user = event.user
         peer = event.peer

@@ -13,9 +13,7 @@ final class HookWorker: RequestOwner, Sendable {
         /// What waits for the file to be loaded, and what came of that.
         var declaring: CheckedContinuation<Result<HookTable, VaultError>, Never>?
         var declared: Result<HookTable, VaultError>?
-        /// The request that waits for events.
-        var waiting: CheckedContinuation<[HookRun]?, Never>?
-        /// Whether that may be handed some.
+        /// Whether it may be handed events.
         var isIdle = false
         /// What it has been handed and has not reported of, in its order.
         var runs: [HookRun] = []
@@ -34,13 +32,16 @@ final class HookWorker: RequestOwner, Sendable {
     private let services: ServerServices
     private let logger: Logger
     private let events: ConnectionEvents
+    /// The way of events and of reports on them.
+    private let socket: MessageSocket
     private let state = Mutex(State())
 
     init(
-        _ process: any HookWorkerProcess, _ socket: Int32, text: [UInt8], pool: HookPool,
-        _ lane: HookPool.Lane, _ services: ServerServices, _ logger: Logger
+        _ launch: HookLaunch, text: [UInt8], pool: HookPool, _ lane: HookPool.Lane, _ services: ServerServices,
+        _ logger: Logger
     ) {
-        self.process = process
+        process = launch.process
+        socket = MessageSocket(launch.events)
         self.text = text
         self.pool = pool
         self.lane = lane
@@ -53,7 +54,7 @@ final class HookWorker: RequestOwner, Sendable {
         }
         let deadline = ContinuousClock.now + .seconds(HookLimits.loadSecondsMax)
         state.withLock { $0.deadline = deadline }
-        connect(socket, on: loop)
+        connect(launch.requests, on: loop)
     }
 
     private func connect(_ socket: Int32, on loop: any EventLoop) {
@@ -85,17 +86,17 @@ final class HookWorker: RequestOwner, Sendable {
             group.cancelAll()
         }
         process.kill()
-        let (runs, reason, declaring, waiting, hasLoaded) = state.withLock { state in
-            defer { (state.declaring, state.waiting, state.runs) = (nil, nil, []) }
-            state.isEnded = true
-            return (state.runs, state.reason, state.declaring, state.waiting, state.declared != nil)
+        socket.end()
+        let (runs, reason, declaring, hasLoaded) = state.withLock { state in
+            defer { (state.declaring, state.runs) = (nil, []) }
+            (state.isEnded, state.isIdle) = (true, false)
+            return (state.runs, state.reason, state.declaring, state.declared != nil)
         }
         let error =
             reason
             ?? VaultError(
                 .internal, "The process in which the hooks ran has ended: \(process.ending() ?? "without a word").")
         declaring?.resume(returning: .failure(error))
-        waiting?.resume(returning: nil)
         for run in runs { await run.job.close() }
         if !runs.isEmpty || (reason == nil && !state.withLock { $0.isRetired }) {
             logger.error("hook worker lost", metadata: ["error": "\(error)", "events": "\(runs.count)"])
@@ -109,6 +110,8 @@ final class HookWorker: RequestOwner, Sendable {
     private func watch() async {
         while !Task.isCancelled {
             do { try await Task.sleep(for: .milliseconds(HookLimits.watchMilliseconds)) } catch { return }
+            // Its reports may lie there, while who is to collect them waits for a disk.
+            if isLate, socket.wait(milliseconds: 0) { continue }
             let late = state.withLock { state -> VaultError? in
                 guard let deadline = state.deadline, ContinuousClock.now > deadline, state.reason == nil else {
                     return nil
@@ -158,28 +161,66 @@ final class HookWorker: RequestOwner, Sendable {
     }
 
     /// Hands a batch to a worker that was taken.
-    func hand(_ runs: [HookRun]) {
-        let waiting = state.withLock { state -> CheckedContinuation<[HookRun]?, Never>? in
-            if runs.isEmpty {
-                state.isIdle = state.waiting != nil
-                return nil
-            }
+    ///
+    /// - Returns: whether there are answers to ``collect()``.
+    func hand(_ runs: [HookRun]) -> Bool {
+        let isRetired = state.withLock { state in
+            state.isIdle = runs.isEmpty && !state.isRetired
             state.runs = runs
-            state.deadline = .now + runs[0].timeout
-            defer { state.waiting = nil }
-            return state.waiting
+            state.deadline = runs.first.map { .now + $0.timeout }
+            return state.isRetired
         }
-        waiting?.resume(returning: runs)
+        if runs.isEmpty {
+            if isRetired { socket.end() }
+            return false
+        }
+        var events = WireHookEvents()
+        events.events = runs.map { WireHookEvent($0) }
+        do throws(VaultError) {
+            try socket.send(events.encoded)
+            return true
+        } catch {
+            // That it has ended is noticed by its connection.
+            return false
+        }
     }
+
+    /// Takes the reports on what the worker was handed, as long as they come soon; a thread waits for the others.
+    func collect() {
+        let deadline = ContinuousClock.now + .milliseconds(HookLimits.collectMilliseconds)
+        while true {
+            let left = max(0, (deadline - ContinuousClock.now) / .milliseconds(1))
+            guard socket.wait(milliseconds: Int32(left.rounded(.up))) else { break }
+            guard takeReport() else { return }
+        }
+        let thread = BlockingThread { [self] in while takeReport() {} }
+        if !thread.isStarted { end() }
+    }
+
+    /// Takes one report, waiting for it.
+    ///
+    /// - Returns: whether more are to come.
+    private func takeReport() -> Bool {
+        do {
+            guard let bytes = try socket.receive(bytesMax: WireLimits.hookMessageBytesMax) else { return false }
+            return take(try WireHookReport(decoding: bytes))
+        } catch {
+            logger.error("a worker for hooks says what is no report", metadata: ["error": "\(error)"])
+            end()
+            return false
+        }
+    }
+
+    private var isLate: Bool { state.withLock { $0.deadline.map { ContinuousClock.now > $0 } ?? false } }
 
     /// Lets the worker end once it has dealt with what it has.
     func retire() {
-        let waiting = state.withLock { state in
-            defer { (state.waiting, state.isIdle) = (nil, false) }
+        let isIdle = state.withLock { state in
+            defer { state.isIdle = false }
             state.isRetired = true
-            return state.waiting
+            return state.isIdle || state.declared == nil
         }
-        waiting?.resume(returning: nil)
+        if isIdle { socket.end() }
     }
 
     /// Ends the worker, whatever it is at.
@@ -214,10 +255,7 @@ final class HookWorker: RequestOwner, Sendable {
             case .hookBegin: return ServerAnswer { $0.hookSetup = WireHookSetup(pool.settings, text) }
             case .hookReady(let ready):
                 take(ready)
-                return try await nextEvents()
-            case .hookReport(let report):
-                for result in report.results { take(result) }
-                return report.more ? try await nextEvents() : ServerAnswer(.done)
+                return ServerAnswer(.done)
             case .hookLog(let line):
                 pool.write(line.level, line.text, hook: Int(line.hook), of: job(request.message.event)?.event)
                 return ServerAnswer(.done)
@@ -249,46 +287,44 @@ final class HookWorker: RequestOwner, Sendable {
                 result = .failure(error)
             }
         }
-        let declaring = state.withLock { state in
+        let (declaring, isRetired) = state.withLock { state in
             defer { (state.declaring, state.deadline) = (nil, nil) }
             state.declared = result
-            return state.declaring
+            state.isIdle = !state.isRetired && (try? result.get()) != nil
+            return (state.declaring, state.isRetired)
         }
         declaring?.resume(returning: result)
+        // What has not loaded the file is of no use.
+        if case .failure = result { return end() }
+        if isRetired { socket.end() } else { pool.becameIdle(lane) }
     }
 
-    private func take(_ result: WireHookResult) {
-        let run = state.withLock { state -> HookRun? in
-            guard let index = state.runs.firstIndex(where: { $0.job.number == result.event }) else { return nil }
-            defer { state.deadline = state.runs.first.map { .now + $0.timeout } }
-            return state.runs.remove(at: index)
-        }
-        guard let run else { return }
-        pool.note(result.parts, of: run)
-        let outcome = result.outcome(of: run)
-        if case .failed(let error, let traceback) = outcome { pool.noteFailure(error, traceback: traceback, of: run) }
-        Task(executorPreference: ServerExecutor.shared) {
-            await run.job.close()
-            run.job.finish(outcome)
-        }
-    }
-
-    /// Waits for events; the connection ends where there will be none.
-    private func nextEvents() async throws(VaultError) -> ServerAnswer {
-        let runs = await withCheckedContinuation { continuation in
-            let isOver = state.withLock { state in
-                if state.isRetired || state.isEnded { return true }
-                (state.waiting, state.isIdle) = (continuation, true)
-                return false
+    /// Takes what the worker says of events.
+    ///
+    /// - Returns: whether it has more to say.
+    private func take(_ report: WireHookReport) -> Bool {
+        let (done, isOver, isRetired) = state.withLock { state -> ([(WireHookResult, HookRun)], Bool, Bool) in
+            var done: [(WireHookResult, HookRun)] = []
+            for result in report.results {
+                guard let index = state.runs.firstIndex(where: { $0.job.number == result.event }) else { continue }
+                done.append((result, state.runs.remove(at: index)))
             }
-            if isOver { return continuation.resume(returning: nil) }
-            pool.becameIdle(lane)
+            state.deadline = state.runs.first.map { .now + $0.timeout }
+            let isOver = state.runs.isEmpty
+            state.isIdle = isOver && !state.isRetired && !state.isEnded
+            return (done, isOver, state.isRetired)
         }
-        guard let runs else {
-            channel.withLock { $0 }?.close(promise: nil)
-            throw VaultError(.cancelled, "The worker is not needed any more.")
+        pool.note(done.map { (result: $0.parts, run: $1) })
+        for (result, run) in done {
+            let outcome = result.outcome(of: run)
+            if case .failed(let error, let traceback) = outcome {
+                pool.noteFailure(error, traceback: traceback, of: run)
+            }
+            run.job.finishAndClose(outcome)
         }
-        return ServerAnswer { $0.hookEvents.events = runs.map { WireHookEvent($0) } }
+        guard isOver else { return true }
+        if isRetired { socket.end() } else { pool.becameIdle(lane) }
+        return false
     }
 }
 

@@ -11,8 +11,8 @@ extension Session {
             let events = saves.map { save in
                 HookEvent(
                     kind: .beforeSave, vaultName: vaultName, host: vault, name: save.intent.name,
-                    entry: Entry(staged: save, by: user), previous: save.previous, user: user, peer: peer,
-                    time: currentSeconds(), depth: depth, staged: save)
+                    entry: Entry(staged: save, by: user), user: user, peer: peer, time: currentSeconds(), depth: depth,
+                    staged: save)
             }
             let outcomes = await pool.run(events)
             return saves.indices.map { decision(on: saves[$0].intent, events[$0], outcomes[$0]) }

@@ -15,6 +15,7 @@ extension Session {
             read = known
         } else {
             let staged = open.selector.isOfEvent ? cause?.staged : nil
+            try await staged?.staging?.finish()
             if let answer = staged?.answer { return answer }
             let opened =
                 if let staged {

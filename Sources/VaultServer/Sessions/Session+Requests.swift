@@ -30,7 +30,7 @@ extension Session {
             case .verify(let verify): return try await self.verify(verify)
             case .status: return try await status()
             case .enrolKey(let key): return try await enrol(key, services)
-            case .hello, .loginBegin, .loginProof, .cancel, .ping, .hookBegin, .hookReady, .hookReport, .hookLog,
+            case .hello, .loginBegin, .loginProof, .cancel, .ping, .hookBegin, .hookReady, .hookLog,
                 .hookValue, nil:
                 throw VaultError(.internal, "A message that is no request was taken for one.")
             }

@@ -60,6 +60,22 @@ extension WireServerMessage {
     }
 }
 
+extension WireHookEvents {
+    package var encoded: [UInt8] { FrameWriter.encode(self) }
+
+    package init(decoding bytes: [UInt8]) throws(WireViolation) {
+        self = try decoded(bytes, partsMax: WireLimits.serverMessagePartsMax)
+    }
+}
+
+extension WireHookReport {
+    package var encoded: [UInt8] { FrameWriter.encode(self) }
+
+    package init(decoding bytes: [UInt8]) throws(WireViolation) {
+        self = try decoded(bytes, partsMax: WireLimits.serverMessagePartsMax)
+    }
+}
+
 private func decoded<Value: Message>(_ bytes: [UInt8], partsMax: Int) throws(WireViolation) -> Value {
     guard MessageParts.count(in: bytes) <= partsMax else {
         throw WireViolation("a message of more than \(partsMax) parts")

@@ -286,14 +286,6 @@ package nonisolated struct WireClientMessage: Sendable {
     set {body = .hookReady(newValue)}
   }
 
-  package var hookReport: WireHookReport {
-    get {
-      if case .hookReport(let v)? = body {return v}
-      return WireHookReport()
-    }
-    set {body = .hookReport(newValue)}
-  }
-
   package var hookLog: WireHookLog {
     get {
       if case .hookLog(let v)? = body {return v}
@@ -358,7 +350,6 @@ package nonisolated struct WireClientMessage: Sendable {
     /// Of a hook worker only.
     case hookBegin(WireHookBegin)
     case hookReady(WireHookReady)
-    case hookReport(WireHookReport)
     case hookLog(WireHookLog)
     case hookValue(WireHookValue)
     case cancel(WireCancel)
@@ -553,14 +544,6 @@ package nonisolated struct WireServerMessage: Sendable {
     set {body = .hookSetup(newValue)}
   }
 
-  package var hookEvents: WireHookEvents {
-    get {
-      if case .hookEvents(let v)? = body {return v}
-      return WireHookEvents()
-    }
-    set {body = .hookEvents(newValue)}
-  }
-
   package var hookStored: WireHookStored {
     get {
       if case .hookStored(let v)? = body {return v}
@@ -610,7 +593,6 @@ package nonisolated struct WireServerMessage: Sendable {
     case verified(WireVerified)
     case statusReport(WireStatusReport)
     case hookSetup(WireHookSetup)
-    case hookEvents(WireHookEvents)
     case hookStored(WireHookStored)
     case pong(WirePong)
     case closing(WireClosing)
@@ -2141,11 +2123,43 @@ package nonisolated struct WireStatusReport: Sendable {
 
   package var grants: [String] = []
 
+  /// What hooks have done on this vault, since the server's start or the hook's first appearance.
+  package var hooks: [WireHookCount] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 
   fileprivate var _quota: UInt64? = nil
+}
+
+package nonisolated struct WireHookCount: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Where in the file: "hooks.lua:12".
+  package var place: String = String()
+
+  package var kind: String = String()
+
+  package var runs: UInt64 = 0
+
+  package var rejections: UInt64 = 0
+
+  package var failures: UInt64 = 0
+
+  package var seconds: Double = 0
+
+  /// Of the longest run.
+  package var secondsMax: Double = 0
+
+  /// Whether it rests, since it kept failing.
+  package var suspended: Bool = false
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// The first request. Answered by HookSetup.
@@ -2181,7 +2195,7 @@ package nonisolated struct WireHookSetup: Sendable {
   package init() {}
 }
 
-/// What the file asks for, or why it cannot be loaded. Answered by HookEvents, once there are some.
+/// What the file asks for, or why it cannot be loaded. Answered by Done; then events may come.
 package nonisolated struct WireHookReady: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2319,16 +2333,6 @@ package nonisolated struct WireHookEvent: @unchecked Sendable {
   /// Clears the value of `entry`. Subsequent reads from it will return its default value.
   package mutating func clearEntry() {_uniqueStorage()._entry = nil}
 
-  /// What the name holds before a save.
-  package var previous: WireEntry {
-    get {_storage._previous ?? WireEntry()}
-    set {_uniqueStorage()._previous = newValue}
-  }
-  /// Returns true if `previous` has been explicitly set.
-  package var hasPrevious: Bool {_storage._previous != nil}
-  /// Clears the value of `previous`. Subsequent reads from it will return its default value.
-  package mutating func clearPrevious() {_uniqueStorage()._previous = nil}
-
   package var vault: String {
     get {_storage._vault}
     set {_uniqueStorage()._vault = newValue}
@@ -2361,15 +2365,13 @@ package nonisolated struct WireHookEvent: @unchecked Sendable {
   fileprivate var _storage = _StorageClass.defaultInstance
 }
 
-/// Reports on events that the worker has dealt with. Answered by HookEvents where it asks for more, else by Done.
+/// What became of events that the worker has dealt with.
 package nonisolated struct WireHookReport: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   package var results: [WireHookResult] = []
-
-  package var more: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2441,7 +2443,7 @@ package nonisolated struct WireHookRun: Sendable {
   package init() {}
 }
 
-/// A line for the server's log. Not answered.
+/// A line for the server's log. Answered by Done.
 package nonisolated struct WireHookLog: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2602,7 +2604,7 @@ nonisolated extension WireKind: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ClientMessage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{3}login_begin\0\u{3}login_proof\0\u{2}\u{7}save\0\u{1}offer\0\u{1}put\0\u{1}commit\0\u{1}abort\0\u{3}save_small\0\u{4}\u{5}open_read\0\u{1}layout\0\u{1}fetch\0\u{3}close_read\0\u{3}read_small\0\u{2}\u{6}list\0\u{1}stat\0\u{1}history\0\u{1}change\0\u{1}keep\0\u{1}collect\0\u{1}verify\0\u{1}status\0\u{3}enrol_key\0\u{4}\u{2}hook_begin\0\u{3}hook_ready\0\u{3}hook_report\0\u{3}hook_log\0\u{3}hook_value\0\u{2}\u{6}cancel\0\u{1}ping\0\u{2}\u{9}event\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{3}login_begin\0\u{3}login_proof\0\u{2}\u{7}save\0\u{1}offer\0\u{1}put\0\u{1}commit\0\u{1}abort\0\u{3}save_small\0\u{4}\u{5}open_read\0\u{1}layout\0\u{1}fetch\0\u{3}close_read\0\u{3}read_small\0\u{2}\u{6}list\0\u{1}stat\0\u{1}history\0\u{1}change\0\u{1}keep\0\u{1}collect\0\u{1}verify\0\u{1}status\0\u{3}enrol_key\0\u{4}\u{2}hook_begin\0\u{3}hook_ready\0\u{4}\u{2}hook_log\0\u{3}hook_value\0\u{2}\u{6}cancel\0\u{1}ping\0\u{2}\u{9}event\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2935,19 +2937,6 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
           self.body = .hookReady(v)
         }
       }()
-      case 42: try {
-        var v: WireHookReport?
-        var hadOneofValue = false
-        if let current = self.body {
-          hadOneofValue = true
-          if case .hookReport(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.body = .hookReport(v)
-        }
-      }()
       case 43: try {
         var v: WireHookLog?
         var hadOneofValue = false
@@ -3112,10 +3101,6 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
       guard case .hookReady(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 41)
     }()
-    case .hookReport?: try {
-      guard case .hookReport(let v)? = self.body else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 42)
-    }()
     case .hookLog?: try {
       guard case .hookLog(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 43)
@@ -3150,7 +3135,7 @@ nonisolated extension WireClientMessage: SwiftProtobuf.Message, SwiftProtobuf._M
 
 nonisolated extension WireServerMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ServerMessage"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{3}login_challenge\0\u{3}login_done\0\u{1}failure\0\u{1}done\0\u{4}\u{5}save_ready\0\u{1}need\0\u{2}\u{2}saved\0\u{4}\u{2}small_saved\0\u{4}\u{5}read_ready\0\u{1}placed\0\u{3}fetch_ready\0\u{4}\u{2}small_ready\0\u{2}\u{6}page\0\u{1}found\0\u{1}versions\0\u{1}changed\0\u{1}kept\0\u{1}collected\0\u{1}verified\0\u{3}status_report\0\u{4}\u{3}hook_setup\0\u{3}hook_events\0\u{4}\u{3}hook_stored\0\u{2}\u{7}pong\0\u{1}closing\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}welcome\0\u{3}login_challenge\0\u{3}login_done\0\u{1}failure\0\u{1}done\0\u{4}\u{5}save_ready\0\u{1}need\0\u{2}\u{2}saved\0\u{4}\u{2}small_saved\0\u{4}\u{5}read_ready\0\u{1}placed\0\u{3}fetch_ready\0\u{4}\u{2}small_ready\0\u{2}\u{6}page\0\u{1}found\0\u{1}versions\0\u{1}changed\0\u{1}kept\0\u{1}collected\0\u{1}verified\0\u{3}status_report\0\u{4}\u{3}hook_setup\0\u{4}\u{4}hook_stored\0\u{2}\u{7}pong\0\u{1}closing\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3444,19 +3429,6 @@ nonisolated extension WireServerMessage: SwiftProtobuf.Message, SwiftProtobuf._M
           self.body = .hookSetup(v)
         }
       }()
-      case 41: try {
-        var v: WireHookEvents?
-        var hadOneofValue = false
-        if let current = self.body {
-          hadOneofValue = true
-          if case .hookEvents(let m) = current {v = m}
-        }
-        try decoder.decodeSingularMessageField(value: &v)
-        if let v = v {
-          if hadOneofValue {try decoder.handleConflictingOneOf()}
-          self.body = .hookEvents(v)
-        }
-      }()
       case 44: try {
         var v: WireHookStored?
         var hadOneofValue = false
@@ -3594,10 +3566,6 @@ nonisolated extension WireServerMessage: SwiftProtobuf.Message, SwiftProtobuf._M
     case .hookSetup?: try {
       guard case .hookSetup(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
-    }()
-    case .hookEvents?: try {
-      guard case .hookEvents(let v)? = self.body else { preconditionFailure() }
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 41)
     }()
     case .hookStored?: try {
       guard case .hookStored(let v)? = self.body else { preconditionFailure() }
@@ -6607,7 +6575,7 @@ nonisolated extension WireStatus: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension WireStatusReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".StatusReport"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{1}vault\0\u{3}stored_bytes\0\u{1}quota\0\u{1}grants\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}user\0\u{1}vault\0\u{3}stored_bytes\0\u{1}quota\0\u{1}grants\0\u{1}hooks\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6620,6 +6588,7 @@ nonisolated extension WireStatusReport: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.storedBytes) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self._quota) }()
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.grants) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.hooks) }()
       default: break
       }
     }
@@ -6645,6 +6614,9 @@ nonisolated extension WireStatusReport: SwiftProtobuf.Message, SwiftProtobuf._Me
     if !self.grants.isEmpty {
       try visitor.visitRepeatedStringField(value: self.grants, fieldNumber: 5)
     }
+    if !self.hooks.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.hooks, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6654,6 +6626,72 @@ nonisolated extension WireStatusReport: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.storedBytes != rhs.storedBytes {return false}
     if lhs._quota != rhs._quota {return false}
     if lhs.grants != rhs.grants {return false}
+    if lhs.hooks != rhs.hooks {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookCount: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookCount"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}place\0\u{1}kind\0\u{1}runs\0\u{1}rejections\0\u{1}failures\0\u{1}seconds\0\u{3}seconds_max\0\u{1}suspended\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.place) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 3: try { try decoder.decodeSingularUInt64Field(value: &self.runs) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.rejections) }()
+      case 5: try { try decoder.decodeSingularUInt64Field(value: &self.failures) }()
+      case 6: try { try decoder.decodeSingularDoubleField(value: &self.seconds) }()
+      case 7: try { try decoder.decodeSingularDoubleField(value: &self.secondsMax) }()
+      case 8: try { try decoder.decodeSingularBoolField(value: &self.suspended) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.place.isEmpty {
+      try visitor.visitSingularStringField(value: self.place, fieldNumber: 1)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
+    }
+    if self.runs != 0 {
+      try visitor.visitSingularUInt64Field(value: self.runs, fieldNumber: 3)
+    }
+    if self.rejections != 0 {
+      try visitor.visitSingularUInt64Field(value: self.rejections, fieldNumber: 4)
+    }
+    if self.failures != 0 {
+      try visitor.visitSingularUInt64Field(value: self.failures, fieldNumber: 5)
+    }
+    if self.seconds.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.seconds, fieldNumber: 6)
+    }
+    if self.secondsMax.bitPattern != 0 {
+      try visitor.visitSingularDoubleField(value: self.secondsMax, fieldNumber: 7)
+    }
+    if self.suspended != false {
+      try visitor.visitSingularBoolField(value: self.suspended, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookCount, rhs: WireHookCount) -> Bool {
+    if lhs.place != rhs.place {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.runs != rhs.runs {return false}
+    if lhs.rejections != rhs.rejections {return false}
+    if lhs.failures != rhs.failures {return false}
+    if lhs.seconds != rhs.seconds {return false}
+    if lhs.secondsMax != rhs.secondsMax {return false}
+    if lhs.suspended != rhs.suspended {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6878,7 +6916,7 @@ nonisolated extension WireHookEvents: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HookEvent"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}hooks\0\u{1}id\0\u{1}kind\0\u{1}name\0\u{3}former_name\0\u{1}entry\0\u{1}previous\0\u{1}vault\0\u{1}user\0\u{1}peer\0\u{1}time\0\u{1}attempt\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}hooks\0\u{1}id\0\u{1}kind\0\u{1}name\0\u{3}former_name\0\u{1}entry\0\u{2}\u{2}vault\0\u{1}user\0\u{1}peer\0\u{1}time\0\u{1}attempt\0\u{c}\u{8}\u{1}")
 
   fileprivate class _StorageClass {
     var _number: UInt64 = 0
@@ -6888,7 +6926,6 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
     var _name: Data = Data()
     var _formerName: Data = Data()
     var _entry: WireEntry? = nil
-    var _previous: WireEntry? = nil
     var _vault: String = String()
     var _user: String = String()
     var _peer: String = String()
@@ -6911,7 +6948,6 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _name = source._name
       _formerName = source._formerName
       _entry = source._entry
-      _previous = source._previous
       _vault = source._vault
       _user = source._user
       _peer = source._peer
@@ -6942,7 +6978,6 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 5: try { try decoder.decodeSingularBytesField(value: &_storage._name) }()
         case 6: try { try decoder.decodeSingularBytesField(value: &_storage._formerName) }()
         case 7: try { try decoder.decodeSingularMessageField(value: &_storage._entry) }()
-        case 8: try { try decoder.decodeSingularMessageField(value: &_storage._previous) }()
         case 9: try { try decoder.decodeSingularStringField(value: &_storage._vault) }()
         case 10: try { try decoder.decodeSingularStringField(value: &_storage._user) }()
         case 11: try { try decoder.decodeSingularStringField(value: &_storage._peer) }()
@@ -6981,9 +7016,6 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
       try { if let v = _storage._entry {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
       } }()
-      try { if let v = _storage._previous {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
-      } }()
       if !_storage._vault.isEmpty {
         try visitor.visitSingularStringField(value: _storage._vault, fieldNumber: 9)
       }
@@ -7015,7 +7047,6 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._name != rhs_storage._name {return false}
         if _storage._formerName != rhs_storage._formerName {return false}
         if _storage._entry != rhs_storage._entry {return false}
-        if _storage._previous != rhs_storage._previous {return false}
         if _storage._vault != rhs_storage._vault {return false}
         if _storage._user != rhs_storage._user {return false}
         if _storage._peer != rhs_storage._peer {return false}
@@ -7032,7 +7063,7 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HookReport"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}results\0\u{1}more\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}results\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -7041,7 +7072,6 @@ nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.results) }()
-      case 2: try { try decoder.decodeSingularBoolField(value: &self.more) }()
       default: break
       }
     }
@@ -7051,15 +7081,11 @@ nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.results.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.results, fieldNumber: 1)
     }
-    if self.more != false {
-      try visitor.visitSingularBoolField(value: self.more, fieldNumber: 2)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireHookReport, rhs: WireHookReport) -> Bool {
     if lhs.results != rhs.results {return false}
-    if lhs.more != rhs.more {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -143,7 +143,7 @@ private enum AnswerKind: Sendable {
     case done, saveReady, need, saved, smallSaved, readReady, placed, fetchReady, smallReady, page, found, versions,
         changed
     case kept, collected, verified, statusReport
-    case hookSetup, hookEvents, hookStored
+    case hookSetup, hookStored
 
     /// Nil for a message that has no answer.
     init?(to message: WireClientMessage) {
@@ -165,10 +165,8 @@ private enum AnswerKind: Sendable {
         case .verify: self = .verified
         case .status: self = .statusReport
         case .hookBegin: self = .hookSetup
-        case .hookReady: self = .hookEvents
-        case .hookReport(let report): self = report.more ? .hookEvents : .done
         case .hookValue: self = .hookStored
-        case .put, .abort, .closeRead, .enrolKey, .hookLog: self = .done
+        case .put, .abort, .closeRead, .enrolKey, .hookReady, .hookLog: self = .done
         case .hello, .loginBegin, .loginProof, .cancel, .ping, nil: return nil
         }
     }
@@ -180,7 +178,7 @@ private enum AnswerKind: Sendable {
             (.page, .page), (.found, .found),
             (.versions, .versions), (.changed, .changed), (.kept, .kept), (.collected, .collected),
             (.verified, .verified), (.statusReport, .statusReport), (.hookSetup, .hookSetup),
-            (.hookEvents, .hookEvents), (.hookStored, .hookStored):
+            (.hookStored, .hookStored):
             true
         default: false
         }

@@ -178,7 +178,7 @@ extension WireClientMessage {
     fileprivate var isOfWorker: Bool {
         if event != 0 { return true }
         switch body {
-        case .hookBegin, .hookReady, .hookReport, .hookLog, .hookValue: return true
+        case .hookBegin, .hookReady, .hookLog, .hookValue: return true
         case .openRead(let open): return open.selector.isOfEvent
         case .stat(let stat): return stat.selector.isOfEvent
         case .list(let list): return list.selector.isOfEvent

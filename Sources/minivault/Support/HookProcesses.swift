@@ -7,8 +7,9 @@ import VaultServer
 
 /// Starts workers of hooks: this program again, each in a group of processes and a directory of its own.
 struct HookProcesses: HookLauncher {
-    /// The worker's end of the socket pair.
-    static let socket: Int32 = 3
+    /// The worker's ends of the socket pairs for requests and for events.
+    static let requests: Int32 = 3
+    static let events: Int32 = 4
 
     private let directory: LocalPath
     private let memoryBytes: Int
@@ -31,28 +32,28 @@ struct HookProcesses: HookLauncher {
         "HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TZ", "USER", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
     ]
 
-    func launch() throws(VaultError) -> (process: any HookWorkerProcess, socket: Int32) {
+    func launch() throws(VaultError) -> HookLaunch {
         let own = try HookDirectory(in: directory)
-        var ends: [Int32] = [-1, -1]
-        guard cprocess_socket_pair(&ends) == 0 else {
-            throw VaultError(system: errno, "open", LocalPath("a socket pair"))
-        }
-        defer { close(ends[1]) }
-        do throws(VaultError) {
-            return (HookProcess(try spawn(own.path, ends[1]), own), ends[0])
-        } catch {
-            close(ends[0])
-            throw error
-        }
+        let (requests, events) = (try SocketPair(), try SocketPair())
+        let process = HookProcess(try spawn(own.path, requests.theirs, events.theirs), own)
+        return HookLaunch(process: process, requests: requests.takeOurs(), events: events.takeOurs())
     }
 
-    private func spawn(_ directory: LocalPath, _ socket: Int32) throws(VaultError) -> pid_t {
+    private func spawn(
+        _ directory: LocalPath, _ requests: Int32, _ events: Int32
+    ) throws(VaultError) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
-        posix_spawn_file_actions_adddup2(&actions, socket, HookProcesses.socket)
+        // Their numbers may be each other's: the copies are made where neither is.
+        let spare = max(requests, events, HookProcesses.events) + 1
+        posix_spawn_file_actions_adddup2(&actions, requests, spare)
+        posix_spawn_file_actions_adddup2(&actions, events, spare + 1)
+        posix_spawn_file_actions_adddup2(&actions, spare, HookProcesses.requests)
+        posix_spawn_file_actions_adddup2(&actions, spare + 1, HookProcesses.events)
+        for copy in [spare, spare + 1] { posix_spawn_file_actions_addclose(&actions, copy) }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -73,6 +74,30 @@ struct HookProcesses: HookLauncher {
         let status = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, words, environment)
         guard status == 0 else { throw VaultError(system: status, "start", LocalPath("a worker for hooks")) }
         return process
+    }
+}
+
+/// Two connected sockets: ours, and the one that a worker gets a copy of. What is not taken closes.
+private final class SocketPair {
+    private var ours: Int32
+    let theirs: Int32
+
+    init() throws(VaultError) {
+        var ends: [Int32] = [-1, -1]
+        guard cprocess_socket_pair(&ends) == 0 else {
+            throw VaultError(system: errno, "open", LocalPath("a socket pair"))
+        }
+        (ours, theirs) = (ends[0], ends[1])
+    }
+
+    deinit {
+        if ours >= 0 { close(ours) }
+        close(theirs)
+    }
+
+    func takeOurs() -> Int32 {
+        defer { ours = -1 }
+        return ours
     }
 }
 

@@ -175,10 +175,8 @@ extension WireServerMessage {
         case .verify: verified = WireVerified()
         case .status: statusReport = WireStatusReport()
         case .hookBegin: hookSetup = WireHookSetup()
-        case .hookReady: hookEvents = WireHookEvents()
-        case .hookReport(let report): if report.more { hookEvents = WireHookEvents() } else { done = WireDone() }
         case .hookValue: hookStored = WireHookStored()
-        case .put, .abort, .closeRead, .enrolKey, .hookLog: done = WireDone()
+        case .put, .abort, .closeRead, .enrolKey, .hookReady, .hookLog: done = WireDone()
         case .hello, .loginBegin, .loginProof, .cancel, .ping, nil: break
         }
     }

@@ -39,7 +39,7 @@ import VaultModel
             if name.text.hasSuffix("bad") { return HookPoolTests.reject(call, "bad content") }
             var answer = HookAnswer(number: call.number)
             answer.tags = ["seen": call.user]
-            if name.text.hasSuffix("moved") { answer.name = Array("elsewhere/\(call.entry?.size ?? 0)".utf8) }
+            if name.text.hasSuffix("moved") { answer.name = Array("elsewhere/\((try call.entry()?.size) ?? 0)".utf8) }
             return answer
         }
         let server = try await BoundedServer(hooks: hooks)
@@ -148,7 +148,9 @@ import VaultModel
     }
 
     @Test func keepTheLastGoodFile() async throws {
-        let hooks = FakeWorkers([hook(1, .beforeSave)]) { call, _ in HookPoolTests.reject(call, "no") }
+        let hooks = FakeWorkers([hook(1, .beforeSave, timeout: .seconds(2))]) { call, _ in
+            HookPoolTests.reject(call, "no")
+        }
         let server = try await BoundedServer(hooks: hooks)
         let vault = try await server.connect()
         hooks.declare(.failure(VaultError(.invalid, "a syntax error")))

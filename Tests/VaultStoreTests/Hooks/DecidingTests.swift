@@ -32,13 +32,14 @@ import VaultModel
                 let seen = Mutex<[StagedSave]>([])
                 let results = try await vault.save(saves, by: bob, change: nil) { staged in
                     seen.withLock { $0 = staged }
-                    // Nothing is visible yet, and every content is on the disk.
+                    // Nothing is visible yet, and every content is on the disk once one is to be read.
+                    await #expect(throws: Never.self) { try await staged[0].staging?.finish() }
                     #expect((try? await vault.names()) == ["refused"])
                     let stored = directory.files(ending: ".pack").flatMap { (try? $0.contents()) ?? [] }
                     for save in staged { #expect(stored.contains(save.bytes?.bytes ?? [])) }
                     return self.decide(staged)
                 }
-                #expect(seen.withLock { $0.map { $0.previous?.version } } == [1, nil, nil, nil])
+                #expect(seen.withLock { $0.map(\.intent.name.text) } == ["refused", "renamed", "tagged", "plain"])
                 #expect(throws: VaultError.self) { try results[0].get() }
                 #expect(try results[1].get().entry.name.text == "elsewhere/renamed")
                 #expect(try results[2].get().entry.tags == ["by": "hook"])
@@ -113,9 +114,11 @@ import VaultModel
                 try await vault.save("a", sample(1))
                 try await vault.setQuota(try await vault.usage().storedBytes + 100)
                 let saves = try [small("b", sample(2, count: 5000))]
-                await expect(.quota) {
-                    _ = try await vault.save(saves, by: bob, change: nil) { self.decide($0) }
+                let results = try await vault.save(saves, by: bob, change: nil) { staged in
+                    await expect(.quota) { try await staged[0].staging?.finish() }
+                    return self.decide(staged)
                 }
+                await expect(.quota) { _ = try results[0].get() }
                 let reserved = try #require(vault.catalog as? SQLiteCatalog).reservedBytes.withLock { $0 }
                 #expect(reserved == 0)
             }

@@ -25,7 +25,9 @@ struct HookWorkerCommand: AsyncParsableCommand {
         let link: HookLink
         do throws(VaultError) {
             // Whatever it is at: the server has gone, or wants it gone.
-            link = try await HookLink.open(socket: HookProcesses.socket) { HookWorkerCommand.end() }
+            link = try await HookLink.open(
+                socket: HookProcesses.requests, events: HookProcesses.events
+            ) { HookWorkerCommand.end() }
         } catch {
             throw ValidationError("'hook-worker' is started by 'minivault serve' only.")
         }
