@@ -12,12 +12,13 @@ extension LocalVault {
     /// - Parameters:
     ///   - change: names the saves together, so that a repetition of them is answered like they were, for seven days,
     ///     and saves nothing.
-    ///   - deciding: decides on the saves when their contents are durable; nil for no hooks.
+    ///   - isRepeated: whether the caller knows that it asks again: what was decided is not decided anew.
+    ///   - deciding: decides on the saves; nil for no hooks.
     package func save(
-        _ saves: [SmallSave], by caller: Caller, change: UniqueID?, deciding: Decider? = nil
+        _ saves: [SmallSave], by caller: Caller, change: UniqueID?, isRepeated: Bool = false, deciding: Decider? = nil
     ) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {
         try await prepareToWrite()
-        let results = try await commit(saves, by: caller, change: change, deciding)
+        let results = try await commit(saves, by: caller, change: change, isRepeated: isRepeated, deciding)
         return results.map { result in
             result.flatMap { result in
                 guard case .saved(let outcome) = result else {
@@ -30,7 +31,7 @@ extension LocalVault {
 
     /// Commits the saves that can be; the others fail alone.
     private func commit(
-        _ saves: [SmallSave], by caller: Caller, change: UniqueID?, _ deciding: Decider?
+        _ saves: [SmallSave], by caller: Caller, change: UniqueID?, isRepeated: Bool, _ deciding: Decider?
     ) async throws(VaultError) -> [Result<CommitResult, VaultError>] {
         let problems = saves.map { $0.intent.problem ?? $0.problem }
         let sound = zip(saves, problems).filter { $0.1 == nil }.map(\.0)
@@ -38,7 +39,7 @@ extension LocalVault {
         var call = CommitCall(requests: plain.map { .save($0) }, by: caller, change: change)
         var results: ArraySlice<Result<CommitResult, VaultError>>
         if let deciding, !sound.isEmpty {
-            if change != nil, let repeated = try await catalog.results(ofRepeated: call) {
+            if isRepeated, let repeated = try await catalog.results(ofRepeated: call) {
                 results = repeated[...]
             } else {
                 call.requests = try await decided(sound, plain, deciding).map { .save($0) }

@@ -62,6 +62,7 @@ final class ClientSession: RequestCarrier {
         _ message: WireClientMessage, content: [BufferSlice], on route: Route
     ) async throws(VaultError) -> ClientAnswer {
         let deadline = ContinuousClock.now + .seconds(ClientLimits.retrySecondsMax)
+        var message = message
         var isSent = false
         while true {
             let connection: ClientConnection
@@ -77,6 +78,7 @@ final class ClientSession: RequestCarrier {
             } catch {
                 guard case .lost(let reason) = error else { throw error.error }
                 isSent = true
+                if case .saveSmall = message.body { message.saveSmall.again = true }
                 // The server may have ended the session for a reason that trying again does not change.
                 if state.withLock({ $0.isClosed }) || ContinuousClock.now >= deadline
                     || [.denied, .login, .invalid].contains(reason.code)

@@ -87,7 +87,14 @@ package final class HookLink: HookService {
 
     package func report(_ answers: [HookAnswer]) throws(VaultError) {
         var report = WireHookReport()
-        report.results = answers.map { WireHookResult($0) }
+        for answer in answers {
+            if let microseconds = answer.microsecondsOfPassing {
+                report.passed.append(answer.number)
+                report.microseconds.append(microseconds)
+            } else {
+                report.results.append(WireHookResult(answer))
+            }
+        }
         try events.send(report.encoded)
     }
 
@@ -98,7 +105,7 @@ package final class HookLink: HookService {
         }
         return try HookLink.reading {
             let events = try WireHookEvents(decoding: bytes)
-            return try events.events.map { try $0.model }
+            return try events.events.map { try $0.model(events.contexts) }
         }
     }
 
@@ -209,17 +216,28 @@ extension WireHookDeclaration {
     }
 }
 
+extension HookAnswer {
+    /// The time of the one hook that has let the event pass and has nothing to say; nil where it was another way.
+    fileprivate var microsecondsOfPassing: UInt32? {
+        guard runs.count == 1, rejection == nil, failure == nil, name == nil, tags.isEmpty else { return nil }
+        return runs[0].microseconds
+    }
+}
+
 extension WireHookEvent {
-    fileprivate var model: HookCall {
-        get throws {
-            guard let kind = HookKind(rawValue: kind) else { throw WireViolation("an event of no kind") }
-            let entry = hasEntry ? entry : nil
-            return HookCall(
-                number: number, hooks: hooks.map { Int($0) }, id: try UniqueID(wire: id), kind: kind,
-                name: name.isEmpty ? nil : try Name(name), formerName: formerName.isEmpty ? nil : try Name(formerName),
-                vault: vault, user: user, peer: peer, time: time, attempt: Int(attempt),
-                entry: { () throws(VaultError) in try HookLink.reading { try entry?.model } })
+    fileprivate func model(_ contexts: [WireHookContext]) throws -> HookCall {
+        guard let kind = HookKind(rawValue: kind), context < contexts.count else {
+            throw WireViolation("an event of no kind, or without a context")
         }
+        let (entry, context) = (entry, contexts[Int(context)])
+        return HookCall(
+            number: number, hooks: hooks.map { Int($0) }, id: UniqueID(high: idHigh, low: idLow), kind: kind,
+            name: name.isEmpty ? nil : Name(validated: Array(name)),
+            formerName: formerName.isEmpty ? nil : Name(validated: Array(formerName)), vault: context.vault,
+            user: context.user, peer: context.peer, time: time, attempt: Int(attempt), size: size, version: version,
+            entry: { () throws(VaultError) in
+                try HookLink.reading { entry.isEmpty ? nil : try WireEntry(decoding: Array(entry)).model }
+            })
     }
 }
 

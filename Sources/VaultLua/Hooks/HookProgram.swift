@@ -28,11 +28,18 @@ final class HookProgram {
 
     func begin(_ call: HookCall) {
         self.call = call
-        let (service, number) = (service, call.number)
-        let source = VaultSource(on: session.mailbox) { () async throws(VaultError) in service.vault(of: number) }
-        self.source = source
-        session.useVault(source)
+        source = nil
+        session.useVault { [self] in vault() }
         log.enter(event: call.number, hook: 0)
+    }
+
+    /// The vault of the event.
+    private func vault() -> VaultSource {
+        if let source { return source }
+        let (service, number) = (service, number)
+        let made = VaultSource(on: session.mailbox) { () async throws(VaultError) in service.vault(of: number) }
+        source = made
+        return made
     }
 
     func end() {
@@ -57,9 +64,9 @@ final class HookProgram {
         case "attempt": return call.attempt
         case "from": return call.formerName?.bytes
         case "entry": return try call.entry().map { EntryValue.table($0) }
-        case "size": return try call.entry().map { Int(clamping: $0.size) }
+        case "size": return call.kind == .login || call.kind == .schedule ? nil : Int(clamping: call.size)
         case "tags": return try call.entry().map { EntryValue.tags($0.tags) }
-        case "version": return try call.entry().flatMap { $0.version > 0 ? Int(clamping: $0.version) : nil }
+        case "version": return call.version > 0 ? Int(clamping: call.version) : nil
         case "digest":
             return try call.entry().flatMap { $0.kind == .removed ? nil : $0.content.digest.description }
         default: return nil
@@ -136,8 +143,8 @@ final class HookProgram {
     private var eventDirectory: LocalPath { directory.appending("\(number)") }
 
     private func current() throws -> (HookCall, VaultSource) {
-        guard let call, let source else { throw LuaError.message("this event is over") }
-        return (call, source)
+        guard let call else { throw LuaError.message("this event is over") }
+        return (call, vault())
     }
 
     /// Opens the content of the event as a file of the vault.

@@ -37,7 +37,8 @@ package final class ScriptSession {
     let interrupt: LuaInterrupt
     let host: Host
     let stop: ScriptStop?
-    private var defaultVault: VaultSource
+    /// What makes the default vault.
+    private var defaultVault: () -> VaultSource
     let mailbox = Mailbox()
     private(set) lazy var scheduler = Scheduler(self)
     private var unseenFailures: [Int: LuaError] = [:]
@@ -68,7 +69,8 @@ package final class ScriptSession {
         self.host = host
         self.stop = stop
         interrupt = state.interrupt
-        defaultVault = VaultSource(on: mailbox, opening: host.open)
+        let vault = VaultSource(on: mailbox, opening: host.open)
+        defaultVault = { vault }
     }
 
     deinit {
@@ -77,11 +79,11 @@ package final class ScriptSession {
 
     /// The vault that a call acts on which names no connection.
     func vault(of call: borrowing LuaCall) -> VaultSource {
-        scheduler.vault(of: call) ?? defaultVault
+        scheduler.vault(of: call) ?? defaultVault()
     }
 
     /// Makes another vault the default one.
-    func useVault(_ vault: VaultSource) { defaultVault = vault }
+    func useVault(_ vault: @escaping () -> VaultSource) { defaultVault = vault }
 
     // MARK: Failures that nobody has asked for
 
@@ -128,6 +130,6 @@ package final class ScriptSession {
     /// Closes the default vault. The state must not be used after.
     package func close() async {
         mailbox.close()
-        await defaultVault.close()
+        await defaultVault().close()
     }
 }

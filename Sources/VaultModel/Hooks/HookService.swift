@@ -29,7 +29,10 @@ package struct HookCall: Sendable {
     package var kind: HookKind
     package var name: Name?
     package var formerName: Name?
-    /// What the event is about. Made when it is asked for, which most hooks do not.
+    /// Of what the event is about: 0 for none.
+    package var size: UInt64
+    package var version: UInt64
+    /// The rest of that. Made when it is asked for, which most hooks do not.
     package var entry: @Sendable () throws(VaultError) -> Entry?
     package var vault: String
     package var user: String
@@ -42,7 +45,8 @@ package struct HookCall: Sendable {
     package init(
         number: UInt64, hooks: [Int], id: UniqueID, kind: HookKind, name: Name? = nil, formerName: Name? = nil,
         vault: String, user: String, peer: String, time: Int64,
-        attempt: Int, entry: @escaping @Sendable () throws(VaultError) -> Entry?
+        attempt: Int, size: UInt64 = 0, version: UInt64 = 0,
+        entry: @escaping @Sendable () throws(VaultError) -> Entry?
     ) {
         self.number = number
         self.hooks = hooks
@@ -50,6 +54,8 @@ package struct HookCall: Sendable {
         self.kind = kind
         self.name = name
         self.formerName = formerName
+        self.size = size
+        self.version = version
         self.entry = entry
         self.vault = vault
         self.user = user

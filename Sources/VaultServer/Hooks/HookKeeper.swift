@@ -1,13 +1,14 @@
 import Logging
-import VaultModel
+package import VaultModel
 import VaultStore
 
-/// Notices that the hooks file has changed, and runs what is to run at its times.
+/// Notices that the hooks file has changed or that events are to be told again, and runs what is to run at its times.
 struct HookKeeper {
     private let pool: HookPool
     private let services: ServerServices
     private let logger: Logger
     private var seen: FileStatus?
+    private var seenRetry: FileStatus?
     /// When each schedule runs next, by its place and times.
     private var due: [Key: Int64] = [:]
 
@@ -24,6 +25,7 @@ struct HookKeeper {
 
     func run() async {
         var keeper = self
+        keeper.seenRetry = try? FileStatus(of: Server.retryFile(in: services.accounts.directory))
         keeper.seen = try? FileStatus(of: pool.settings.file, followsLinks: true)
         await openVaults()
         while !Task.isCancelled {
@@ -47,6 +49,10 @@ struct HookKeeper {
         if let now = try? FileStatus(of: pool.settings.file, followsLinks: true), now != seen {
             seen = now
             await pool.reload()
+        }
+        if let now = try? FileStatus(of: Server.retryFile(in: services.accounts.directory)), now != seenRetry {
+            seenRetry = now
+            for host in services.hosts.all { host.outbox?.wake() }
         }
         await runSchedules(at: currentSeconds())
     }
@@ -81,6 +87,16 @@ struct HookKeeper {
             }
         }
     }
+}
+
+extension Server {
+    /// Has a server that may run on this data look at once which events are to be told, since some were set free.
+    package static func askForRetry(in data: LocalPath) throws(VaultError) {
+        try SmallFile.write([], to: retryFile(in: data), mode: 0o600, .isReplaced)
+    }
+
+    /// A file that is there to be replaced.
+    fileprivate static func retryFile(in data: LocalPath) -> LocalPath { data.appending("hook-retry") }
 }
 
 extension HookDeclaration.Schedule {

@@ -39,20 +39,40 @@ extension WireHookDeclaration {
     }
 }
 
+extension WireHookEvents {
+    init(_ runs: [HookRun]) {
+        self.init()
+        events.reserveCapacity(runs.count)
+        for run in runs {
+            let event = run.job.event
+            var context = WireHookContext()
+            context.vault = event.vaultName
+            context.user = event.user
+            context.peer = event.peer
+            // What comes together is mostly of one session.
+            if contexts.last != context { contexts.append(context) }
+            events.append(WireHookEvent(run, context: UInt32(contexts.count - 1)))
+        }
+    }
+}
+
 extension WireHookEvent {
-    init(_ run: HookRun) {
+    fileprivate init(_ run: HookRun, context: UInt32) {
         self.init()
         let event = run.job.event
         number = run.job.number
         hooks = run.hooks.map { UInt32($0.number) }
-        id = Data(event.id.bytes)
+        idHigh = event.id.high
+        idLow = event.id.low
         kind = event.kind.rawValue
-        name = Data(event.name?.bytes ?? [])
-        formerName = Data(event.formerName?.bytes ?? [])
-        if let entry = event.entry { self.entry = WireEntry(entry) }
-        vault = event.vaultName
-        user = event.user
-        peer = event.peer
+        if let name = event.name { self.name = Data(name.bytes) }
+        if let name = event.formerName { formerName = Data(name.bytes) }
+        if let entry = event.entry {
+            self.entry = Data(WireEntry(entry).encoded)
+            size = entry.size
+            version = entry.version
+        }
+        self.context = context
         time = event.time
         attempt = UInt32(event.attempt)
     }

@@ -22,6 +22,12 @@ final class HookWorker: RequestOwner, Sendable {
         var isEnded = false
         /// Why it was ended from here.
         var reason: VaultError?
+
+        /// Takes what it was handed under a number. It reports in the order in which it was handed.
+        mutating func take(_ number: UInt64) -> HookRun? {
+            guard let index = runs.firstIndex(where: { $0.job.number == number }) else { return nil }
+            return runs.remove(at: index)
+        }
     }
 
     let lane: HookPool.Lane
@@ -174,10 +180,8 @@ final class HookWorker: RequestOwner, Sendable {
             if isRetired { socket.end() }
             return false
         }
-        var events = WireHookEvents()
-        events.events = runs.map { WireHookEvent($0) }
         do throws(VaultError) {
-            try socket.send(events.encoded)
+            try socket.send(WireHookEvents(runs).encoded)
             return true
         } catch {
             // That it has ended is noticed by its connection.
@@ -303,20 +307,25 @@ final class HookWorker: RequestOwner, Sendable {
     ///
     /// - Returns: whether it has more to say.
     private func take(_ report: WireHookReport) -> Bool {
-        let (done, isOver, isRetired) = state.withLock { state -> ([(WireHookResult, HookRun)], Bool, Bool) in
-            var done: [(WireHookResult, HookRun)] = []
+        let (done, isOver, isRetired) = state.withLock { state -> ([(HookResult, HookOutcome, HookRun)], Bool, Bool) in
+            var done: [(HookResult, HookOutcome, HookRun)] = []
+            for (number, microseconds) in zip(report.passed, report.microseconds) {
+                guard let run = state.take(number), let hook = run.hooks.first else { continue }
+                let part = HookResult.Part(
+                    hook: hook.number, seconds: Double(microseconds) / 1e6, hasRejected: false, hasFailed: false)
+                done.append((HookResult(parts: [part]), .accepted, run))
+            }
             for result in report.results {
-                guard let index = state.runs.firstIndex(where: { $0.job.number == result.event }) else { continue }
-                done.append((result, state.runs.remove(at: index)))
+                guard let run = state.take(result.event) else { continue }
+                done.append((result.parts, result.outcome(of: run), run))
             }
             state.deadline = state.runs.first.map { .now + $0.timeout }
             let isOver = state.runs.isEmpty
             state.isIdle = isOver && !state.isRetired && !state.isEnded
             return (done, isOver, state.isRetired)
         }
-        pool.note(done.map { (result: $0.parts, run: $1) })
-        for (result, run) in done {
-            let outcome = result.outcome(of: run)
+        pool.note(done.map { (result: $0, run: $2) })
+        for (_, outcome, run) in done {
             if case .failed(let error, let traceback) = outcome {
                 pool.noteFailure(error, traceback: traceback, of: run)
             }

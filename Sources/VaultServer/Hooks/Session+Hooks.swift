@@ -4,13 +4,15 @@ import VaultWire
 
 /// Where a session's requests meet the hooks.
 extension Session {
-    /// Decides on saves of the session; nil where no hook wants to.
-    func decider() -> LocalVault.Decider? {
+    /// Decides on the saves of a change; nil where no hook wants to.
+    func decider(on change: UniqueID) -> LocalVault.Decider? {
         guard let pool = vault.hooks, pool.table.wants(.beforeSave) else { return nil }
         return { [self] saves in
-            let events = saves.map { save in
+            let events = saves.enumerated().map { index, save in
+                // The same where the change is asked for again.
                 HookEvent(
-                    kind: .beforeSave, vaultName: vaultName, host: vault, name: save.intent.name,
+                    id: UniqueID(high: change.high, low: change.low &+ UInt64(index)), kind: .beforeSave,
+                    vaultName: vaultName, host: vault, name: save.intent.name,
                     entry: Entry(staged: save, by: user), user: user, peer: peer, time: currentSeconds(), depth: depth,
                     staged: save)
             }

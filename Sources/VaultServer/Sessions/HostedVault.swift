@@ -37,6 +37,9 @@ final class HostedVault: Sendable {
         return Telling(depth: depth) { kind, name in !table.hooks(for: HookKind(kind), name, depth: depth).isEmpty }
     }
 
+    /// Has hooks told of what a change has just added to the outbox, if it can have added something.
+    func wakeOutbox(depth: Int) { if telling(depth: depth) != nil { outbox?.wake() } }
+
     func close() async {
         await outbox?.end()
         await local.close()

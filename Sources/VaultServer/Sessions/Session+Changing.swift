@@ -20,7 +20,7 @@ extension Session {
         }
         try await askHooks(about: &changes, &results)
         var outcomes = try await vault.local.change(changes, by: caller, change: id)[...]
-        vault.outbox?.wake()
+        vault.wakeOutbox(depth: depth)
         let all = results.map { $0 ?? outcomes.removeFirst() }
         let shown = all.map { result in result.map { told($0) } }
         return ServerAnswer { $0.changed = WireChanged(shown) }

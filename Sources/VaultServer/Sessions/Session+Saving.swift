@@ -63,7 +63,7 @@ extension Session {
     func commit(_ commit: WireCommit) async throws -> ServerAnswer {
         let (id, change) = (try UniqueID(wire: commit.upload), try UniqueID(wire: commit.change))
         let content = try commit.content.model
-        let (vault, user, decider) = (vault.local, user, decider())
+        let (vault, user, decider) = (vault.local, user, decider(on: change))
         let opened = upload(id)
         if let opened { try requireSave(on: opened.name) }
         let outcome = try await self.vault.committing(change, of: user) { () async throws(VaultError) in
@@ -75,7 +75,7 @@ extension Session {
             return try await vault.commit(opened.id, content: content, change: change, deciding: decider)
         }
         removeUpload(id)
-        self.vault.outbox?.wake()
+        self.vault.wakeOutbox(depth: depth)
         return ServerAnswer { answer in
             if let outcome {
                 answer.saved.outcome = WireOutcome(told(outcome, tags: opened?.tags ?? [:]))
@@ -121,8 +121,9 @@ extension Session {
                 results.append(.failure(error))
             }
         }
-        var outcomes = try await vault.local.save(saves, by: caller, change: change, deciding: decider())[...]
-        vault.outbox?.wake()
+        var outcomes = try await vault.local.save(
+            saves, by: caller, change: change, isRepeated: save.again, deciding: decider(on: change))[...]
+        vault.wakeOutbox(depth: depth)
         let all = results.map { $0 ?? outcomes.removeFirst() }
         let shown = zip(save.files, all).map { file, result in result.map { told($0, tags: file.intent.tags) } }
         return ServerAnswer { $0.smallSaved = WireSmallSaved(shown) }

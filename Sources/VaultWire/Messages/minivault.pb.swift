@@ -1222,6 +1222,9 @@ package nonisolated struct WireSaveSmall: Sendable {
 
   package var change: Data = Data()
 
+  /// Set where the request is sent again, since its answer was lost: hooks are not asked about what they have decided.
+  package var again: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -2280,89 +2283,71 @@ package nonisolated struct WireHookEvents: Sendable {
 
   package var events: [WireHookEvent] = []
 
+  /// What events share.
+  package var contexts: [WireHookContext] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
 }
 
-package nonisolated struct WireHookEvent: @unchecked Sendable {
+package nonisolated struct WireHookContext: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var vault: String = String()
+
+  package var user: String = String()
+
+  package var peer: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+}
+
+package nonisolated struct WireHookEvent: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// By which requests name it.
-  package var number: UInt64 {
-    get {_storage._number}
-    set {_uniqueStorage()._number = newValue}
-  }
+  package var number: UInt64 = 0
 
   /// The hooks to run, in their order.
-  package var hooks: [UInt32] {
-    get {_storage._hooks}
-    set {_uniqueStorage()._hooks = newValue}
-  }
+  package var hooks: [UInt32] = []
 
-  /// 16 bytes; the same at each attempt.
-  package var id: Data {
-    get {_storage._id}
-    set {_uniqueStorage()._id = newValue}
-  }
+  /// The same at each attempt.
+  package var idHigh: UInt64 = 0
 
-  package var kind: String {
-    get {_storage._kind}
-    set {_uniqueStorage()._kind = newValue}
-  }
+  package var idLow: UInt64 = 0
 
-  package var name: Data {
-    get {_storage._name}
-    set {_uniqueStorage()._name = newValue}
-  }
+  package var kind: String = String()
+
+  package var name: Data = Data()
 
   /// Of a rename: the name before.
-  package var formerName: Data {
-    get {_storage._formerName}
-    set {_uniqueStorage()._formerName = newValue}
-  }
+  package var formerName: Data = Data()
 
-  package var entry: WireEntry {
-    get {_storage._entry ?? WireEntry()}
-    set {_uniqueStorage()._entry = newValue}
-  }
-  /// Returns true if `entry` has been explicitly set.
-  package var hasEntry: Bool {_storage._entry != nil}
-  /// Clears the value of `entry`. Subsequent reads from it will return its default value.
-  package mutating func clearEntry() {_uniqueStorage()._entry = nil}
+  /// An Entry, encoded: most hooks do not look at it. Empty for none.
+  package var entry: Data = Data()
 
-  package var vault: String {
-    get {_storage._vault}
-    set {_uniqueStorage()._vault = newValue}
-  }
+  /// What of the entry they look at.
+  package var size: UInt64 = 0
 
-  package var user: String {
-    get {_storage._user}
-    set {_uniqueStorage()._user = newValue}
-  }
+  package var version: UInt64 = 0
 
-  package var peer: String {
-    get {_storage._peer}
-    set {_uniqueStorage()._peer = newValue}
-  }
+  /// Counted from 0.
+  package var context: UInt32 = 0
 
-  package var time: Int64 {
-    get {_storage._time}
-    set {_uniqueStorage()._time = newValue}
-  }
+  package var time: Int64 = 0
 
-  package var attempt: UInt32 {
-    get {_storage._attempt}
-    set {_uniqueStorage()._attempt = newValue}
-  }
+  package var attempt: UInt32 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
-
-  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// What became of events that the worker has dealt with.
@@ -2372,6 +2357,11 @@ package nonisolated struct WireHookReport: Sendable {
   // methods supported on all messages.
 
   package var results: [WireHookResult] = []
+
+  /// Events of one hook that has let them pass and has nothing to say, and for how many microseconds each has run.
+  package var passed: [UInt64] = []
+
+  package var microseconds: [UInt32] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -4746,7 +4736,7 @@ nonisolated extension WireAbort: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
 
 nonisolated extension WireSaveSmall: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".SaveSmall"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}files\0\u{1}change\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}files\0\u{1}change\0\u{1}again\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4756,6 +4746,7 @@ nonisolated extension WireSaveSmall: SwiftProtobuf.Message, SwiftProtobuf._Messa
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.files) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.change) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.again) }()
       default: break
       }
     }
@@ -4768,12 +4759,16 @@ nonisolated extension WireSaveSmall: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.change.isEmpty {
       try visitor.visitSingularBytesField(value: self.change, fieldNumber: 2)
     }
+    if self.again != false {
+      try visitor.visitSingularBoolField(value: self.again, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireSaveSmall, rhs: WireSaveSmall) -> Bool {
     if lhs.files != rhs.files {return false}
     if lhs.change != rhs.change {return false}
+    if lhs.again != rhs.again {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6886,7 +6881,7 @@ nonisolated extension WireHookDeclaration: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireHookEvents: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HookEvents"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}events\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}events\0\u{1}contexts\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6895,6 +6890,7 @@ nonisolated extension WireHookEvents: SwiftProtobuf.Message, SwiftProtobuf._Mess
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.events) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.contexts) }()
       default: break
       }
     }
@@ -6904,11 +6900,55 @@ nonisolated extension WireHookEvents: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.events.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.events, fieldNumber: 1)
     }
+    if !self.contexts.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.contexts, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireHookEvents, rhs: WireHookEvents) -> Bool {
     if lhs.events != rhs.events {return false}
+    if lhs.contexts != rhs.contexts {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireHookContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".HookContext"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}vault\0\u{1}user\0\u{1}peer\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.vault) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.user) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.peer) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.vault.isEmpty {
+      try visitor.visitSingularStringField(value: self.vault, fieldNumber: 1)
+    }
+    if !self.user.isEmpty {
+      try visitor.visitSingularStringField(value: self.user, fieldNumber: 2)
+    }
+    if !self.peer.isEmpty {
+      try visitor.visitSingularStringField(value: self.peer, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireHookContext, rhs: WireHookContext) -> Bool {
+    if lhs.vault != rhs.vault {return false}
+    if lhs.user != rhs.user {return false}
+    if lhs.peer != rhs.peer {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6916,146 +6956,89 @@ nonisolated extension WireHookEvents: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HookEvent"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}hooks\0\u{1}id\0\u{1}kind\0\u{1}name\0\u{3}former_name\0\u{1}entry\0\u{2}\u{2}vault\0\u{1}user\0\u{1}peer\0\u{1}time\0\u{1}attempt\0\u{c}\u{8}\u{1}")
-
-  fileprivate class _StorageClass {
-    var _number: UInt64 = 0
-    var _hooks: [UInt32] = []
-    var _id: Data = Data()
-    var _kind: String = String()
-    var _name: Data = Data()
-    var _formerName: Data = Data()
-    var _entry: WireEntry? = nil
-    var _vault: String = String()
-    var _user: String = String()
-    var _peer: String = String()
-    var _time: Int64 = 0
-    var _attempt: UInt32 = 0
-
-      // This property is used as the initial default value for new instances of the type.
-      // The type itself is protecting the reference to its storage via CoW semantics.
-      // This will force a copy to be made of this reference when the first mutation occurs;
-      // hence, it is safe to mark this as `nonisolated(unsafe)`.
-      static nonisolated(unsafe) let defaultInstance = _StorageClass()
-
-    private init() {}
-
-    init(copying source: _StorageClass) {
-      _number = source._number
-      _hooks = source._hooks
-      _id = source._id
-      _kind = source._kind
-      _name = source._name
-      _formerName = source._formerName
-      _entry = source._entry
-      _vault = source._vault
-      _user = source._user
-      _peer = source._peer
-      _time = source._time
-      _attempt = source._attempt
-    }
-  }
-
-  fileprivate mutating func _uniqueStorage() -> _StorageClass {
-    if !isKnownUniquelyReferenced(&_storage) {
-      _storage = _StorageClass(copying: _storage)
-    }
-    return _storage
-  }
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}hooks\0\u{3}id_high\0\u{3}id_low\0\u{1}kind\0\u{1}name\0\u{3}former_name\0\u{1}entry\0\u{1}size\0\u{1}version\0\u{1}context\0\u{1}time\0\u{1}attempt\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    _ = _uniqueStorage()
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      while let fieldNumber = try decoder.nextFieldNumber() {
-        // The use of inline closures is to circumvent an issue where the compiler
-        // allocates stack space for every case branch when no optimizations are
-        // enabled. https://github.com/apple/swift-protobuf/issues/1034
-        switch fieldNumber {
-        case 1: try { try decoder.decodeSingularUInt64Field(value: &_storage._number) }()
-        case 2: try { try decoder.decodeRepeatedUInt32Field(value: &_storage._hooks) }()
-        case 3: try { try decoder.decodeSingularBytesField(value: &_storage._id) }()
-        case 4: try { try decoder.decodeSingularStringField(value: &_storage._kind) }()
-        case 5: try { try decoder.decodeSingularBytesField(value: &_storage._name) }()
-        case 6: try { try decoder.decodeSingularBytesField(value: &_storage._formerName) }()
-        case 7: try { try decoder.decodeSingularMessageField(value: &_storage._entry) }()
-        case 9: try { try decoder.decodeSingularStringField(value: &_storage._vault) }()
-        case 10: try { try decoder.decodeSingularStringField(value: &_storage._user) }()
-        case 11: try { try decoder.decodeSingularStringField(value: &_storage._peer) }()
-        case 12: try { try decoder.decodeSingularInt64Field(value: &_storage._time) }()
-        case 13: try { try decoder.decodeSingularUInt32Field(value: &_storage._attempt) }()
-        default: break
-        }
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.number) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.hooks) }()
+      case 3: try { try decoder.decodeSingularFixed64Field(value: &self.idHigh) }()
+      case 4: try { try decoder.decodeSingularFixed64Field(value: &self.idLow) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.kind) }()
+      case 6: try { try decoder.decodeSingularBytesField(value: &self.name) }()
+      case 7: try { try decoder.decodeSingularBytesField(value: &self.formerName) }()
+      case 8: try { try decoder.decodeSingularBytesField(value: &self.entry) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.size) }()
+      case 10: try { try decoder.decodeSingularUInt64Field(value: &self.version) }()
+      case 11: try { try decoder.decodeSingularUInt32Field(value: &self.context) }()
+      case 12: try { try decoder.decodeSingularInt64Field(value: &self.time) }()
+      case 13: try { try decoder.decodeSingularUInt32Field(value: &self.attempt) }()
+      default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every if/case branch local when no optimizations
-      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-      // https://github.com/apple/swift-protobuf/issues/1182
-      if _storage._number != 0 {
-        try visitor.visitSingularUInt64Field(value: _storage._number, fieldNumber: 1)
-      }
-      if !_storage._hooks.isEmpty {
-        try visitor.visitPackedUInt32Field(value: _storage._hooks, fieldNumber: 2)
-      }
-      if !_storage._id.isEmpty {
-        try visitor.visitSingularBytesField(value: _storage._id, fieldNumber: 3)
-      }
-      if !_storage._kind.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._kind, fieldNumber: 4)
-      }
-      if !_storage._name.isEmpty {
-        try visitor.visitSingularBytesField(value: _storage._name, fieldNumber: 5)
-      }
-      if !_storage._formerName.isEmpty {
-        try visitor.visitSingularBytesField(value: _storage._formerName, fieldNumber: 6)
-      }
-      try { if let v = _storage._entry {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
-      } }()
-      if !_storage._vault.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._vault, fieldNumber: 9)
-      }
-      if !_storage._user.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._user, fieldNumber: 10)
-      }
-      if !_storage._peer.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._peer, fieldNumber: 11)
-      }
-      if _storage._time != 0 {
-        try visitor.visitSingularInt64Field(value: _storage._time, fieldNumber: 12)
-      }
-      if _storage._attempt != 0 {
-        try visitor.visitSingularUInt32Field(value: _storage._attempt, fieldNumber: 13)
-      }
+    if self.number != 0 {
+      try visitor.visitSingularUInt64Field(value: self.number, fieldNumber: 1)
+    }
+    if !self.hooks.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.hooks, fieldNumber: 2)
+    }
+    if self.idHigh != 0 {
+      try visitor.visitSingularFixed64Field(value: self.idHigh, fieldNumber: 3)
+    }
+    if self.idLow != 0 {
+      try visitor.visitSingularFixed64Field(value: self.idLow, fieldNumber: 4)
+    }
+    if !self.kind.isEmpty {
+      try visitor.visitSingularStringField(value: self.kind, fieldNumber: 5)
+    }
+    if !self.name.isEmpty {
+      try visitor.visitSingularBytesField(value: self.name, fieldNumber: 6)
+    }
+    if !self.formerName.isEmpty {
+      try visitor.visitSingularBytesField(value: self.formerName, fieldNumber: 7)
+    }
+    if !self.entry.isEmpty {
+      try visitor.visitSingularBytesField(value: self.entry, fieldNumber: 8)
+    }
+    if self.size != 0 {
+      try visitor.visitSingularUInt64Field(value: self.size, fieldNumber: 9)
+    }
+    if self.version != 0 {
+      try visitor.visitSingularUInt64Field(value: self.version, fieldNumber: 10)
+    }
+    if self.context != 0 {
+      try visitor.visitSingularUInt32Field(value: self.context, fieldNumber: 11)
+    }
+    if self.time != 0 {
+      try visitor.visitSingularInt64Field(value: self.time, fieldNumber: 12)
+    }
+    if self.attempt != 0 {
+      try visitor.visitSingularUInt32Field(value: self.attempt, fieldNumber: 13)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireHookEvent, rhs: WireHookEvent) -> Bool {
-    if lhs._storage !== rhs._storage {
-      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
-        let _storage = _args.0
-        let rhs_storage = _args.1
-        if _storage._number != rhs_storage._number {return false}
-        if _storage._hooks != rhs_storage._hooks {return false}
-        if _storage._id != rhs_storage._id {return false}
-        if _storage._kind != rhs_storage._kind {return false}
-        if _storage._name != rhs_storage._name {return false}
-        if _storage._formerName != rhs_storage._formerName {return false}
-        if _storage._entry != rhs_storage._entry {return false}
-        if _storage._vault != rhs_storage._vault {return false}
-        if _storage._user != rhs_storage._user {return false}
-        if _storage._peer != rhs_storage._peer {return false}
-        if _storage._time != rhs_storage._time {return false}
-        if _storage._attempt != rhs_storage._attempt {return false}
-        return true
-      }
-      if !storagesAreEqual {return false}
-    }
+    if lhs.number != rhs.number {return false}
+    if lhs.hooks != rhs.hooks {return false}
+    if lhs.idHigh != rhs.idHigh {return false}
+    if lhs.idLow != rhs.idLow {return false}
+    if lhs.kind != rhs.kind {return false}
+    if lhs.name != rhs.name {return false}
+    if lhs.formerName != rhs.formerName {return false}
+    if lhs.entry != rhs.entry {return false}
+    if lhs.size != rhs.size {return false}
+    if lhs.version != rhs.version {return false}
+    if lhs.context != rhs.context {return false}
+    if lhs.time != rhs.time {return false}
+    if lhs.attempt != rhs.attempt {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -7063,7 +7046,7 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HookReport"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}results\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}results\0\u{1}passed\0\u{1}microseconds\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -7072,6 +7055,8 @@ nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.results) }()
+      case 2: try { try decoder.decodeRepeatedFixed64Field(value: &self.passed) }()
+      case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.microseconds) }()
       default: break
       }
     }
@@ -7081,11 +7066,19 @@ nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.results.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.results, fieldNumber: 1)
     }
+    if !self.passed.isEmpty {
+      try visitor.visitPackedFixed64Field(value: self.passed, fieldNumber: 2)
+    }
+    if !self.microseconds.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.microseconds, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireHookReport, rhs: WireHookReport) -> Bool {
     if lhs.results != rhs.results {return false}
+    if lhs.passed != rhs.passed {return false}
+    if lhs.microseconds != rhs.microseconds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

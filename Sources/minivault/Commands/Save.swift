@@ -61,13 +61,7 @@ struct Save: VaultCommand {
         }
         let path = CommandText.path(file)
         return try await FileSave(to: vault, meter: meter)
-            .save(path, as: try target(path), tags: tags, ifVersion: ifVersion)
-    }
-
-    private func target(_ path: LocalPath) throws(VaultError) -> Name {
-        guard let name else { return try Name(pathBytes: path.lastComponent) }
-        guard name.hasSuffix("/") else { return try CommandText.name(name) }
-        return try CommandText.prefix(name).name(ofPath: path.lastComponent)
+            .save(path, as: try CommandText.name(of: path, as: name), tags: tags, ifVersion: ifVersion)
     }
 
     private func tell(_ outcome: SaveOutcome) {

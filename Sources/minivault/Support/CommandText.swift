@@ -32,6 +32,15 @@ enum CommandText {
         return String(validating: bytes, as: UTF8.self) == nil ? try Name(pathBytes: bytes) : try Name(bytes)
     }
 
+    /// The name that a local file is saved under.
+    ///
+    /// - Parameter name: what `--as` says: a name, or a prefix, which ends in `/`; nil for the file's last part.
+    static func name(of path: LocalPath, as name: String?) throws(VaultError) -> Name {
+        guard let name else { return try Name(pathBytes: path.lastComponent) }
+        guard name.hasSuffix("/") else { return try self.name(name) }
+        return try prefix(name).name(ofPath: path.lastComponent)
+    }
+
     static func prefix(_ word: String?) throws(VaultError) -> NamePrefix {
         guard var bytes = word.map({ bytes($0) }) else { return .all }
         if bytes.last == UInt8(ascii: "/") { bytes.removeLast() }

@@ -97,7 +97,8 @@ import VaultModel
                     return self.decide(staged)
                 }
                 let first = try await vault.save(saves, by: bob, change: id, deciding: decider)
-                let again = try await vault.save(saves, by: bob, change: id, deciding: decider)
+                let again = try await vault.save(
+                    saves, by: bob, change: id, isRepeated: true, deciding: decider)
                 #expect(asked.withLock { $0 } == 1)
                 for results in [first, again] {
                     #expect(throws: VaultError.self) { try results[0].get() }
