@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 package import VaultModel
 
 /// Messages, each behind its length, on a connected socket of this machine whose threads block: what is answered at once
@@ -7,9 +8,18 @@ package import VaultModel
 /// One thread sends and one receives at a time. The socket closes with the last reference.
 package final class MessageSocket: Sendable {
     private let file: OpenFile
+    private let received = Mutex(Received())
+
+    /// What has come and was not taken: the bytes from `start` to `end`.
+    private struct Received {
+        var bytes = [UInt8](repeating: 0, count: MessageSocket.bufferBytes)
+        var start = 0
+        var end = 0
+        var count: Int { end - start }
+    }
 
     private static let lengthBytes = 4
-
+    private static let bufferBytes = 64 << 10
     package init(_ socket: Int32) {
         file = OpenFile(descriptor: socket, path: LocalPath("the socket of hooks"))
     }
@@ -34,17 +44,19 @@ package final class MessageSocket: Sendable {
         }
     }
 
-    /// Waits until a message begins to come.
+    /// Waits until a message begins to come, or the other side ends the connection.
     ///
-    /// - Returns: false where none does within the time.
+    /// - Returns: false where neither happens within the time.
     package func wait(milliseconds: Int32) -> Bool {
+        // Where somebody is receiving, nothing lies here.
+        if received.withLockIfAvailable({ $0.count > 0 }) ?? false { return true }
         var polled = pollfd(fd: file.descriptor, events: Int16(POLLIN), revents: 0)
         let deadline = ContinuousClock.now + .milliseconds(Int64(milliseconds))
+        var left = milliseconds
         while true {
-            let left = max(0, (deadline - ContinuousClock.now) / .milliseconds(1))
-            let status = poll(&polled, 1, Int32(left.rounded(.up)))
-            if status < 0, errno == EINTR { continue }
-            return status != 0
+            let status = poll(&polled, 1, left)
+            if status >= 0 || errno != EINTR { return status != 0 }
+            left = Int32(max(0, ((deadline - ContinuousClock.now) / .milliseconds(1)).rounded(.up)))
         }
     }
 
@@ -53,32 +65,50 @@ package final class MessageSocket: Sendable {
     /// - Returns: nil where the other side has ended the connection.
     /// - Throws: `invalid` for one of more than `bytesMax` bytes, `unavailable` for one that is cut off.
     package func receive(bytesMax: Int) throws(VaultError) -> [UInt8]? {
-        guard let head = try receive(count: MessageSocket.lengthBytes) else { return nil }
-        let length = head.reduce(0) { $0 << 8 | Int($1) }
-        guard length <= bytesMax else {
-            throw VaultError(.invalid, "A message about hooks has \(length) bytes: \(bytesMax) are allowed.")
+        try received.withLock { (received) throws(VaultError) in
+            guard try fill(&received, to: MessageSocket.lengthBytes) else { return nil }
+            var length = 0
+            for byte in received.bytes[received.start..<(received.start + MessageSocket.lengthBytes)] {
+                length = length << 8 | Int(byte)
+            }
+            guard length <= bytesMax else {
+                throw VaultError(.invalid, "A message about hooks has \(length) bytes: \(bytesMax) are allowed.")
+            }
+            let end = MessageSocket.lengthBytes + length
+            guard try fill(&received, to: end) else { throw MessageSocket.gone }
+            let message = Array(received.bytes[(received.start + MessageSocket.lengthBytes)..<(received.start + end)])
+            received.start += end
+            // A long message is not a reason to keep so much memory.
+            if received.count == 0, received.bytes.count > MessageSocket.bufferBytes { received = Received() }
+            return message
         }
-        guard length > 0 else { return [] }
-        guard let message = try receive(count: length) else { throw MessageSocket.gone }
-        return message
     }
 
-    /// - Returns: nil where nothing comes any more.
-    private func receive(count: Int) throws(VaultError) -> [UInt8]? {
-        var bytes = [UInt8](repeating: 0, count: count)
-        var filled = 0
-        while filled < count {
-            let got = bytes.withUnsafeMutableBytes {
-                recv(file.descriptor, $0.baseAddress.map { $0 + filled }, count - filled, 0)
+    /// Waits until `count` bytes are there.
+    ///
+    /// - Returns: false where nothing comes any more.
+    private func fill(_ received: inout Received, to count: Int) throws(VaultError) -> Bool {
+        while received.count < count {
+            if received.count == 0 { (received.start, received.end) = (0, 0) }
+            if received.start + count > received.bytes.count {
+                received.bytes.removeFirst(received.start)
+                received.end -= received.start
+                received.start = 0
+                let missing = max(count, MessageSocket.bufferBytes) - received.bytes.count
+                if missing > 0 { received.bytes += [UInt8](repeating: 0, count: missing) }
+            }
+            let (descriptor, end) = (file.descriptor, received.end)
+            let got = received.bytes.withUnsafeMutableBytes { memory in
+                recv(descriptor, memory.baseAddress.map { $0 + end }, memory.count - end, 0)
             }
             if got < 0, errno == EINTR { continue }
             guard got > 0 else {
-                if filled == 0 { return nil }
+                if received.count == 0 { return false }
                 throw MessageSocket.gone
             }
-            filled += got
+            received.end += got
         }
-        return bytes
+        return true
     }
 
     /// Ends the connection: who waits for a message on either side gets none.

@@ -122,6 +122,11 @@ package final class HookLink: HookService {
 
     package func vault(of event: UInt64) -> any Vault { remote(event) }
 
+    package func entry(of event: HookCall) async throws(VaultError) -> Entry? {
+        guard let name = event.name else { return nil }
+        return try await remote(event.number).statEvent(name)
+    }
+
     package func openContent(of event: HookCall) async throws(VaultError) -> (OpenRead, any Vault) {
         guard let name = event.name else {
             throw VaultError(.invalid, "The event '\(event.kind.rawValue)' is about no content.")
@@ -229,15 +234,13 @@ extension WireHookEvent {
         guard let kind = HookKind(rawValue: kind), context < contexts.count else {
             throw WireViolation("an event of no kind, or without a context")
         }
-        let (entry, context) = (entry, contexts[Int(context)])
+        let context = contexts[Int(context)]
         return HookCall(
             number: number, hooks: hooks.map { Int($0) }, id: UniqueID(high: idHigh, low: idLow), kind: kind,
             name: name.isEmpty ? nil : Name(validated: Array(name)),
             formerName: formerName.isEmpty ? nil : Name(validated: Array(formerName)), vault: context.vault,
-            user: context.user, peer: context.peer, time: time, attempt: Int(attempt), size: size, version: version,
-            entry: { () throws(VaultError) in
-                try HookLink.reading { entry.isEmpty ? nil : try WireEntry(decoding: Array(entry)).model }
-            })
+            user: context.user, peer: context.peer, time: time, attempt: Int(attempt), size: hasSize ? size : nil,
+            version: version)
     }
 }
 

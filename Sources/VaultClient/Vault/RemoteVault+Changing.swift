@@ -9,9 +9,20 @@ extension RemoteVault {
     }
 
     package func stat(_ name: Name, _ selector: Selector) async throws(VaultError) -> Entry? {
+        try await stat(name, WireSelector(selector))
+    }
+
+    /// What the event of a hook's vault is about.
+    func statEvent(_ name: Name) async throws(VaultError) -> Entry? {
+        var selector = WireSelector()
+        selector.ofEvent = true
+        return try await stat(name, selector)
+    }
+
+    private func stat(_ name: Name, _ selector: WireSelector) async throws(VaultError) -> Entry? {
         let answer = try await ask { message in
             message.stat.name = Data(name.bytes)
-            message.stat.selector = WireSelector(selector)
+            message.stat.selector = selector
         }
         guard answer.found.hasEntry else { return nil }
         return try reading { () throws(WireViolation) in try answer.found.entry.model }

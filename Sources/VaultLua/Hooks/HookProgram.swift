@@ -14,6 +14,8 @@ final class HookProgram {
     private let start = ContinuousClock.now
     private var call: HookCall?
     private var source: VaultSource?
+    /// What the event is about, once a hook has asked for it.
+    private var entry: Entry?
     /// The file with the content of the event, once a hook has asked for it.
     private var path: LocalPath?
 
@@ -45,7 +47,7 @@ final class HookProgram {
     func end() {
         log.enter(event: 0, hook: 0)
         if path != nil { try? FileManager.default.removeItem(atPath: "\(eventDirectory)") }
-        (call, source, path) = (nil, nil, nil)
+        (call, source, entry, path) = (nil, nil, nil, nil)
     }
 
     /// What `run` of hooks.lua is called with: of the event what most hooks look at, and the hooks.
@@ -53,23 +55,39 @@ final class HookProgram {
         [call.kind.rawValue, call.name?.bytes ?? LuaValue.nil as any LuaWritable, call.user] + call.hooks
     }
 
-    /// A field of the event besides; nil for one that it does not have.
-    private func field(_ name: String) throws(VaultError) -> (any LuaWritable)? {
-        guard let call else { return nil }
+    /// Returns another field of the event; nil for one that it does not have.
+    private func field(_ call: borrowing LuaCall) throws {
+        guard let event = self.call else { return call.returnsNil() }
+        let name = try call.string(1)
         switch name {
-        case "id": return call.id.description
-        case "vault": return call.vault
-        case "peer": return call.peer
-        case "time": return Int(call.time)
-        case "attempt": return call.attempt
-        case "from": return call.formerName?.bytes
-        case "entry": return try call.entry().map { EntryValue.table($0) }
-        case "size": return call.kind == .login || call.kind == .schedule ? nil : Int(clamping: call.size)
-        case "tags": return try call.entry().map { EntryValue.tags($0.tags) }
-        case "version": return call.version > 0 ? Int(clamping: call.version) : nil
-        case "digest":
-            return try call.entry().flatMap { $0.kind == .removed ? nil : $0.content.digest.description }
-        default: return nil
+        case "id": call.returns(event.id.description)
+        case "vault": call.returns(event.vault)
+        case "peer": call.returns(event.peer)
+        case "time": call.returns(Int(event.time))
+        case "attempt": call.returns(event.attempt)
+        case "from": call.returns(event.formerName?.bytes)
+        case "version": call.returns(event.version > 0 ? Int(clamping: event.version) : nil)
+        case "size" where event.size != nil: call.returns(event.size.map { Int(clamping: $0) })
+        default:
+            if let entry { return HookProgram.returns(name, of: entry, call) }
+            let service = service
+            try CallSite(session, "event").wait(call, isBrief: true) { () async throws(VaultError) in
+                try await service.entry(of: event)
+            } then: { [self] entry, call in
+                self.entry = entry
+                guard let entry else { return call.returnsNil() }
+                HookProgram.returns(name, of: entry, call)
+            }
+        }
+    }
+
+    private static func returns(_ name: String, of entry: Entry, _ call: borrowing LuaCall) {
+        switch name {
+        case "entry": call.returns(EntryValue.table(entry))
+        case "size": call.returns(Int(clamping: entry.size))
+        case "tags": call.returns(EntryValue.tags(entry.tags))
+        case "digest": call.returns(entry.kind == .removed ? nil : entry.content.digest.description)
+        default: call.returnsNil()
         }
     }
 
@@ -79,13 +97,7 @@ final class HookProgram {
     var functions: LuaTable {
         [
             "enter": LuaFunction { [self] call in log.enter(event: self.call?.number ?? 0, hook: try call.integer(1)) },
-            "field": LuaFunction { [self] call in
-                if let value = try field(try call.string(1)) {
-                    value.write(to: call.results)
-                } else {
-                    call.returnsNil()
-                }
-            },
+            "field": LuaFunction { [self] call in try field(call) },
             "now": LuaFunction { [start] call in call.returns((ContinuousClock.now - start).microseconds) },
             "log": LuaFunction { [log] call in
                 log.write(ScriptSession.LogLevel(rawValue: try call.string(1)) ?? .info, printable(try call.bytes(2)))

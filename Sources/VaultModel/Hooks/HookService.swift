@@ -29,11 +29,10 @@ package struct HookCall: Sendable {
     package var kind: HookKind
     package var name: Name?
     package var formerName: Name?
-    /// Of what the event is about: 0 for none.
-    package var size: UInt64
+    /// Of what the event is about, where it is known without ``HookService/entry(of:)``.
+    package var size: UInt64?
+    /// 0 for none.
     package var version: UInt64
-    /// The rest of that. Made when it is asked for, which most hooks do not.
-    package var entry: @Sendable () throws(VaultError) -> Entry?
     package var vault: String
     package var user: String
     package var peer: String
@@ -45,8 +44,7 @@ package struct HookCall: Sendable {
     package init(
         number: UInt64, hooks: [Int], id: UniqueID, kind: HookKind, name: Name? = nil, formerName: Name? = nil,
         vault: String, user: String, peer: String, time: Int64,
-        attempt: Int, size: UInt64 = 0, version: UInt64 = 0,
-        entry: @escaping @Sendable () throws(VaultError) -> Entry?
+        attempt: Int, size: UInt64? = nil, version: UInt64 = 0
     ) {
         self.number = number
         self.hooks = hooks
@@ -56,7 +54,6 @@ package struct HookCall: Sendable {
         self.formerName = formerName
         self.size = size
         self.version = version
-        self.entry = entry
         self.vault = vault
         self.user = user
         self.peer = peer
@@ -116,6 +113,8 @@ package protocol HookService: Sendable {
     func log(_ level: String, _ text: String, hook: Int, event: UInt64)
     /// The vault of an event, and what the hooks of an event may do there.
     func vault(of event: UInt64) -> any Vault
+    /// What an event is about; nil for nothing.
+    func entry(of event: HookCall) async throws(VaultError) -> Entry?
     /// Opens the content that an event is about.
     func openContent(of event: HookCall) async throws(VaultError) -> (OpenRead, any Vault)
     /// What hooks keep: the text of a JSON value, and its version.

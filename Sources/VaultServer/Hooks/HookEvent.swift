@@ -15,8 +15,10 @@ final class HookEvent: Sendable {
     let name: Name?
     /// Of a rename: the name before.
     let formerName: Name?
-    /// What is about to be saved, read or removed, or was.
+    /// What is about to be saved, read or removed; nil where it has been, and is looked up if somebody asks.
     let entry: Entry?
+    /// The version that is read or removed, or came to be; 0 for none.
+    let version: UInt64
     let user: String
     let peer: String
     /// Seconds since 1970 UTC.
@@ -31,7 +33,7 @@ final class HookEvent: Sendable {
 
     init(
         id: UniqueID = UniqueID(), kind: HookKind, vaultName: String, host: HostedVault?, name: Name? = nil,
-        formerName: Name? = nil, entry: Entry? = nil, user: String, peer: String, time: Int64,
+        formerName: Name? = nil, entry: Entry? = nil, version: UInt64? = nil, user: String, peer: String, time: Int64,
         attempt: Int = 1, depth: Int = 0, staged: StagedSave? = nil, scheduled: HookDeclaration? = nil
     ) {
         self.id = id
@@ -41,6 +43,7 @@ final class HookEvent: Sendable {
         self.name = name
         self.formerName = formerName
         self.entry = entry
+        self.version = version ?? entry?.version ?? 0
         self.user = user
         self.peer = peer
         self.time = time

@@ -5,7 +5,7 @@ package enum HookLimits {
     /// Hooks that may stand one behind another.
     static let depthMax = 3
     /// Events that a worker is handed at once.
-    static let batchMax = 64
+    static let batchMax = 128
     /// Milliseconds for which who has handed a worker events waits for its answers itself.
     static let collectMilliseconds: Int64 = 2
     /// Milliseconds between two looks at deadlines.

@@ -67,11 +67,8 @@ extension WireHookEvent {
         kind = event.kind.rawValue
         if let name = event.name { self.name = Data(name.bytes) }
         if let name = event.formerName { formerName = Data(name.bytes) }
-        if let entry = event.entry {
-            self.entry = Data(WireEntry(entry).encoded)
-            size = entry.size
-            version = entry.version
-        }
+        if let entry = event.entry { size = entry.size }
+        version = event.version
         self.context = context
         time = event.time
         attempt = UInt32(event.attempt)

@@ -130,10 +130,9 @@ final class OutboxDelivery: Sendable {
     private func tell(_ record: OutboxRecord, _ host: HostedVault, isLast: Bool) async {
         state.withLock { $0.telling[record.number] = record }
         let event = record.event
-        let entry = try? await local.stat(event.name, .version(event.version))
         let told = HookEvent(
             id: event.id, kind: HookKind(event.kind), vaultName: vaultName, host: host, name: event.name,
-            formerName: event.formerName, entry: entry ?? nil, user: event.user, peer: event.peer, time: event.time,
+            formerName: event.formerName, version: event.version, user: event.user, peer: event.peer, time: event.time,
             attempt: record.failures + 1, depth: event.depth)
         pool.submit(told, isLast: isLast) { [self] outcome in
             state.withLock { $0.outcomes.append(self.outcome(outcome, of: record)) }

@@ -56,7 +56,16 @@ extension Session {
     func stat(_ stat: WireStat) async throws -> ServerAnswer {
         let name = try Name(stat.name)
         try require(.read, "look at", on: name)
-        let entry = try await vault.local.stat(name, stat.selector.model)
+        let entry: Entry?
+        if stat.selector.isOfEvent, let cause {
+            if let known = cause.entry {
+                entry = known
+            } else {
+                entry = try await vault.local.stat(name, .version(cause.version))
+            }
+        } else {
+            entry = try await vault.local.stat(name, stat.selector.model)
+        }
         return ServerAnswer { answer in
             answer.found = WireFound()
             if let entry { answer.found.entry = WireEntry(entry) }

@@ -46,8 +46,8 @@ extension Session {
 
     /// The state in which a hook's event has left its name.
     private var eventSelector: VaultModel.Selector {
-        guard let entry = cause?.entry, entry.version > 0 else { return .current }
-        return .version(entry.version)
+        guard let version = cause?.version, version > 0 else { return .current }
+        return .version(version)
     }
 
     private static let firstChunks = 64

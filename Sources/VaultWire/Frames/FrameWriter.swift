@@ -60,14 +60,6 @@ extension WireServerMessage {
     }
 }
 
-extension WireEntry {
-    package var encoded: [UInt8] { FrameWriter.encode(self) }
-
-    package init(decoding bytes: [UInt8]) throws(WireViolation) {
-        self = try decoded(bytes, partsMax: WireLimits.serverMessagePartsMax)
-    }
-}
-
 extension WireHookEvents {
     package var encoded: [UInt8] { FrameWriter.encode(self) }
 

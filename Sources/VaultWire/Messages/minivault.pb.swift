@@ -2330,11 +2330,15 @@ package nonisolated struct WireHookEvent: Sendable {
   /// Of a rename: the name before.
   package var formerName: Data = Data()
 
-  /// An Entry, encoded: most hooks do not look at it. Empty for none.
-  package var entry: Data = Data()
-
-  /// What of the entry they look at.
-  package var size: UInt64 = 0
+  /// Of the entry that it is about, where it is at hand; a Stat of the event tells all of it.
+  package var size: UInt64 {
+    get {_size ?? 0}
+    set {_size = newValue}
+  }
+  /// Returns true if `size` has been explicitly set.
+  package var hasSize: Bool {self._size != nil}
+  /// Clears the value of `size`. Subsequent reads from it will return its default value.
+  package mutating func clearSize() {self._size = nil}
 
   package var version: UInt64 = 0
 
@@ -2348,6 +2352,8 @@ package nonisolated struct WireHookEvent: Sendable {
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _size: UInt64? = nil
 }
 
 /// What became of events that the worker has dealt with.
@@ -6956,7 +6962,7 @@ nonisolated extension WireHookContext: SwiftProtobuf.Message, SwiftProtobuf._Mes
 
 nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HookEvent"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}hooks\0\u{3}id_high\0\u{3}id_low\0\u{1}kind\0\u{1}name\0\u{3}former_name\0\u{1}entry\0\u{1}size\0\u{1}version\0\u{1}context\0\u{1}time\0\u{1}attempt\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}number\0\u{1}hooks\0\u{3}id_high\0\u{3}id_low\0\u{1}kind\0\u{1}name\0\u{3}former_name\0\u{2}\u{2}size\0\u{1}version\0\u{1}context\0\u{1}time\0\u{1}attempt\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6971,8 +6977,7 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 5: try { try decoder.decodeSingularStringField(value: &self.kind) }()
       case 6: try { try decoder.decodeSingularBytesField(value: &self.name) }()
       case 7: try { try decoder.decodeSingularBytesField(value: &self.formerName) }()
-      case 8: try { try decoder.decodeSingularBytesField(value: &self.entry) }()
-      case 9: try { try decoder.decodeSingularUInt64Field(value: &self.size) }()
+      case 9: try { try decoder.decodeSingularUInt64Field(value: &self._size) }()
       case 10: try { try decoder.decodeSingularUInt64Field(value: &self.version) }()
       case 11: try { try decoder.decodeSingularUInt32Field(value: &self.context) }()
       case 12: try { try decoder.decodeSingularInt64Field(value: &self.time) }()
@@ -6983,6 +6988,10 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.number != 0 {
       try visitor.visitSingularUInt64Field(value: self.number, fieldNumber: 1)
     }
@@ -7004,12 +7013,9 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if !self.formerName.isEmpty {
       try visitor.visitSingularBytesField(value: self.formerName, fieldNumber: 7)
     }
-    if !self.entry.isEmpty {
-      try visitor.visitSingularBytesField(value: self.entry, fieldNumber: 8)
-    }
-    if self.size != 0 {
-      try visitor.visitSingularUInt64Field(value: self.size, fieldNumber: 9)
-    }
+    try { if let v = self._size {
+      try visitor.visitSingularUInt64Field(value: v, fieldNumber: 9)
+    } }()
     if self.version != 0 {
       try visitor.visitSingularUInt64Field(value: self.version, fieldNumber: 10)
     }
@@ -7033,8 +7039,7 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.kind != rhs.kind {return false}
     if lhs.name != rhs.name {return false}
     if lhs.formerName != rhs.formerName {return false}
-    if lhs.entry != rhs.entry {return false}
-    if lhs.size != rhs.size {return false}
+    if lhs._size != rhs._size {return false}
     if lhs.version != rhs.version {return false}
     if lhs.context != rhs.context {return false}
     if lhs.time != rhs.time {return false}

@@ -28,6 +28,8 @@ final class HookTrial: HookService {
         var bench: TrialBench?
         /// Those to come, the next one last.
         var calls: [HookCall] = []
+        /// What they are about.
+        var entries: [UInt64: Entry] = [:]
         var current: HookCall?
         var statuses: [ExitStatus] = []
         /// Ends the program at a deadline.
@@ -132,6 +134,8 @@ final class HookTrial: HookService {
         return bench.kept
     }
 
+    func entry(of event: HookCall) async throws(VaultError) -> Entry? { state.withLock { $0.entries[event.number] } }
+
     func openContent(of event: HookCall) async throws(VaultError) -> (OpenRead, any Vault) {
         guard let name = event.name, let bench = state.withLock({ $0.bench }) else {
             throw VaultError(.invalid, "The event '\(event.kind.rawValue)' is about no content.")
@@ -171,17 +175,20 @@ final class HookTrial: HookService {
                 events.kind == .schedule
                 ? table.hooks.filter { $0.kind == .schedule } : table.hooks(for: events.kind, name, depth: 0)
             return HookCall(
-                number: UInt64(state.withLock { $0.statuses.count }) + 1, hooks: hooks.map(\.number), id: UniqueID(),
+                number: 1, hooks: hooks.map(\.number), id: UniqueID(),
                 kind: events.kind, name: name, formerName: former, vault: events.user, user: events.user,
-                peer: "127.0.0.1", time: currentNanoseconds() / 1_000_000_000, attempt: 1, entry: { entry })
+                peer: "127.0.0.1", time: currentNanoseconds() / 1_000_000_000, attempt: 1, size: entry?.size,
+                version: entry?.version ?? 0)
         }
         if events.subjects.isEmpty { return [call(nil, nil)] }
         var calls: [HookCall] = []
         for subject in events.subjects {
             let (entry, former) = try await bench.prepare(events.kind, subject)
             calls.append(call(subject.name, from: former, entry))
+            let number = UInt64(calls.count)
+            calls[calls.count - 1].number = number
+            state.withLock { $0.entries[number] = entry }
         }
-        for index in calls.indices { calls[index].number = UInt64(index) + 1 }
         return calls
     }
 

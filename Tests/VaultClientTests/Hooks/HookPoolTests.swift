@@ -39,7 +39,7 @@ import VaultModel
             if name.text.hasSuffix("bad") { return HookPoolTests.reject(call, "bad content") }
             var answer = HookAnswer(number: call.number)
             answer.tags = ["seen": call.user]
-            if name.text.hasSuffix("moved") { answer.name = Array("elsewhere/\((try call.entry()?.size) ?? 0)".utf8) }
+            if name.text.hasSuffix("moved") { answer.name = Array("elsewhere/\(call.size ?? 0)".utf8) }
             return answer
         }
         let server = try await BoundedServer(hooks: hooks)
