@@ -23,15 +23,29 @@ package final class Server: Sendable {
         package var bounds = ServerBounds()
         /// Nil for no hooks.
         package var hooks: HookSettings?
+        /// Where monitoring is told how the server is; nil for nowhere.
+        package var metrics: Address?
 
         package init(data: LocalPath) {
             self.data = data
         }
     }
 
+    /// A host and a port; 0 for one that the system chooses.
+    package struct Address: Sendable {
+        package var host: String
+        package var port: Int
+
+        package init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+    }
+
     private let options: Options
     private let services: ServerServices
     private let listener: Listener
+    private let metrics: MetricsEndpoint?
     private let presented: Shelf<PresentedCertificate>
     private let logger: Logger
     private let isStopping = Atomic<Bool>(false)
@@ -55,22 +69,36 @@ package final class Server: Sendable {
         let listener = try await Listener.open(options) { channel in
             ConnectionSetup.prepare(channel, presented.value, services, logger)
         }
-        return Server(options, services, listener, presented, logger)
+        var metrics: MetricsEndpoint?
+        do throws(VaultError) {
+            if let address = options.metrics {
+                metrics = try await MetricsEndpoint.open(address) { await ServerMetrics.text(services) }
+            }
+        } catch {
+            listener.close()
+            services.hooks.value?.close()
+            throw error
+        }
+        return Server(options, services, listener, metrics, presented, logger)
     }
 
     private init(
-        _ options: Options, _ services: ServerServices, _ listener: Listener,
+        _ options: Options, _ services: ServerServices, _ listener: Listener, _ metrics: MetricsEndpoint?,
         _ presented: Shelf<PresentedCertificate>, _ logger: Logger
     ) {
         self.options = options
         self.services = services
         self.listener = listener
+        self.metrics = metrics
         self.presented = presented
         self.logger = logger
     }
 
     /// The port that is listened on.
     package var port: Int { listener.port }
+
+    /// The port at which monitoring asks; nil for none.
+    package var metricsPort: Int? { metrics?.port }
 
     /// The fingerprint of the server's key, by which people tell it from others.
     package var fingerprint: String { presented.value.identity.keyFingerprint.fingerprint }
@@ -87,6 +115,7 @@ package final class Server: Sendable {
             }
             group.cancelAll()
         }
+        metrics?.close()
         await services.sessions.end { _ in Server.stopped }
         await services.hosts.closeAll()
         services.hooks.value?.close()

@@ -69,6 +69,11 @@ extension LocalVault {
         try await catalog.outbox(failed: failed, after: number, limit: limit)
     }
 
+    /// How many events are to be told, and how many are set aside.
+    package func outboxCounts() async throws(VaultError) -> (waiting: Int, failed: Int) {
+        try await catalog.outboxCounts()
+    }
+
     package func settle(_ outcomes: [OutboxOutcome]) async throws(VaultError) {
         try await catalog.settle(outcomes)
     }

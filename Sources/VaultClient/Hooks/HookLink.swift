@@ -110,12 +110,21 @@ package final class HookLink: HookService {
     }
 
     package func log(_ level: String, _ text: String, hook: Int, event: UInt64) {
-        var message = WireClientMessage()
-        message.event = event
-        message.hookLog.level = level
-        message.hookLog.text = text
-        message.hookLog.hook = UInt32(hook)
-        connection.post(message)
+        var line = WireHookLog()
+        line.level = level
+        line.text = text
+        line.hook = UInt32(hook)
+        line.event = event
+        if event > 0 {
+            // By the way of the event's report, which must not come first.
+            var report = WireHookReport()
+            report.lines = [line]
+            try? events.send(report.encoded)
+        } else {
+            var message = WireClientMessage()
+            message.hookLog = line
+            connection.post(message)
+        }
     }
 
     // MARK: What hooks act on

@@ -68,7 +68,8 @@ package final class RemoteVault: Vault {
         let report = try await ask { $0.status = WireStatus() }.statusReport
         return RemoteStatus(
             user: printable(report.user), vault: printable(report.vault), storedBytes: report.storedBytes,
-            quota: report.hasQuota ? report.quota : nil, grants: report.grants.map { printable($0) })
+            quota: report.hasQuota ? report.quota : nil, grants: report.grants.map { printable($0) },
+            hooks: report.hooks.map { HookStatus($0) })
     }
 
     package var transferBytes: Int { pace.bytes }
@@ -108,4 +109,29 @@ package struct RemoteStatus: Sendable, Hashable {
     package var quota: UInt64?
     /// What the user may do, a phrase each.
     package var grants: [String]
+    package var hooks: [HookStatus]
+}
+
+/// What a hook has done on a vault.
+package struct HookStatus: Sendable, Hashable {
+    package var place: String
+    package var kind: String
+    package var runs: UInt64
+    package var rejections: UInt64
+    package var failures: UInt64
+    package var seconds: Double
+    /// Of the longest run.
+    package var secondsMax: Double
+    package var isSuspended: Bool
+
+    init(_ count: WireHookCount) {
+        place = printable(count.place)
+        kind = printable(count.kind)
+        runs = count.runs
+        rejections = count.rejections
+        failures = count.failures
+        seconds = count.seconds
+        secondsMax = count.secondsMax
+        isSuspended = count.suspended
+    }
 }

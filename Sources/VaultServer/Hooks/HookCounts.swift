@@ -31,13 +31,23 @@ package struct HookCounts: Sendable {
     /// By vaults and numbers of hooks.
     private var counts: [String: [Int: Count]] = [:]
     private var sums: [Int: Count] = [:]
+    private var suspended: Set<Int> = []
 
     /// In the order of the file.
     ///
     /// - Parameter vault: nil for all.
     package func all(on vault: String? = nil) -> [Count] {
         let counts = vault.map { self.counts[$0] ?? [:] } ?? sums
-        return hooks.map { counts[$0.number] ?? Count($0) }
+        return hooks.map { hook in
+            var count = counts[hook.number] ?? Count(hook)
+            count.isSuspended = suspended.contains(hook.number)
+            return count
+        }
+    }
+
+    /// Notes which hooks rest.
+    mutating func mark(_ isSuspended: (Int) -> Bool) {
+        suspended = Set(hooks.map(\.number).filter(isSuspended))
     }
 
     /// Begins with another file: a hook at the same place goes on counting.

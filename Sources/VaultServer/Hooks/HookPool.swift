@@ -87,7 +87,14 @@ final class HookPool: Sendable {
     }
 
     var table: HookTable { state.withLock { $0.table } }
-    var counts: HookCounts { state.withLock { $0.counts } }
+    var counts: HookCounts {
+        state.withLock { state in
+            var counts = state.counts
+            counts.mark { state.suspensions.isSuspended($0) }
+            return counts
+        }
+    }
+    var workerCount: Int { state.withLock { $0.lanes.reduce(0) { $0 + $1.workers.count } } }
 
     // MARK: The file
 

@@ -22,6 +22,8 @@ struct HookSuspensions: Sendable {
         return true
     }
 
+    func isSuspended(_ hook: Int) -> Bool { states[hook]?.until != nil }
+
     mutating func note(_ hook: Int, failed: Bool, at now: ContinuousClock.Instant) -> Change? {
         guard failed else {
             let wasSuspended = states.removeValue(forKey: hook)?.until != nil

@@ -155,3 +155,17 @@ extension Change {
         }
     }
 }
+
+extension WireHookCount {
+    init(_ count: HookCounts.Count) {
+        self.init()
+        place = count.place
+        kind = count.kind.rawValue
+        runs = UInt64(count.runs)
+        rejections = UInt64(count.rejections)
+        failures = UInt64(count.failures)
+        seconds = count.seconds
+        secondsMax = count.secondsMax
+        suspended = count.isSuspended
+    }
+}

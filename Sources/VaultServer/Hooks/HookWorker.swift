@@ -261,7 +261,7 @@ final class HookWorker: RequestOwner, Sendable {
                 take(ready)
                 return ServerAnswer(.done)
             case .hookLog(let line):
-                pool.write(line.level, line.text, hook: Int(line.hook), of: job(request.message.event)?.event)
+                pool.write(line.level, line.text, hook: Int(line.hook), of: nil)
                 return ServerAnswer(.done)
             case .hookValue(let value):
                 guard let job = job(request.message.event) else { throw VaultError.noSuchEvent }
@@ -307,6 +307,9 @@ final class HookWorker: RequestOwner, Sendable {
     ///
     /// - Returns: whether it has more to say.
     private func take(_ report: WireHookReport) -> Bool {
+        for line in report.lines {
+            pool.write(line.level, line.text, hook: Int(line.hook), of: job(line.event)?.event)
+        }
         let (done, isOver, isRetired) = state.withLock { state -> ([(HookResult, HookOutcome, HookRun)], Bool, Bool) in
             var done: [(HookResult, HookOutcome, HookRun)] = []
             for (number, microseconds) in zip(report.passed, report.microseconds) {

@@ -11,6 +11,8 @@ final class HostedVault: Sendable {
     }
 
     let id: String
+    /// By which people know it.
+    let name: String
     let local: LocalVault
     /// What decides on changes of the vault and hears of them; nil for no hooks.
     let hooks: HookPool?
@@ -23,6 +25,7 @@ final class HostedVault: Sendable {
     /// - Parameter name: by which people know the vault.
     init(id: String, name: String, local: LocalVault, hooks: HookPool?, logger: Logger) {
         self.id = id
+        self.name = name
         self.local = local
         self.hooks = hooks
         outbox = hooks.map { OutboxDelivery(local, $0, vaultName: name, logger) }

@@ -109,6 +109,9 @@ extension Session {
             if rules.canReadEverything { answer.statusReport.storedBytes = usage.storedBytes }
             if rules.canReadEverything, let quota = usage.quota { answer.statusReport.quota = quota }
             answer.statusReport.grants = rules.grants.map { "\($0)" }
+            if rules.canReadEverything {
+                answer.statusReport.hooks = (vault.hooks?.counts.all(on: vaultName) ?? []).map { WireHookCount($0) }
+            }
         }
     }
 }

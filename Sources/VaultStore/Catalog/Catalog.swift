@@ -63,6 +63,7 @@ package protocol Catalog: Sendable {
 
     func tell(_ events: [OutboxEvent]) async throws(VaultError)
     func outbox(failed: Bool, after number: UInt64, limit: Int) async throws(VaultError) -> [OutboxRecord]
+    func outboxCounts() async throws(VaultError) -> (waiting: Int, failed: Int)
     func settle(_ outcomes: [OutboxOutcome]) async throws(VaultError)
     /// - Parameter ids: which of those set aside; nil for all.
     func retryFailed(_ ids: [UniqueID]?) async throws(VaultError) -> Int

@@ -63,6 +63,19 @@ extension SQLiteCatalog {
             error: query.isNull(12) ? nil : query.text(12), traceback: query.isNull(13) ? nil : query.text(13))
     }
 
+    package func outboxCounts() async throws(VaultError) -> (waiting: Int, failed: Int) {
+        try read { database in
+            guard try database.tableExists("outbox") else { return (0, 0) }
+            let query = try Query(database, "SELECT is_failed, count(*) FROM outbox GROUP BY is_failed")
+            defer { query.finish() }
+            var counts = (waiting: 0, failed: 0)
+            while try query.step() {
+                if query.int(0) == 0 { counts.waiting = Int(query.int(1)) } else { counts.failed = Int(query.int(1)) }
+            }
+            return counts
+        }
+    }
+
     package func settle(_ outcomes: [OutboxOutcome]) async throws(VaultError) {
         if outcomes.isEmpty { return }
         try await write { database in

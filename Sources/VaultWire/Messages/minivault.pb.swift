@@ -2369,6 +2369,9 @@ package nonisolated struct WireHookReport: Sendable {
 
   package var microseconds: [UInt32] = []
 
+  /// What hooks have written to the log meanwhile.
+  package var lines: [WireHookLog] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -2439,7 +2442,7 @@ package nonisolated struct WireHookRun: Sendable {
   package init() {}
 }
 
-/// A line for the server's log. Answered by Done.
+/// A line for the server's log. As a request, answered by Done, where it is of no event.
 package nonisolated struct WireHookLog: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -2451,6 +2454,9 @@ package nonisolated struct WireHookLog: Sendable {
 
   /// 0 where it is of no hook.
   package var hook: UInt32 = 0
+
+  /// 0 where it is of no event.
+  package var event: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -7051,7 +7057,7 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HookReport"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}results\0\u{1}passed\0\u{1}microseconds\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}results\0\u{1}passed\0\u{1}microseconds\0\u{1}lines\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -7062,6 +7068,7 @@ nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.results) }()
       case 2: try { try decoder.decodeRepeatedFixed64Field(value: &self.passed) }()
       case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.microseconds) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.lines) }()
       default: break
       }
     }
@@ -7077,6 +7084,9 @@ nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.microseconds.isEmpty {
       try visitor.visitPackedUInt32Field(value: self.microseconds, fieldNumber: 3)
     }
+    if !self.lines.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.lines, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -7084,6 +7094,7 @@ nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.results != rhs.results {return false}
     if lhs.passed != rhs.passed {return false}
     if lhs.microseconds != rhs.microseconds {return false}
+    if lhs.lines != rhs.lines {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -7205,7 +7216,7 @@ nonisolated extension WireHookRun: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireHookLog: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HookLog"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}level\0\u{1}text\0\u{1}hook\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}level\0\u{1}text\0\u{1}hook\0\u{1}event\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -7216,6 +7227,7 @@ nonisolated extension WireHookLog: SwiftProtobuf.Message, SwiftProtobuf._Message
       case 1: try { try decoder.decodeSingularStringField(value: &self.level) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.text) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.hook) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.event) }()
       default: break
       }
     }
@@ -7231,6 +7243,9 @@ nonisolated extension WireHookLog: SwiftProtobuf.Message, SwiftProtobuf._Message
     if self.hook != 0 {
       try visitor.visitSingularUInt32Field(value: self.hook, fieldNumber: 3)
     }
+    if self.event != 0 {
+      try visitor.visitSingularUInt64Field(value: self.event, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -7238,6 +7253,7 @@ nonisolated extension WireHookLog: SwiftProtobuf.Message, SwiftProtobuf._Message
     if lhs.level != rhs.level {return false}
     if lhs.text != rhs.text {return false}
     if lhs.hook != rhs.hook {return false}
+    if lhs.event != rhs.event {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -206,7 +206,7 @@ final class HookTrial: HookService {
             let trace = (answer.traceback ?? "").split(separator: "\n").map { "\n    " + printable($0.utf8) }.joined()
             return finish(call, "failed: \(printable(failure.message))\(trace)", .failed)
         }
-        var words = [call.kind.isDeciding ? "accepted" : "told"]
+        var words = [call.kind.isDeciding ? "accepted" : call.kind == .schedule ? "done" : "told"]
         if let name = answer.name {
             do throws(VaultError) {
                 words.append("renamed to '\(try Name(name))'")

@@ -185,12 +185,14 @@ extension HookDeclaration {
         case .interval(let seconds): fields.append("interval=\(seconds)s")
         case .daily(let seconds): fields.append("at=\(HookDeclaration.clock(seconds))")
         }
-        if priority != 0 { fields.append("priority=\(priority)") }
-        fields.append("timeout=\(timeout / .seconds(1))s")
+        if priority != 0 { fields.append("priority=\(HookDeclaration.text(priority))") }
+        fields.append("timeout=\(HookDeclaration.text(timeout / .seconds(1)))s")
         if acceptsErrors { fields.append("on_error=accept") }
         if hearsHooks { fields.append("from_hooks") }
         return fields.joined(separator: Output.isTerminal ? "  " : "\t")
     }
+
+    private static func text(_ number: Double) -> String { Int(exactly: number).map { "\($0)" } ?? "\(number)" }
 
     /// `03:00`.
     private static func clock(_ seconds: Int) -> String {

@@ -20,6 +20,10 @@ struct Serve: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The certificate's private key in PEM.", valueName: "pem"))
     var key: String?
     @OptionGroup(title: "Hooks") var hooks: ServeHookOptions
+    @Option(
+        help: ArgumentHelp(
+            "Tell monitoring, without a login, how the server is: /metrics here.", valueName: "host:port"))
+    var metrics: String?
     @Option(help: ArgumentHelp("'human' or 'json'.", valueName: "format"))
     var logFormat = "human"
     @Option(help: ArgumentHelp("'debug', 'info', 'notice', 'warning' or 'error'.", valueName: "level"))
@@ -40,7 +44,8 @@ struct Serve: AsyncParsableCommand {
         if [maxConnections, maxPerAddress, maxPerUser].contains(where: { $0.map { $0 < 1 } ?? false }) {
             throw ValidationError("A number of connections is 1 at least.")
         }
-        _ = try address()
+        _ = try address(listen)
+        _ = try metrics.map { try address($0) }
     }
 
     func run() async throws {
@@ -65,6 +70,7 @@ struct Serve: AsyncParsableCommand {
         raiseOpenFiles()
         logger.info("serving", metadata: ["port": "\(server.port)", "fingerprint": "\(server.fingerprint)"])
         Output.event("minivault serves on port \(server.port), key \(server.fingerprint)")
+        if let port = server.metricsPort { Output.event("metrics on port \(port)") }
         ServiceManager.notify("READY=1")
         await server.run()
         logger.info("stopped")
@@ -80,7 +86,8 @@ struct Serve: AsyncParsableCommand {
 
     private func options() throws -> Server.Options {
         var options = Server.Options(data: data.directory)
-        (options.host, options.port) = try address()
+        (options.host, options.port) = try address(listen)
+        options.metrics = try metrics.map { try address($0) }.map { Server.Address(host: $0.0, port: $0.1) }
         options.socket = ServiceManager.passedSocket
         options.certificate = certificate.map { CommandText.path($0) }
         options.key = key.map { CommandText.path($0) }
@@ -92,17 +99,17 @@ struct Serve: AsyncParsableCommand {
     }
 
     /// The host and port of `host:port`, `[address]:port`, `:port` or `host`.
-    private func address() throws -> (String, Int) {
+    private func address(_ text: String) throws -> (String, Int) {
         let problem = ValidationError(
-            "'\(printable(listen))' is not HOST:PORT, such as '[::]:7117' or 'localhost:7117'.")
-        var host = Substring(listen)
+            "'\(printable(text))' is not HOST:PORT, such as '[::]:7117' or 'localhost:7117'.")
+        var host = Substring(text)
         var port = 7117
-        if let colon = listen.lastIndex(of: ":"), !listen[colon...].contains("]") {
-            guard let number = Int(listen[listen.index(after: colon)...]), (0...65535).contains(number) else {
+        if let colon = text.lastIndex(of: ":"), !text[colon...].contains("]") {
+            guard let number = Int(text[text.index(after: colon)...]), (0...65535).contains(number) else {
                 throw problem
             }
             port = number
-            host = listen[..<colon]
+            host = text[..<colon]
         }
         if host.hasPrefix("[") {
             guard host.hasSuffix("]") else { throw problem }
