@@ -230,7 +230,7 @@ let package = Package(
         .testTarget(
             name: "MinivaultTests",
             dependencies: [
-                "TestSupport", "VaultClient", "VaultModel", "minivault",
+                "TestSupport", "VaultClient", "VaultModel", "VaultServer", "VaultStore", "minivault",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],

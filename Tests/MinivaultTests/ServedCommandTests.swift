@@ -79,10 +79,11 @@ import VaultModel
 
 extension Sandbox {
     /// Starts a server with the user anna, and logs in to it; the environment names her vault from then on.
-    func serve() async throws -> ServerProcess {
+    func serve(options: [String] = []) async throws -> ServerProcess {
         try write("password", "correct horse\n")
         try await succeed("user", "add", "anna", "--data", "data", "--password-file", "password")
-        let server = try await ServerProcess.start(data: LocalPath(path + "/data"), users: [:])
+        let server = try await ServerProcess.start(
+            data: LocalPath(path + "/data"), users: [:], options: options)
         try await succeed("login", Word(vaultURL(server)), "--accept-new", "--password-file", "password")
         vault.change { $0 = self.vaultURL(server) }
         return server

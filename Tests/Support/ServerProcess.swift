@@ -1,5 +1,6 @@
 package import Crypto
-import Glibc
+import FoundationEssentials
+package import Glibc
 import Synchronization
 package import VaultClient
 package import VaultModel
@@ -12,6 +13,8 @@ package final class ServerProcess: Sendable {
     /// Where the server keeps its data.
     package let data: LocalPath
     package let port: Int
+    /// Where monitoring asks; nil where the server was not told to answer.
+    package let metricsPort: Int?
     private let login: TestLogin
     private let process: Mutex<pid_t>
 
@@ -50,6 +53,10 @@ package final class ServerProcess: Sendable {
             errors: LocalPath(data.bytes + Array(".log".utf8)))
         process = Mutex(id)
         let line = ServerProcess.line(output)
+        // metrics on port 9000
+        metricsPort =
+            options.contains("--metrics")
+            ? ServerProcess.line(output).split(separator: " ").last.flatMap { Int($0) } : nil
         close(output)
         // minivault serves on port 7117, key SHA256:...
         let words = line.split(separator: " ")
@@ -78,6 +85,16 @@ package final class ServerProcess: Sendable {
         as user: String, vault: String? = nil, through port: Int? = nil, options: RemoteVault.Options = .init()
     ) async throws -> RemoteVault {
         try await login.connect(as: user, vault: vault, through: port, options: options)
+    }
+
+    /// The processes in which hooks run.
+    package var workers: [pid_t] {
+        let id = process.withLock { $0 }
+        let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/task")) ?? []
+        return tasks.flatMap { task in
+            let text = try? SmallFile.read(LocalPath("/proc/\(id)/task/\(task)/children"), bytesMax: 1 << 16)
+            return String(decoding: text ?? [], as: UTF8.self).split(separator: " ").compactMap { pid_t($0) }
+        }
     }
 
     package func send(_ signal: Int32) {

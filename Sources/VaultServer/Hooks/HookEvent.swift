@@ -26,15 +26,18 @@ final class HookEvent: Sendable {
     /// Counted from 1.
     let attempt: Int
     let depth: Int
-    /// Of `before_save`: the content that nobody can see yet.
+    /// Of `before_save`: the content that nobody can see yet; nil for content of another name or version.
     let staged: StagedSave?
+    /// Under which name and version that content is.
+    let source: (name: Name, version: UInt64)?
     /// Of a schedule: its hook.
     let scheduled: HookDeclaration?
 
     init(
         id: UniqueID = UniqueID(), kind: HookKind, vaultName: String, host: HostedVault?, name: Name? = nil,
         formerName: Name? = nil, entry: Entry? = nil, version: UInt64? = nil, user: String, peer: String, time: Int64,
-        attempt: Int = 1, depth: Int = 0, staged: StagedSave? = nil, scheduled: HookDeclaration? = nil
+        attempt: Int = 1, depth: Int = 0, staged: StagedSave? = nil,
+        source: (name: Name, version: UInt64)? = nil, scheduled: HookDeclaration? = nil
     ) {
         self.id = id
         self.kind = kind
@@ -50,11 +53,15 @@ final class HookEvent: Sendable {
         self.attempt = attempt
         self.depth = depth
         self.staged = staged
+        self.source = source
         self.scheduled = scheduled
     }
 }
 
 extension HookEvent {
+    /// The version that has the content: of a removal, what was removed.
+    var contentVersion: UInt64 { kind == .remove ? version - min(version, 1) : version }
+
     /// By which lines of the log name it.
     var metadata: Logger.Metadata {
         var metadata: Logger.Metadata = ["event": "\(kind.rawValue)", "id": "\(id)", "vault": "\(vaultName)"]

@@ -294,12 +294,12 @@ final class HookWorker: RequestOwner, Sendable {
         let (declaring, isRetired) = state.withLock { state in
             defer { (state.declaring, state.deadline) = (nil, nil) }
             state.declared = result
-            state.isIdle = !state.isRetired && (try? result.get()) != nil
+            // What has not loaded the file is of no use.
+            if case .failure = result { state.isRetired = true }
+            state.isIdle = !state.isRetired
             return (state.declaring, state.isRetired)
         }
         declaring?.resume(returning: result)
-        // What has not loaded the file is of no use.
-        if case .failure = result { return end() }
         if isRetired { socket.end() } else { pool.becameIdle(lane) }
     }
 

@@ -69,6 +69,67 @@ extension Session {
         return zip(events, await pool.run(events)).map { event, outcome in outcome.refusal(of: event) }
     }
 
+    /// What hooks say of content that a change brings under other names.
+    struct Arrival: Sendable {
+        var refusal: VaultError?
+        /// Tags that hooks add, by the names that get them.
+        var tags: [Name: [String: String?]] = [:]
+    }
+
+    /// Asks hooks about what changes bring under other names, as if it were saved there: nothing comes past them by a
+    /// detour.
+    func arrivals(of changes: [Change]) async throws(VaultError) -> [Arrival] {
+        guard let pool = vault.hooks, pool.table.wants(.beforeSave) else { return changes.map { _ in Arrival() } }
+        var arrivals: [Arrival] = []
+        for change in changes {
+            var arrival = Arrival()
+            switch change {
+            case .copy(let from, let to), .rename(let from, let to):
+                var stream = EntryStream(vault.local, ListQuery(prefix: NamePrefix(from)))
+                var page: [(Entry, Name)] = []
+                repeat {
+                    page = []
+                    while page.count < Limits.pageEntries, let entry = try await stream.next() {
+                        // What cannot be a name is refused with the change itself.
+                        let name = try? Name(to.bytes + entry.name.bytes.dropFirst(from.bytes.count))
+                        if let name { page.append((entry, name)) }
+                    }
+                    await ask(pool, about: page, &arrival)
+                } while arrival.refusal == nil && !page.isEmpty
+            case .revert(let name, let version):
+                if let entry = try await vault.local.stat(name, .version(version)) {
+                    await ask(pool, about: [(entry, name)], &arrival)
+                }
+            case .remove, .tag: break
+            }
+            arrivals.append(arrival)
+        }
+        return arrivals
+    }
+
+    private func ask(_ pool: HookPool, about entries: [(Entry, Name)], _ arrival: inout Arrival) async {
+        let events = entries.filter { $0.0.kind != .removed }.map { entry, name in
+            var arriving = entry
+            (arriving.name, arriving.version) = (name, 0)
+            return HookEvent(
+                kind: .beforeSave, vaultName: vaultName, host: vault, name: name, entry: arriving, user: user,
+                peer: peer, time: currentSeconds(), depth: depth, source: (entry.name, entry.version))
+        }
+        for (event, outcome) in zip(events, await pool.run(events)) {
+            if let refusal = outcome.refusal(of: event) {
+                arrival.refusal = refusal
+                return
+            }
+            guard case .accepted(let wanted, let tags) = outcome, let name = event.name else { continue }
+            if let wanted, wanted != name {
+                arrival.refusal = VaultError(
+                    .rejected, "'\(name)' was rejected: hooks want it to be named '\(wanted)'.", name: name)
+                return
+            }
+            if !tags.isEmpty { arrival.tags[name] = tags }
+        }
+    }
+
     /// Writes down that content is read, where hooks want to hear of it.
     func tellReads(of entries: [Entry]) async {
         guard let telling = vault.telling(depth: depth) else { return }

@@ -18,8 +18,9 @@ extension Session {
                 results.append(.failure(error))
             }
         }
-        try await askHooks(about: &changes, &results)
+        let tags = try await askHooks(about: &changes, &results)
         var outcomes = try await vault.local.change(changes, by: caller, change: id)[...]
+        if !tags.isEmpty { _ = try await vault.local.change(tags, by: caller, change: id.next) }
         vault.wakeOutbox(depth: depth)
         let all = results.map { $0 ?? outcomes.removeFirst() }
         let shown = all.map { result in result.map { told($0) } }
@@ -27,9 +28,12 @@ extension Session {
     }
 
     /// Takes out the changes that hooks refuse.
+    ///
+    /// - Returns: what is to be tagged after the others.
     private func askHooks(
         about changes: inout [Change], _ results: inout [Result<ChangeOutcome, VaultError>?]
-    ) async throws(VaultError) {
+    ) async throws(VaultError) -> [Change] {
+        if vault.hooks == nil { return [] }
         // What is renamed is gone from where it was.
         let removals = changes.enumerated().compactMap { index, change -> (Int, NamePrefix)? in
             switch change {
@@ -38,16 +42,23 @@ extension Session {
             case .copy, .revert, .tag: nil
             }
         }
-        let found = try await refusals(ofRemoving: removals.map(\.1))
-        let refused = Dictionary(
-            uniqueKeysWithValues: zip(removals, found).compactMap { removal, error in error.map { (removal.0, $0) } })
-        if refused.isEmpty { return }
+        var refused: [Int: VaultError] = [:]
+        for (removal, refusal) in zip(removals, try await refusals(ofRemoving: removals.map(\.1))) {
+            refused[removal.0] = refusal
+        }
+        var tags: [Change] = []
+        for (index, arrival) in try await arrivals(of: changes).enumerated() {
+            if let refusal = arrival.refusal { refused[index] = refused[index] ?? refusal }
+            if refused[index] == nil { tags += arrival.tags.map { .tag($0.key, $0.value) } }
+        }
+        if refused.isEmpty { return tags }
         var index = 0
         for place in results.indices where results[place] == nil {
             if let error = refused[index] { results[place] = .failure(error) }
             index += 1
         }
         changes = changes.enumerated().filter { refused[$0.offset] == nil }.map(\.element)
+        return tags
     }
 
     /// What the user may know of an outcome: not what an entry has that others gave it.
@@ -123,4 +134,9 @@ extension Session {
         try services.enrol(bytes, label: key.label, of: user, peer: peer)
         return ServerAnswer(.done)
     }
+}
+
+extension UniqueID {
+    /// The id of what follows from a change of this id.
+    fileprivate var next: UniqueID { UniqueID(high: high, low: low &+ 1) }
 }

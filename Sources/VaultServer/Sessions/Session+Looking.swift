@@ -61,7 +61,7 @@ extension Session {
             if let known = cause.entry {
                 entry = known
             } else {
-                entry = try await vault.local.stat(name, .version(cause.version))
+                entry = try await vault.local.stat(name, .version(cause.contentVersion))
             }
         } else {
             entry = try await vault.local.stat(name, stat.selector.model)

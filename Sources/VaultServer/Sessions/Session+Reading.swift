@@ -20,10 +20,15 @@ extension Session {
             let opened =
                 if let staged {
                     try await vault.local.openStaged(staged)
+                } else if open.selector.isOfEvent, let source = cause?.source {
+                    try await vault.local.openRead(source.name, .version(source.version))
                 } else {
                     try await vault.local.openRead(name, open.selector.isOfEvent ? eventSelector : open.selector.model)
                 }
-            read = SessionRead(id: opened.id, entry: opened.entry)
+            var entry = opened.entry
+            // A hook knows content that is to get another name under that one.
+            if open.selector.isOfEvent, cause?.source != nil { entry.name = name }
+            read = SessionRead(id: opened.id, entry: entry)
             do {
                 if let refusal = await refusals(ofReading: [opened.entry])[0] { throw refusal }
                 try add(read, as: id)
@@ -46,7 +51,7 @@ extension Session {
 
     /// The state in which a hook's event has left its name.
     private var eventSelector: VaultModel.Selector {
-        guard let version = cause?.version, version > 0 else { return .current }
+        guard let version = cause?.contentVersion, version > 0 else { return .current }
         return .version(version)
     }
 

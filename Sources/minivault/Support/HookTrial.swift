@@ -287,22 +287,18 @@ private final class TrialBench: Sendable {
         case .rename:
             let former = try Name("before/\(name.text)")
             _ = try await FileSave(to: vault).save(subject.path, as: former)
-            _ = try await vault.changing(.rename(from: former, to: name))
-            return (try await entry(name), former)
+            let outcome = try await vault.changing(.rename(from: former, to: name))
+            guard let entry = outcome.entry else { throw VaultError(.internal, "A rename gave no entry.", name: name) }
+            return (entry, former)
         case .remove:
-            _ = try await FileSave(to: vault).save(subject.path, as: name)
+            var entry = try await FileSave(to: vault).save(subject.path, as: name).entry
             _ = try await vault.changing(.remove(NamePrefix(name)))
-            return (try await entry(name, version: 2), nil)
+            // The event is of the removal, which is a version of its own, and tells of what was removed.
+            entry.version += 1
+            return (entry, nil)
         case .save, .read, .beforeRead, .beforeRemove, .login, .schedule:
             return (try await FileSave(to: vault).save(subject.path, as: name).entry, nil)
         }
-    }
-
-    private func entry(_ name: Name, version: UInt64? = nil) async throws(VaultError) -> Entry {
-        guard let entry = try await vault.stat(name, version.map { .version($0) } ?? .current) else {
-            throw VaultError(.notFound, "'\(name)' is gone.", name: name)
-        }
-        return entry
     }
 
     func remove() async {

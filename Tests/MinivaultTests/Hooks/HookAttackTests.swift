@@ -39,7 +39,7 @@ import VaultModel
             let plain = await server.refusal(of: "plain-\(attack.name)")
             #expect(plain == nil, "after \(attack.name): \(plain.map { "\($0)" } ?? "")")
         }
-        let log = server.server.log
+        let log = server.log
         for attack in attacks {
             if let text = attack.log { #expect(log.contains(text), "\(attack.name): \(log)") }
         }
@@ -265,7 +265,7 @@ import VaultModel
         try await server.save("flood")
         try await server.save("long")
         try await server.save("plain")
-        let log = server.server.log
+        let log = server.log
         #expect(log.utf8.count < 2 << 20, "\(log.utf8.count) bytes")
         #expect(log.contains("xxx") && log.contains("yyy"))
         await server.end()

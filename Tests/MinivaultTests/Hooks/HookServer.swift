@@ -1,4 +1,6 @@
 import Crypto
+import Glibc
+import Synchronization
 import TestSupport
 import Testing
 import VaultClient
@@ -7,8 +9,9 @@ import VaultModel
 /// The built program as a server with hooks in Lua, and anna's vault there.
 final class HookServer: Sendable {
     let sandbox: Sandbox
-    let server: ServerProcess
-    let vault: RemoteVault
+    private let keys: [String: Curve25519.Signing.PrivateKey]
+    private let options: [String]
+    private let running: Mutex<(server: ServerProcess, vault: RemoteVault)>
 
     /// - Parameters:
     ///   - hooks: the text of the hooks file.
@@ -17,16 +20,44 @@ final class HookServer: Sendable {
         let sandbox = try Sandbox()
         self.sandbox = sandbox
         let file = try sandbox.write("hooks.lua", hooks)
-        let data = LocalPath(sandbox.path + "/data")
         var keys: [String: Curve25519.Signing.PrivateKey] = [:]
-        for user in ["anna"] + users { keys[user] = try await TestLogin.addUser(user, in: data) }
-        server = try await ServerProcess.start(data: data, users: keys, options: ["--hooks", file] + options)
-        vault = try await server.connect(as: "anna")
+        for user in ["anna"] + users {
+            keys[user] = try await TestLogin.addUser(user, in: LocalPath(sandbox.path + "/data"))
+        }
+        self.keys = keys
+        self.options = ["--hooks", file] + options
+        let started = try await HookServer.start(sandbox, keys, self.options)
+        running = Mutex(started)
     }
+
+    private static func start(
+        _ sandbox: Sandbox, _ keys: [String: Curve25519.Signing.PrivateKey], _ options: [String]
+    ) async throws -> (server: ServerProcess, vault: RemoteVault) {
+        let server = try await ServerProcess.start(
+            data: LocalPath(sandbox.path + "/data"), users: keys, options: options)
+        return (server, try await server.connect(as: "anna"))
+    }
+
+    var server: ServerProcess { running.withLock { $0.server } }
+    var vault: RemoteVault { running.withLock { $0.vault } }
+    var log: String { server.log }
 
     func end() async {
         await vault.close()
         server.kill()
+    }
+
+    /// Kills the server outright, and starts another one on its data.
+    func killAndStart() async throws {
+        await end()
+        let started = try await HookServer.start(sandbox, keys, options)
+        running.withLock { $0 = started }
+    }
+
+    /// Replaces the hooks.
+    func change(_ hooks: String) throws {
+        try sandbox.write("new.lua", hooks)
+        guard rename(sandbox.path + "/new.lua", sandbox.path + "/hooks.lua") == 0 else { throw SystemFailure("rename") }
     }
 
     @discardableResult
@@ -37,18 +68,30 @@ final class HookServer: Sendable {
             bytes, SaveIntent(name: Name(name), attributes: Attributes(mode: 0o644, modified: 1)))
     }
 
-    /// Why a save is refused; nil where it is not.
-    func refusal(of name: String, _ bytes: [UInt8] = Array("content".utf8)) async -> VaultError? {
+    /// Why something is refused; nil where it is not.
+    func refusal(_ body: () async throws -> Void) async -> VaultError? {
         do {
-            try await save(name, bytes)
+            try await body()
             return nil
         } catch {
             return VaultError(error)
         }
     }
 
+    func refusal(of name: String, _ bytes: [UInt8] = Array("content".utf8)) async -> VaultError? {
+        await refusal { try await save(name, bytes) }
+    }
+
+    /// The content of a name; nil where there is none.
     func text(of name: String) async throws -> String? {
         guard try await vault.stat(Name(name), .current) != nil else { return nil }
         return String(decoding: try await ContentRead(from: vault).read(Name(name), .current), as: UTF8.self)
+    }
+
+    /// Waits until a name has this content, which a hook brings about.
+    func wait(for text: String, of name: String, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let isThere = try await soon { try await self.text(of: name) == text }
+        let found = try await self.text(of: name) ?? "nothing"
+        #expect(isThere, "'\(name)' is \(found); \(log)", sourceLocation: sourceLocation)
     }
 }

@@ -1,0 +1,204 @@
+import Glibc
+import TestSupport
+import Testing
+import VaultClient
+import VaultModel
+
+/// Living with hooks: workers, reloading, schedules, the log, counts, and what keeps failing.
+@Suite struct HookServiceTests {
+    @Test func severalWorkersRunAtOnce() async throws {
+        // Each waits for three that have begun, and so for two others.
+        let server = try await HookServer(
+            """
+            vault.on("before_save", {match = "f*", timeout = 5}, function(event)
+              vault.kv.incr("begun", 1)
+              while vault.kv.get "begun" < 3 do vault.sleep(0.005) end
+              event:tag("begun", vault.kv.get "begun")
+            end)
+            """, options: ["--hook-workers", "4"])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<3 {
+                // Sessions of their own, since saves of one go together to one worker.
+                let vault = try await server.server.connect(as: "anna")
+                group.addTask {
+                    let entry = try await server.save("f\(number)", on: vault).entry
+                    #expect(entry.tags["begun"] != nil)
+                    await vault.close()
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(server.server.workers.count >= 3)
+        await server.end()
+    }
+
+    @Test func schedulesRunOnceWhateverWorkersThereAre() async throws {
+        let server = try await HookServer(
+            """
+            vault.every("1s", function(event)
+              local count = vault.kv.update("ticks", function(n) return (n or 0) + 1 end)
+              vault.put("tick/" .. count, tostring(event.time))
+            end)
+            """, options: ["--hook-workers", "4"])
+        #expect(try await soon { try await server.text(of: "tick/4") != nil })
+        let times = try await (1...4).asyncMap { try await server.text(of: "tick/\($0)").flatMap { Int($0) } }
+        // No two of one time.
+        #expect(Set(times).count == 4, "\(times)")
+        await server.end()
+    }
+
+    @Test func aChangedFileIsTakenIntoUseIfItIsSound() async throws {
+        let server = try await HookServer(
+            #"vault.on("before_save", {match = "f*"}, function(event) event:tag("hooks", "one") end)"#)
+        func tag() async throws -> String? {
+            try await server.save("f\(UniqueID())").entry.tags["hooks"]
+        }
+        #expect(try await tag() == "one")
+        try server.change(#"vault.on("before_save", {match = "f*"}, function(event) event:tag("hooks", "two") end)"#)
+        #expect(try await soon { try await tag() == "two" }, "\(server.log)")
+        try server.change("vault.on('before_save', {match = 'f*'}, function(event) event:tag('hooks', 'three' end)")
+        #expect(try await soon { server.log.contains("the hooks were not loaded; the old ones stay") })
+        #expect(server.log.contains("hooks.lua:1:"))
+        #expect(try await tag() == "two")
+        try server.change("while true do end")
+        try server.change("error 'not now'")
+        #expect(try await soon { server.log.contains("not now") })
+        #expect(try await tag() == "two")
+        server.server.send(SIGHUP)
+        try server.change("")
+        #expect(try await soon { try await tag() == nil }, "\(server.log)")
+        await server.end()
+    }
+
+    @Test func aServerDoesNotStartWithHooksThatCannotBeUsed() async throws {
+        let sandbox = try Sandbox()
+        try sandbox.write("hooks.lua", "vault.on('never', print)")
+        let outcome = try await sandbox.run(
+            "serve", "--data", "data", "--listen", "127.0.0.1:0", "--hooks", "hooks.lua")
+        #expect(
+            outcome.status == 1 && outcome.errors.contains("hooks.lua:1: bad argument #1 to 'on'"), "\(outcome.errors)")
+        let missing = try await sandbox.run("serve", "--data", "data", "--listen", "127.0.0.1:0", "--hooks", "none.lua")
+        #expect(missing.status == 3, "\(missing.errors)")
+        let both = try await sandbox.run("serve", "--hooks", "hooks.lua", "--no-hooks")
+        #expect(both.status == 2)
+    }
+
+    @Test func withoutHooksEverybodyGetsBackIn() async throws {
+        let sandbox = try Sandbox()
+        let server = try await sandbox.serve()
+        server.kill()
+        try sandbox.write("data/hooks.lua", "vault.on('login', function(event) return event:reject 'nobody' end)")
+        let closed = try await ServerProcess.start(
+            data: LocalPath(sandbox.path + "/data"), users: [:], port: server.port)
+        let refused = try await sandbox.run("list")
+        #expect(refused.status == 7 && refused.errors.contains("nobody"), "\(refused.errors)")
+        closed.kill()
+        let open = try await ServerProcess.start(
+            data: LocalPath(sandbox.path + "/data"), users: [:], port: server.port, options: ["--no-hooks"])
+        defer { open.kill() }
+        #expect(try await sandbox.run("list").status == 0)
+    }
+
+    @Test func theLogSaysOfWhatHookAndEventALineIs() async throws {
+        let server = try await HookServer(
+            """
+            print "loading"
+            vault.on("before_save", {match = "f"}, function(event)
+              print("a", 1, nil)
+              vault.log.warn("size %d", event.size)
+            end)
+            vault.on("save", {match = "f"}, function(event) vault.log.error "told" end)
+            """, options: ["--log-format", "json"])
+        try await server.save("f")
+        #expect(try await soon { server.log.contains("\"message\":\"told\"") })
+        let lines = server.log.split(separator: "\n")
+        func line(_ message: String) -> Substring { lines.first { $0.contains("\"message\":\"\(message)") } ?? "" }
+        #expect(line("loading") != "")
+        let printed = line("a\\\\t1\\\\tnil")
+        for text in ["\"level\":\"info\"", "\"hook\":\"hooks.lua:2\"", "\"event\":\"before_save\"", "\"name\":\"f\""] {
+            #expect(printed.contains(text), "\(printed) of \(server.log)")
+        }
+        #expect(line("size 7").contains("\"level\":\"warning\"") && line("told").contains("\"hook\":\"hooks.lua:6\""))
+        await server.end()
+    }
+
+    @Test func whatKeepsFailingRests() async throws {
+        let server = try await HookServer(
+            #"vault.on("before_save", {match = "f*"}, function() error "always" end)"#)
+        for number in 1...10 { #expect(await server.refusal(of: "f\(number)")?.code == .rejected) }
+        #expect(try await soon { server.log.contains("hook suspended") })
+        let resting = await server.refusal(of: "f11")
+        #expect(resting?.message.contains("rests after many failures") == true && resting?.isRetryable == true)
+        try await server.save("other")
+        await server.end()
+    }
+
+    @Test func peopleAndMonitoringSeeWhatHooksDo() async throws {
+        let sandbox = try Sandbox()
+        try sandbox.write(
+            "hooks.lua",
+            """
+            vault.on("before_save", {match = "*.bad"}, function(event) return event:reject "no" end)
+            vault.on("before_save", {match = "*.broken"}, function() error "no" end)
+            """)
+        let server = try await sandbox.serve(
+            options: ["--hooks", sandbox.path + "/hooks.lua", "--metrics", "127.0.0.1:0"])
+        defer { server.kill() }
+        for name in ["a.bad", "b.bad", "c.broken"] {
+            try sandbox.write(name, name)
+            #expect(try await sandbox.run("save", Word(name)).status == 7)
+        }
+        let status = try await sandbox.succeed("status").output
+        #expect(status.contains("hooks.lua:1 before_save: 2 runs, 2 rejections, 0 failures"), "\(status)")
+        #expect(status.contains("hooks.lua:2 before_save: 1 runs, 0 rejections, 1 failures"))
+        let port = try #require(server.metricsPort)
+        let metrics = try await sandbox.shell(
+            "exec 3<>/dev/tcp/127.0.0.1/\(port); printf 'GET /metrics HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' >&3; cat <&3")
+        #expect(metrics.output.hasPrefix("HTTP/1.1 200 OK"), "\(metrics.output) \(metrics.errors)")
+        #expect(
+            metrics.output.contains("minivault_hook_rejections_total{hook=\"hooks.lua:1\",event=\"before_save\"} 2\n"))
+        #expect(
+            metrics.output.contains("minivault_hook_failures_total{hook=\"hooks.lua:2\",event=\"before_save\"} 1\n"))
+        let other = try await sandbox.shell(
+            "exec 3<>/dev/tcp/127.0.0.1/\(port); printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' >&3; cat <&3")
+        #expect(other.output.hasPrefix("HTTP/1.1 404"))
+    }
+
+    @Test func valuesAreKeptForAllWorkers() async throws {
+        let server = try await HookServer(
+            """
+            local kv = vault.kv
+            vault.on("before_save", {match = "f*"}, function(event)
+              kv.update("list", function(list) list = list or {} list[#list + 1] = event.name return list end)
+              event:tag("count", kv.incr("count"))
+            end)
+            vault.on("before_save", {match = "check"}, function(event)
+              assert(#kv.get "list" == 20 and kv.get "count" == 20 and kv.get "none" == nil)
+              kv.set("t", {a = 1, b = {true, "x"}})
+              assert(kv.get "t".b[2] == "x")
+              kv.set("t", nil)
+              assert(kv.get "t" == nil)
+              assert(kv.incr("f", 0.5) == 0.5 and kv.incr("f", 2, event.id) == 2.5 and kv.incr("f", 2, event.id) == 2.5)
+              for _, bad in ipairs {
+                function() kv.set("k", print) end, function() kv.set("", 1) end, function() kv.set("k", ("x"):rep(1e6)) end,
+                function() kv.incr("t2", "x") end, function() kv.update("k") end,
+              } do assert(not pcall(bad)) end
+            end)
+            """, options: ["--hook-workers", "3"])
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<20 { group.addTask { try await server.save("f\(number)") } }
+            try await group.waitForAll()
+        }
+        let refusal = await server.refusal(of: "check")
+        #expect(refusal == nil, "\(server.log)")
+        await server.end()
+    }
+}
+
+extension Sequence {
+    fileprivate func asyncMap<Value>(_ body: (Element) async throws -> Value) async throws -> [Value] {
+        var values: [Value] = []
+        for element in self { values.append(try await body(element)) }
+        return values
+    }
+}
