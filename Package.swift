@@ -117,6 +117,7 @@ let package = Package(
                 .embedInCode("Prompt/commands.lua"),
                 // What 'minivault help lua' prints.
                 .embedInCode("Documentation.docc/Tutorial.md"), .embedInCode("Documentation.docc/Scripts.md"),
+                .embedInCode("Documentation.docc/Hooks.md"),
             ],
             swiftSettings: strict
         ),

@@ -141,6 +141,43 @@ package enum Definitions {
         ---@return vault.entry|true
         function file:close() end
 
+        --- What a hook is asked about or told of.
+        ---@class vault.event
+        ---@field id string
+        ---@field kind "before_save"|"before_read"|"before_remove"|"login"|"save"|"read"|"remove"|"rename"|"every"
+        ---@field name? string
+        ---@field from? string
+        ---@field size? integer
+        ---@field digest? string
+        ---@field version? integer
+        ---@field previous? vault.entry
+        ---@field user string
+        ---@field peer string
+        ---@field time integer
+        ---@field tags? table<string, string>
+        ---@field attempt integer
+        ---@field vault string
+        ---@field entry? vault.entry
+        local event = {}
+        ---@param reason? string
+        function event:reject(reason) end
+        ---@param name string
+        function event:rename(name) end
+        ---@param key string
+        ---@param value string|number|false|nil
+        function event:tag(key, value) end
+        ---@param n? integer
+        ---@return string?
+        function event:read(n) end
+        ---@return fun(): string?
+        function event:lines() end
+        ---@return string
+        function event:path() end
+        ---@param words string[]
+        ---@param options? {timeout?: number}
+        ---@return {code: integer, stdout: string, stderr: string}
+        function event:pipe(words, options) end
+
         --- A function that runs beside others.
         ---@class vault.task
         local task = {}
@@ -197,11 +234,12 @@ package enum Definitions {
         return text
     }
 
-    /// The tutorial, what holds for all functions, and the reference, one behind the other.
+    /// The tutorial, what holds for all functions and for hooks, and the reference, one behind the other.
     package static var handbook: String {
         [
             String(decoding: PackageResources.Tutorial_md, as: UTF8.self),
-            String(decoding: PackageResources.Scripts_md, as: UTF8.self), reference,
+            String(decoding: PackageResources.Scripts_md, as: UTF8.self),
+            String(decoding: PackageResources.Hooks_md, as: UTF8.self), reference,
         ].joined(separator: "\n")
     }
 }

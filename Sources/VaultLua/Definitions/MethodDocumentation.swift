@@ -43,5 +43,18 @@ struct MethodDocumentation {
         .init(
             usage: "connection:close()",
             summary: "Closes a connection, whose other methods are the functions that act on a vault."),
+        .init(
+            usage: "event:reject([reason])",
+            summary: "Refuses what a deciding hook is asked about, and tells the user why."),
+        .init(usage: "event:rename(name)", summary: "Has what is to be saved saved under another name."),
+        .init(usage: "event:tag(key, value)", summary: "Tags what is to be saved; false takes a tag away."),
+        .init(
+            usage: "event:read([n]) -> string or nil",
+            summary: "The next n bytes of the event's content, nil at the end; without n all that is left."),
+        .init(usage: "event:lines() -> iterator", summary: "The lines of the event's content."),
+        .init(usage: "event:path() -> path", summary: "A private temporary file with the event's content."),
+        .init(
+            usage: "event:pipe({program, argument...} [, options]) -> {code, stdout, stderr}",
+            summary: "Runs an allowed program on the event's content; 'timeout' is in seconds."),
     ]
 }

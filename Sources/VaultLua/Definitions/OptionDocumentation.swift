@@ -48,6 +48,13 @@ struct OptionDocumentation {
 
     private static let special: [String: OptionDocumentation] = [
         "list.tags": .init("table<string, string|number>", "only entries that have these tags"),
+        "on.match": .init("string", "only events whose name matches this pattern, by gitignore's rules"),
+        "on.priority": .init("number", "higher ones run first (0)"),
+        "on.timeout": .init("number", "seconds after which the worker is killed (2 deciding, 60 telling)"),
+        "on.on_error": .init(
+            "\"accept\"|\"reject\"", "what an error or a missed deadline of a deciding hook means (reject)"),
+        "on.from_hooks": .init("boolean", "whether it also hears of what hooks do (false)"),
+        "every.timeout": .init("number", "seconds after which the worker is killed (60)"),
         "map.concurrency": .init("integer", "how many calls run at once (8)"),
         "map.on_error": .init("fun(element: any, err: any): boolean?", "called for each failure; true accepts it"),
     ]

@@ -15,7 +15,7 @@ final class HookLog: Sendable {
     private let state = Mutex(State())
 
     private static let linesPerSecondMax = 200
-    private static let lineBytesMax = 8 << 10
+    static let lineBytesMax = 8 << 10
 
     init(_ service: any HookService) {
         self.service = service

@@ -100,7 +100,8 @@ final class HookProgram {
             "field": LuaFunction { [self] call in try field(call) },
             "now": LuaFunction { [start] call in call.returns((ContinuousClock.now - start).microseconds) },
             "log": LuaFunction { [log] call in
-                log.write(ScriptSession.LogLevel(rawValue: try call.string(1)) ?? .info, printable(try call.bytes(2)))
+                let text = try call[2].withBytes { Array($0.prefix(HookLog.lineBytesMax)) }
+                log.write(ScriptSession.LogLevel(rawValue: try call.string(1)) ?? .info, printable(text))
             },
             "finish_tasks": LuaFunction { [session] call in
                 if session.scheduler.taskCount > 0 { session.scheduler.finish(isFailed: !(try call.boolean(1))) }
