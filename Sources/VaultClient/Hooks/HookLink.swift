@@ -1,6 +1,7 @@
 import FoundationEssentials
 import NIOCore
 import NIOPosix
+import Synchronization
 package import VaultModel
 import VaultTransport
 import VaultWire
@@ -10,6 +11,8 @@ package final class HookLink: HookService {
     private let connection: ClientConnection
     /// The way of events.
     private let events: MessageSocket
+    /// What the events of this connection share.
+    private let contexts = Mutex<[WireHookContext]>([])
 
     /// - Parameters:
     ///   - socket: the worker's end of the socket pair for requests.
@@ -105,7 +108,12 @@ package final class HookLink: HookService {
         }
         return try HookLink.reading {
             let events = try WireHookEvents(decoding: bytes)
-            return try events.events.map { try $0.model(events.contexts) }
+            let contexts = contexts.withLock { contexts in
+                if events.replaceContexts { contexts = [] }
+                contexts += events.contexts
+                return contexts
+            }
+            return try events.events.map { try $0.model(contexts) }
         }
     }
 

@@ -32,7 +32,7 @@ final class HookProgram {
         self.call = call
         source = nil
         session.useVault { [self] in vault() }
-        log.enter(event: call.number, hook: 0)
+        log.enter(event: call.number, hook: call.hooks.count == 1 ? call.hooks[0] : 0)
     }
 
     /// The vault of the event.

@@ -136,11 +136,20 @@ private final class HookLoop {
         program.begin(call)
         defer { program.end() }
         do {
-            let results = try session.state.call(run, arguments: HookProgram.arguments(call))
-            guard let result = results.first?.reference else {
-                return (HookAnswer(number: call.number, microseconds: results, of: call.hooks), isSpent())
+            let start = clock.now
+            let result = try session.state.call(run, arguments: HookProgram.arguments(call)).first?.reference
+            // The time of an only hook is that of the whole.
+            let microseconds = UInt32(clamping: Int((clock.now - start) / .microseconds(1)))
+            var answer = HookAnswer(number: call.number)
+            if let result {
+                answer = try session.state.read(result) { view in
+                    try HookAnswer(view.table(), number: call.number, microseconds)
+                }
+            } else if let hook = call.hooks.first {
+                answer.runs = [
+                    HookAnswer.Run(hook: hook, microseconds: microseconds, hasRejected: false, hasFailed: false)
+                ]
             }
-            let answer = try session.state.read(result) { try HookAnswer($0.table(), number: call.number) }
             return (answer, isSpent())
         } catch {
             var answer = HookAnswer(number: call.number)
@@ -186,16 +195,10 @@ extension HookDeclaration {
 }
 
 extension HookAnswer {
-    /// Where all hooks have let it pass: what `run` of hooks.lua has returned, nil and the time of each.
-    fileprivate init(number: UInt64, microseconds: [LuaValue], of hooks: [Int]) {
-        self.init(number: number)
-        runs = zip(hooks, microseconds.dropFirst()).map { hook, time in
-            Run(hook: hook, microseconds: UInt32(clamping: time.integer ?? 0), hasRejected: false, hasFailed: false)
-        }
-    }
-
-    /// The same where there is more to say.
-    fileprivate init(_ fields: LuaTableView, number: UInt64) throws {
+    /// What `run` of hooks.lua has returned.
+    ///
+    /// - Parameter microseconds: of an only hook.
+    fileprivate init(_ fields: LuaTableView, number: UInt64, _ microseconds: UInt32) throws {
         self.init(number: number)
         func text(_ view: LuaView) throws -> String {
             try view.withBytes { String(decoding: $0.prefix(HookAnswer.textBytesMax), as: UTF8.self) }
@@ -217,7 +220,8 @@ extension HookAnswer {
             runs.append(
                 Run(
                     hook: try run.field("hook").integer(),
-                    microseconds: UInt32(clamping: try run.field("microseconds").integer()),
+                    microseconds: try run.field("microseconds").ifPresent.map { UInt32(clamping: try $0.integer()) }
+                        ?? microseconds,
                     hasRejected: try run.field("rejected").boolean(), hasFailed: try run.field("failed").boolean()))
         }
         self.runs = runs

@@ -311,27 +311,24 @@ local function run_hook(state, hook, event, is_deciding)
   end
 end
 
--- Runs hooks on an event. Returns nil and their times where they let it pass, else a table of all there is to say.
+-- Runs hooks on an event. Returns nothing where the only hook lets it pass, else a table of all there is to say.
 local function run(kind, name, user, ...)
   local event = setmetatable({}, event_meta)
   local state = {call = {kind = kind, name = name, user = user}, tags = {}}
   states[event], current = state, state
-  local answer, times
   local is_deciding = kinds[kind] == "deciding"
   local count = select("#", ...)
+  local answer
   for index = 1, count do
     local hook = select(index, ...)
-    program.enter(hook)
-    local start = now()
+    if count > 1 then program.enter(hook) end
+    local start = count > 1 and now() or 0
     local problem, trace = run_hook(state, hook, event, is_deciding)
-    local time = now() - start
-    if count == 1 and not problem and not state.rejection and not state.is_changed then
-      times = time
-      break
-    end
+    if count == 1 and not problem and not state.rejection and not state.is_changed then break end
     answer = answer or {runs = {}}
     answer.runs[index] = {
-      hook = hook, microseconds = time, rejected = state.rejection ~= nil, failed = problem ~= nil,
+      hook = hook, microseconds = count > 1 and now() - start or nil, rejected = state.rejection ~= nil,
+      failed = problem ~= nil,
     }
     if problem then
       if state.rejection or declared[hook].accepts then
@@ -345,7 +342,7 @@ local function run(kind, name, user, ...)
   end
   if state.file then state.file:close() end
   current = nil
-  if not answer then return nil, times end
+  if not answer then return end
   if state.rejection then
     answer.rejection, answer.failure, answer.traceback = state.rejection, nil, nil
   else

@@ -6,6 +6,8 @@ package enum HookLimits {
     static let depthMax = 3
     /// Events that a worker is handed at once.
     static let batchMax = 128
+    /// Vaults, users and addresses of events that a worker remembers.
+    static let contextsMax = 4096
     /// Milliseconds for which who has handed a worker events waits for its answers itself.
     static let collectMilliseconds: Int64 = 2
     /// Milliseconds between two looks at deadlines.

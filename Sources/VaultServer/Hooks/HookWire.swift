@@ -39,20 +39,41 @@ extension WireHookDeclaration {
     }
 }
 
-extension WireHookEvents {
-    init(_ runs: [HookRun]) {
-        self.init()
-        events.reserveCapacity(runs.count)
+/// What a worker has been told that events share.
+struct HookContexts {
+    private struct Key: Hashable {
+        var vault: String
+        var user: String
+        var peer: String
+    }
+
+    private var numbers: [Key: UInt32] = [:]
+    private var last: (key: Key, number: UInt32)?
+
+    /// The events of runs, with what of their contexts the worker does not know yet.
+    mutating func events(_ runs: [HookRun]) -> WireHookEvents {
+        var events = WireHookEvents()
+        if numbers.count > HookLimits.contextsMax {
+            (numbers, last) = ([:], nil)
+            events.replaceContexts = true
+        }
+        events.events.reserveCapacity(runs.count)
         for run in runs {
             let event = run.job.event
-            var context = WireHookContext()
-            context.vault = event.vaultName
-            context.user = event.user
-            context.peer = event.peer
+            let key = Key(vault: event.vaultName, user: event.user, peer: event.peer)
             // What comes together is mostly of one session.
-            if contexts.last != context { contexts.append(context) }
-            events.append(WireHookEvent(run, context: UInt32(contexts.count - 1)))
+            if last?.key != key {
+                if numbers[key] == nil {
+                    numbers[key] = UInt32(numbers.count)
+                    var context = WireHookContext()
+                    (context.vault, context.user, context.peer) = (key.vault, key.user, key.peer)
+                    events.contexts.append(context)
+                }
+                last = (key, numbers[key] ?? 0)
+            }
+            events.events.append(WireHookEvent(run, context: last?.number ?? 0))
         }
+        return events
     }
 }
 

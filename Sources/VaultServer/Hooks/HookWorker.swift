@@ -17,6 +17,7 @@ final class HookWorker: RequestOwner, Sendable {
         var isIdle = false
         /// What it has been handed and has not reported of, in its order.
         var runs: [HookRun] = []
+        var contexts = HookContexts()
         var deadline: ContinuousClock.Instant?
         var isRetired = false
         var isEnded = false
@@ -170,18 +171,18 @@ final class HookWorker: RequestOwner, Sendable {
     ///
     /// - Returns: whether there are answers to ``collect()``.
     func hand(_ runs: [HookRun]) -> Bool {
-        let isRetired = state.withLock { state in
+        let (isRetired, events) = state.withLock { state in
             state.isIdle = runs.isEmpty && !state.isRetired
             state.runs = runs
             state.deadline = runs.first.map { .now + $0.timeout }
-            return state.isRetired
+            return (state.isRetired, state.contexts.events(runs))
         }
         if runs.isEmpty {
             if isRetired { socket.end() }
             return false
         }
         do throws(VaultError) {
-            try socket.send(WireHookEvents(runs).encoded)
+            try socket.send(events.encoded)
             return true
         } catch {
             // That it has ended is noticed by its connection.

@@ -2283,8 +2283,10 @@ package nonisolated struct WireHookEvents: Sendable {
 
   package var events: [WireHookEvent] = []
 
-  /// What events share.
+  /// What events share from here on: these follow those of messages before, unless they replace them.
   package var contexts: [WireHookContext] = []
+
+  package var replaceContexts: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2342,7 +2344,7 @@ package nonisolated struct WireHookEvent: Sendable {
 
   package var version: UInt64 = 0
 
-  /// Counted from 0.
+  /// Counted from 0, over all that are known.
   package var context: UInt32 = 0
 
   package var time: Int64 = 0
@@ -6893,7 +6895,7 @@ nonisolated extension WireHookDeclaration: SwiftProtobuf.Message, SwiftProtobuf.
 
 nonisolated extension WireHookEvents: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HookEvents"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}events\0\u{1}contexts\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}events\0\u{1}contexts\0\u{3}replace_contexts\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6903,6 +6905,7 @@ nonisolated extension WireHookEvents: SwiftProtobuf.Message, SwiftProtobuf._Mess
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.events) }()
       case 2: try { try decoder.decodeRepeatedMessageField(value: &self.contexts) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.replaceContexts) }()
       default: break
       }
     }
@@ -6915,12 +6918,16 @@ nonisolated extension WireHookEvents: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.contexts.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.contexts, fieldNumber: 2)
     }
+    if self.replaceContexts != false {
+      try visitor.visitSingularBoolField(value: self.replaceContexts, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   package static func ==(lhs: WireHookEvents, rhs: WireHookEvents) -> Bool {
     if lhs.events != rhs.events {return false}
     if lhs.contexts != rhs.contexts {return false}
+    if lhs.replaceContexts != rhs.replaceContexts {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
