@@ -74,7 +74,7 @@ struct LuaSignature {
         "path": "string", "name": "string", "prefix": "string", "dir": "string", "glob": "string", "url": "string",
         "string": "string", "text": "string", "message": "string", "version": "integer", "seconds": "number",
         "f": "fun(...: any): any", "connection": "vault.connection", "tasks": "vault.task[]", "value": "any",
-        "event": "string", "interval": "string|table",
+        "event": "string", "interval": "string|table", "key": "string", "n": "number", "id": "string",
     ]
 
     /// By the names of parameters that mean something else in one function.
@@ -88,7 +88,8 @@ struct LuaSignature {
 
     private static let results: [String: String] = [
         "entry": "vault.entry", "entry or nil": "vault.entry?", "listing": "vault.listing", "file": "vault.file",
-        "count": "integer", "boolean": "boolean", "string": "string", "value": "any", "report": "vault.report",
+        "count": "integer", "boolean": "boolean", "string": "string", "value": "any", "value or nil": "any",
+        "number": "number", "report": "vault.report",
         "array of entries": "vault.entry[]", "connection": "vault.connection", "task": "vault.task",
         "results": "any[]", "results of f": "any",
         "iterator of {name, change}": "fun(): {name: string, change: \"added\"|\"changed\"|\"removed\"}?",

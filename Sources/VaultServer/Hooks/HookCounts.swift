@@ -45,6 +45,9 @@ package struct HookCounts: Sendable {
         }
     }
 
+    /// How long a hook takes in the mean; nil for one that has not run yet.
+    func meanSeconds(of hook: Int) -> Double? { sums[hook].map { $0.seconds / Double(max(1, $0.runs)) } }
+
     /// Notes which hooks rest.
     mutating func mark(_ isSuspended: (Int) -> Bool) {
         suspended = Set(hooks.map(\.number).filter(isSuspended))

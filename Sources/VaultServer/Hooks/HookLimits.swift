@@ -4,8 +4,9 @@ package enum HookLimits {
     static let quickSecondsMax = 5
     /// Hooks that may stand one behind another.
     static let depthMax = 3
-    /// Events that a worker is handed at once.
+    /// Events that a worker is handed at once, and how long they may be expected to take.
     static let batchMax = 128
+    static let batchSecondsMax = 0.005
     /// Vaults, users and addresses of events that a worker remembers.
     static let contextsMax = 4096
     /// Milliseconds for which who has handed a worker events waits for its answers itself.

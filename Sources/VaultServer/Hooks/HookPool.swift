@@ -259,10 +259,11 @@ final class HookPool: Sendable {
         _ state: inout State, _ lane: Lane, _ finished: inout [(HookJob, HookOutcome)]
     ) -> [HookRun] {
         var runs: [HookRun] = []
+        var seconds = 0.0
         let now = ContinuousClock.now
         let index = lane.rawValue
         while runs.count < HookLimits.batchMax, let job = state.lanes[index].waiting.first {
-            if job.isAlone, !runs.isEmpty { break }
+            if job.isAlone || seconds > HookLimits.batchSecondsMax, !runs.isEmpty { break }
             state.lanes[index].waiting.removeFirst()
             var hooks: [HookDeclaration] = []
             var suspended: HookDeclaration?
@@ -281,6 +282,8 @@ final class HookPool: Sendable {
             } else {
                 runs.append(HookRun(job: job, hooks: hooks))
                 if job.isAlone { break }
+                // What takes long, or nobody knows how long, is not to stand before others that another worker can have.
+                for hook in hooks { seconds += state.counts.meanSeconds(of: hook.number) ?? .infinity }
             }
         }
         return runs

@@ -10,7 +10,7 @@ import VaultModel
         // Each waits for three that have begun, and so for two others.
         let server = try await HookServer(
             """
-            vault.on("before_save", {match = "f*", timeout = 5}, function(event)
+            vault.on("before_save", {match = "f*", timeout = 60}, function(event)
               vault.kv.incr("begun", 1)
               while vault.kv.get "begun" < 3 do vault.sleep(0.005) end
               event:tag("begun", vault.kv.get "begun")
