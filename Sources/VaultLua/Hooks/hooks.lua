@@ -1,6 +1,6 @@
 -- Declares the hooks of a file, and runs them on events.
 local program, sandbox = ...
-local getinfo, traceback = debug.getinfo, debug.traceback
+local getinfo, real_metatable, traceback = debug.getinfo, debug.getmetatable, debug.traceback
 local error, ipairs, next, pcall, select, setmetatable = error, ipairs, next, pcall, select, setmetatable
 local tostring, type, xpcall = tostring, type, xpcall
 local tointeger, match = math.tointeger, string.match
@@ -159,17 +159,19 @@ end
 
 -- MARK: Events
 
--- What is known of the events that hooks hold, and of the one that they run on.
-local states = setmetatable({}, {__mode = "k"})
+-- What is known of the event that hooks run on. What a hook has kept of another one is over.
 local current
 local verdict = setmetatable({}, {__tostring = function() return "a verdict" end, __metatable = false})
 local methods = {}
 
+local event_meta
+
 local function state_of(event, name)
-  local state = states[event]
-  if state == nil then bad(3, 1, name, "event expected: call it as event:" .. name .. "(...)") end
-  if state ~= current then error("this event is over", 3) end
-  return state
+  if current and event == current.event then return current end
+  if type(event) ~= "table" or real_metatable(event) ~= event_meta then
+    bad(3, 1, name, "event expected: call it as event:" .. name .. "(...)")
+  end
+  error("this event is over", 3)
 end
 
 local function only_for(is_right, state, name, allowed)
@@ -199,16 +201,13 @@ end
 
 function methods:tag(key, value)
   local state = state_of(self, "tag")
-  state.is_changed = true
   only_for(state.call.kind == "before_save", state, "tag", "'before_save'")
   if type(key) ~= "string" or key == "" then bad(2, 1, "tag", "the name of a tag expected") end
-  if value == nil or value == false then
-    state.tags[key] = false
-  elseif type(value) == "string" or type(value) == "number" then
-    state.tags[key] = tostring(value)
-  else
+  if value ~= nil and value ~= false and type(value) ~= "string" and type(value) ~= "number" then
     bad(2, 2, "tag", "string expected, got " .. type(value))
   end
+  state.is_changed, state.tags = true, state.tags or {}
+  state.tags[key] = value and tostring(value) or false
 end
 
 local function content_of(state)
@@ -251,16 +250,17 @@ local function previous_of(call)
 end
 
 local function field_of(event, key)
-  local state = states[event]
+  local state = current
+  if not state or event ~= state.event then error("this event is over", 3) end
   local value = state.call[key]
-  if value == nil and is_field[key] and state == current then
+  if value == nil and is_field[key] then
     if key == "previous" then value = previous_of(state.call) else value = program.field(key) end
     state.call[key] = value
   end
   return value
 end
 
-local event_meta = {
+event_meta = {
   __index = function(event, key)
     local method = methods[key]
     if method ~= nil then return method end
@@ -271,7 +271,8 @@ local event_meta = {
   end,
   __name = "event",
   __tostring = function(event)
-    local call = states[event].call
+    if not current or event ~= current.event then return "an event that is over" end
+    local call = current.call
     return ("event %s of '%s'"):format(call.kind, call.name or call.user)
   end,
   __pairs = function(event)
@@ -314,8 +315,8 @@ end
 -- Runs hooks on an event. Returns nothing where the only hook lets it pass, else a table of all there is to say.
 local function run(kind, name, user, ...)
   local event = setmetatable({}, event_meta)
-  local state = {call = {kind = kind, name = name, user = user}, tags = {}}
-  states[event], current = state, state
+  local state = {event = event, call = {kind = kind, name = name, user = user}}
+  current = state
   local is_deciding = kinds[kind] == "deciding"
   local count = select("#", ...)
   local answer

@@ -135,51 +135,56 @@ import VaultModel
         func absent(_ name: String, _ value: String) -> Attack {
             Attack(name, #"return event:reject(\#(value) == nil and "absent" or "ESCAPED")"#)
         }
-        try await attempt([
-            Attack("bytecode", #"local f, e = load("\27Lua", "x", "b") return event:reject(f and "ESCAPED" or e)"#),
-            Attack("bytecode-as-text", #"local f, e = load("\27Lua") return event:reject(f and "ESCAPED" or e)"#),
-            Attack(
-                "bytecode-in-pieces",
-                #"local p = {"\27L", "ua"} local f, e = load(function() return table.remove(p, 1) end) "#
-                    + #"return event:reject(f and "ESCAPED" or e)"#),
-            absent("dump", "string.dump"), absent("dump-method", #"("").dump"#),
-            absent("io", "io"), absent("debug", "debug"), absent("package", "package"), absent("require", "require"),
-            absent("dofile", "dofile"), absent("loadfile", "loadfile"), absent("os.execute", "os.execute"),
-            absent("os.exit", "os.exit"), absent("os.getenv", "os.getenv"), absent("os.remove", "os.remove"),
-            absent("close", "coroutine.close"), absent("warn", "warn"),
-            refused("string-metatable", #"return getmetatable("").__index"#),
-            refused("string-index", #"getmetatable("").__index.rep = nil"#),
-            refused("error-metatable", #"getmetatable(select(2, pcall(vault.get, "none"))).__tostring = nil"#),
-            refused("global", "x = 1"), refused("_G", "_G.x = 1"), refused("rawset", "rawset(_G, 'x', 1)"),
-            refused("_ENV", "_ENV.print = nil"), refused("vault", "vault.save = nil"),
-            refused("rawset-vault", "rawset(vault, 'save', 1)"), refused("json", "vault.json.encode = nil"),
-            refused("kv", "vault.kv.get = nil"), refused("string", "string.rep = nil"),
-            refused("insert", "table.insert(vault, 1)"), refused("move", "table.move({1}, 1, 1, 1, vault)"),
-            refused("setmetatable-_G", "setmetatable(_G, {})"),
-            refused("setmetatable-vault", "setmetatable(vault, {})"),
-            refused("setmetatable-event", "setmetatable(event, nil)"), refused("event", "event.name = 'x'"),
-            refused("gc", "setmetatable({}, {__gc = function() while true do end end})"),
-            refused("weak", "setmetatable({}, {__mode = 'k'})"),
-            refused("collectgarbage", "collectgarbage('stop')"),
-            Attack(
-                "pairs",
-                """
-                for _, library in ipairs {string, table, vault, _G} do
-                  local _, state = pairs(library)
-                  for key in next, state do state[key] = nil end
-                end
-                return event:reject(string.rep and vault.get and ("x"):rep(2) == "xx" and "whole" or "ESCAPED")
-                """),
-            Attack(
-                "load-environment",
-                """
-                local f = load("x = 1 return io, _G", "c", "t", {})
-                local io, globals = f()
-                return event:reject(io == nil and globals == nil and "apart" or "ESCAPED")
-                """),
-            refused("load-global", #"assert(load "x = 1")()"#),
-            refused("on-later", "vault.on('save', print)"),
-        ])
+        try await attempt(
+            [
+                Attack("bytecode", #"local f, e = load("\27Lua", "x", "b") return event:reject(f and "ESCAPED" or e)"#),
+                Attack("bytecode-as-text", #"local f, e = load("\27Lua") return event:reject(f and "ESCAPED" or e)"#),
+                Attack(
+                    "bytecode-in-pieces",
+                    #"local p = {"\27L", "ua"} local f, e = load(function() return table.remove(p, 1) end) "#
+                        + #"return event:reject(f and "ESCAPED" or e)"#),
+                absent("dump", "string.dump"), absent("dump-method", #"("").dump"#),
+                absent("io", "io"), absent("debug", "debug"), absent("package", "package"),
+                absent("require", "require"),
+                absent("dofile", "dofile"), absent("loadfile", "loadfile"), absent("os.execute", "os.execute"),
+                absent("os.exit", "os.exit"), absent("os.getenv", "os.getenv"), absent("os.remove", "os.remove"),
+                absent("close", "coroutine.close"), absent("warn", "warn"),
+                refused("string-metatable", #"return getmetatable("").__index"#),
+                refused("string-index", #"getmetatable("").__index.rep = nil"#),
+                refused("error-metatable", #"getmetatable(select(2, pcall(vault.get, "none"))).__tostring = nil"#),
+                refused("global", "x = 1"), refused("_G", "_G.x = 1"), refused("rawset", "rawset(_G, 'x', 1)"),
+                refused("_ENV", "_ENV.print = nil"), refused("vault", "vault.save = nil"),
+                refused("rawset-vault", "rawset(vault, 'save', 1)"), refused("json", "vault.json.encode = nil"),
+                refused("kv", "vault.kv.get = nil"), refused("string", "string.rep = nil"),
+                refused("insert", "table.insert(vault, 1)"), refused("move", "table.move({1}, 1, 1, 1, vault)"),
+                refused("setmetatable-_G", "setmetatable(_G, {})"),
+                refused("setmetatable-vault", "setmetatable(vault, {})"),
+                refused("setmetatable-event", "setmetatable(event, nil)"), refused("event", "event.name = 'x'"),
+                refused("gc", "setmetatable({}, {__gc = function() while true do end end})"),
+                refused("weak", "setmetatable({}, {__mode = 'k'})"),
+                refused("collectgarbage", "collectgarbage('stop')"),
+                Attack(
+                    "pairs",
+                    """
+                    for _, library in ipairs {string, table, vault, _G} do
+                      local _, state = pairs(library)
+                      for key in next, state do state[key] = nil end
+                    end
+                    return event:reject(string.rep and vault.get and ("x"):rep(2) == "xx" and "whole" or "ESCAPED")
+                    """),
+                Attack(
+                    "load-environment",
+                    """
+                    local f = load("x = 1 return io, _G", "c", "t", {})
+                    local io, globals = f()
+                    return event:reject(io == nil and globals == nil and "apart" or "ESCAPED")
+                    """),
+                refused("load-global", #"assert(load "x = 1")()"#),
+                refused("on-later", "vault.on('save', print)"),
+                Attack("keep", "kept[1] = event return event:reject 'kept'"),
+                refused("over", "return kept[1].name"), refused("over-read", "return kept[1]:read()"),
+                refused("over-reject", "return kept[1]:reject 'late'"),
+            ], before: "local kept = {}\n", options: ["--hook-workers", "1"])
     }
 
     @Test func whatHooksSayIsJudged() async throws {

@@ -32,6 +32,42 @@ import VaultModel
         await server.end()
     }
 
+    @Test func workersHaveNoMoreThanTheyNeedAndEndWithTheirServer() async throws {
+        let server = try await HookServer("vault.on('before_save', {timeout = 60}, function() end)")
+        try await server.save("f")
+        let worker = try #require(server.server.workers.first)
+        func text(_ file: String) -> String {
+            String(decoding: contents(Array("/proc/\(worker)/\(file)".utf8)) ?? [], as: UTF8.self)
+        }
+        let threads = try await server.sandbox.shell(
+            "grep -h NoNewPrivs /proc/\(worker)/task/*/status | sort | uniq -c")
+        #expect(threads.lines.count == 1 && threads.output.contains("NoNewPrivs:\t1"), "\(threads.output)")
+        let limits = text("limits").split(separator: "\n").map {
+            $0.split(separator: " ", omittingEmptySubsequences: true)
+        }
+        #expect(limits.first { $0.starts(with: ["Max", "core"]) }?.dropFirst(4).first == "0", "\(limits)")
+        #expect(limits.first { $0.starts(with: ["Max", "open"]) }?.dropFirst(3).first == "512")
+        let workers = server.server.workers
+        server.server.kill()
+        #expect(try await soon { workers.allSatisfy { kill($0, 0) != 0 && errno == ESRCH } })
+        await server.vault.close()
+    }
+
+    @Test func whatAHookHasStartedEndsWithItsWorker() async throws {
+        let server = try await HookServer(
+            """
+            vault.on("before_save", {match = "f", timeout = 1}, function() vault.exec {"sleep", "98765.4321"} end)
+            """, options: ["--hooks-exec", "sleep"])
+        func isRunning() async throws -> Bool {
+            try await server.sandbox.shell("grep -al '^sleep.98765.4321' /proc/[0-9]*/cmdline 2>/dev/null").output != ""
+        }
+        async let refusal = server.refusal(of: "f")
+        #expect(try await soon { try await isRunning() })
+        #expect(await refusal?.code == .rejected)
+        #expect(try await soon { try await !isRunning() })
+        await server.end()
+    }
+
     @Test func schedulesRunOnceWhateverWorkersThereAre() async throws {
         let server = try await HookServer(
             """

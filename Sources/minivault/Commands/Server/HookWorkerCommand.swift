@@ -18,8 +18,10 @@ struct HookWorkerCommand: AsyncParsableCommand {
     /// What the process needs besides Lua, in bytes.
     private static let baseBytes = 512 << 20
 
+    /// Privileges are each thread's own, and threads inherit them: they are dropped while this one is the only one.
+    func validate() throws { limit() }
+
     func run() async throws {
-        limit()
         let path = CommandText.path(directory)
         guard path.withCString({ chdir($0) }) == 0 else { throw VaultError(system: errno, "enter", path) }
         let link: HookLink
