@@ -14,7 +14,7 @@ end
 vault.on("save", {match = "/reports/**"}, function(event)
   local text = vault.json.encode {
     id = event.id, version = event.version,
-    text = ("%s saved %s (%d bytes)"):format(event.user, event.name, event.size),
+    text = ("%s saved %s (%s bytes)"):format(event.user, event.name, event.size or "?"),
   }
   run({"curl", "--silent", "--show-error", "--fail", "--max-time", "20", "--header", "Content-Type: application/json",
     "--data-binary", "@-", webhook}, text)

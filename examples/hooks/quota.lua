@@ -1,5 +1,5 @@
 -- Gives each user of a shared vault so many bytes of what names hold now. Versions before do not count: 'user quota' on
--- the server bounds them all.
+-- the server bounds them all. Saves are counted right after they are done: many at once may go a little over the limit.
 --
 --   minivault serve --hooks quota.lua
 
@@ -22,7 +22,8 @@ end)
 
 -- Hooks can be told twice of one event: each counts once, by its id.
 vault.on("save", function(event)
-  vault.kv.incr(key(event.user), event.size, event.id)
+  -- Renamed since, it cannot be looked at any more under this name: what it had counts as nothing then.
+  vault.kv.incr(key(event.user), event.size or 0, event.id)
   local previous = event.previous
   if previous and previous.kind ~= "removed" then
     vault.kv.incr(key(previous.saved_by), -previous.size, event.id .. " replaced")
@@ -30,5 +31,5 @@ vault.on("save", function(event)
 end)
 
 vault.on("remove", function(event)
-  vault.kv.incr(key(event.entry.saved_by), -event.size, event.id)
+  if event.entry then vault.kv.incr(key(event.entry.saved_by), -event.size, event.id) end
 end)

@@ -20,7 +20,7 @@ local function type_of(event)
     if head:sub(1, #signature[1]) == signature[1] then return signature[2], signature[3] end
   end
   -- The first 512 bytes may end in the middle of a character.
-  local whole = head:gsub("[\xC0-\xFF][\x80-\xBF]*$", "")
+  local whole = #head == 512 and head:gsub("[\xC0-\xFF][\x80-\xBF]*$", "") or head
   if not head:find "\0" and utf8.len(whole) then return "text", {} end
 end
 

@@ -135,6 +135,15 @@ package final class HookLink: HookService {
         }
     }
 
+    package func reject(_ reason: String, event: UInt64) {
+        var rejection = WireHookRejection()
+        rejection.event = event
+        rejection.reason = reason
+        var report = WireHookReport()
+        report.rejections = [rejection]
+        try? events.send(report.encoded)
+    }
+
     // MARK: What hooks act on
 
     package func vault(of event: UInt64) -> any Vault { remote(event) }

@@ -11,6 +11,8 @@ final class HookProgram {
     private let service: any HookService
     private let directory: LocalPath
     private let log: HookLog
+    /// Those that hooks may start.
+    private let programs: Set<String>
     private let start = ContinuousClock.now
     private var call: HookCall?
     private var source: VaultSource?
@@ -19,7 +21,11 @@ final class HookProgram {
     /// The file with the content of the event, once a hook has asked for it.
     private var path: LocalPath?
 
-    init(_ session: ScriptSession, _ service: any HookService, _ directory: LocalPath, _ log: HookLog) {
+    init(
+        _ session: ScriptSession, _ service: any HookService, _ directory: LocalPath, _ programs: [String],
+        _ log: HookLog
+    ) {
+        self.programs = Set(programs)
         self.session = session
         self.service = service
         self.directory = directory
@@ -30,6 +36,7 @@ final class HookProgram {
 
     func begin(_ call: HookCall) {
         self.call = call
+        session.confinement = Confinement(directory: eventDirectory, programs: programs)
         source = nil
         session.useVault { [self] in vault() }
         log.enter(event: call.number, hook: call.hooks.count == 1 ? call.hooks[0] : 0)
@@ -68,6 +75,7 @@ final class HookProgram {
         case "from": call.returns(event.formerName?.bytes)
         case "version": call.returns(event.version > 0 ? Int(clamping: event.version) : nil)
         case "size" where event.size != nil: call.returns(event.size.map { Int(clamping: $0) })
+        case "previous": try previous(of: event, call)
         default:
             if let entry { return HookProgram.returns(name, of: entry, call) }
             let service = service
@@ -78,6 +86,20 @@ final class HookProgram {
                 guard let entry else { return call.returnsNil() }
                 HookProgram.returns(name, of: entry, call)
             }
+        }
+    }
+
+    /// Returns what the name held before a save, in the event's vault.
+    private func previous(of event: HookCall, _ call: borrowing LuaCall) throws {
+        guard let name = event.name, event.kind == .beforeSave || (event.kind == .save && event.version > 1) else {
+            return call.returnsNil()
+        }
+        let selector = event.kind == .beforeSave ? Selector.current : .version(event.version - 1)
+        let service = service
+        try CallSite(session, "event").wait(call, isBrief: true) { () async throws(VaultError) in
+            try await service.vault(of: event.number).stat(name, selector)
+        } then: { entry, call in
+            call.returns(entry.map { EntryValue.table($0) })
         }
     }
 
@@ -107,6 +129,10 @@ final class HookProgram {
                 if session.scheduler.taskCount > 0 { session.scheduler.finish(isFailed: !(try call.boolean(1))) }
                 session.tellFailures()
                 call.returns(session.takeToldFailures())
+            },
+            "reject": LuaFunction { [self] call in
+                let reason = try call[1].withBytes { String(decoding: $0.prefix(HookLog.lineBytesMax), as: UTF8.self) }
+                service.reject(reason, event: number)
             },
             "problem_of_name": LuaFunction { call in
                 let bytes = try call.bytes(1)

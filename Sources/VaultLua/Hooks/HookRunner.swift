@@ -72,8 +72,9 @@ private final class HookLoop {
         self.service = service
         self.setup = setup
         self.log = log
-        program = HookProgram(session, service, directory, log)
-        session.confinement = Confinement(directory: directory, programs: Set(setup.programs))
+        program = HookProgram(session, service, directory, setup.programs, log)
+        // Until there is an event there are no files.
+        session.confinement = Confinement(directory: directory.appending("none"), programs: [])
     }
 
     func run() throws {
@@ -156,12 +157,14 @@ private final class HookLoop {
             let text = (error as? LuaError)?.message ?? "\(error)"
             answer.failure = VaultError(.internal, text)
             answer.runs = [HookAnswer.Run(hook: call.hooks[0], microseconds: 0, hasRejected: false, hasFailed: true)]
-            return (answer, true)
+            return (answer, isSpent())
         }
     }
 
-    /// Whether so much memory is in use that the next event might find too little.
+    /// Whether the next event might find too little memory, or a state that cannot wait.
     private func isSpent() -> Bool {
+        // A task that was out of memory has stopped the main chunk for good, and that is all events' own.
+        if session.scheduler.isStopped { return true }
         let state = session.state
         if state.memoryUsedBytes < setup.memoryBytes / 4 * 3 { return false }
         state.collectGarbage()

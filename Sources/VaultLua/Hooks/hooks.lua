@@ -141,8 +141,9 @@ function kv.update(key, f)
   error(("'%s' is changed by too many at once"):format(tostring(key)), 2)
 end
 
-function kv.incr(key, amount, id)
-  if amount == nil then amount = 1 end
+function kv.incr(key, ...)
+  local amount, id = ...
+  if select("#", ...) == 0 then amount = 1 end
   if type(amount) ~= "number" then bad(2, 2, "incr", "number expected, got " .. type(amount)) end
   if id ~= nil and type(id) ~= "string" then bad(2, 3, "incr", "string expected, got " .. type(id)) end
   return decode(program.add(key, amount, id or ""))
@@ -186,7 +187,11 @@ function methods:reject(reason)
   if reason ~= nil and type(reason) ~= "string" and type(reason) ~= "number" then
     bad(2, 1, "reject", "string expected, got " .. type(reason))
   end
-  if state.rejection == nil then state.rejection = reason == nil and "no reason was given" or tostring(reason) end
+  if state.rejection == nil then
+    state.rejection = reason == nil and "no reason was given" or tostring(reason)
+    -- Whatever becomes of the hook after.
+    program.reject(state.rejection)
+  end
   return verdict
 end
 
@@ -202,16 +207,21 @@ end
 function methods:tag(key, value)
   local state = state_of(self, "tag")
   only_for(state.call.kind == "before_save", state, "tag", "'before_save'")
-  if type(key) ~= "string" or key == "" then bad(2, 1, "tag", "the name of a tag expected") end
+  if type(key) ~= "string" or key == "" or not utf8.len(key) then bad(2, 1, "tag", "the name of a tag expected") end
   if value ~= nil and value ~= false and type(value) ~= "string" and type(value) ~= "number" then
     bad(2, 2, "tag", "string expected, got " .. type(value))
   end
+  if value and not utf8.len(value) then bad(2, 2, "tag", "invalid UTF-8 in string") end
   state.is_changed, state.tags = true, state.tags or {}
   state.tags[key] = value and tostring(value) or false
 end
 
 local function content_of(state)
-  state.file = state.file or program.content()
+  if not state.file then
+    local file = program.content()
+    -- Another task may have asked meanwhile.
+    if state.file then file:close() else state.file = file end
+  end
   return state.file
 end
 
@@ -242,19 +252,12 @@ local fields = {
 local is_field = {}
 for _, name in ipairs(fields) do is_field[name] = true end
 
--- What the name held before the save.
-local function previous_of(call)
-  if call.kind == "before_save" then return vault.stat(call.name) end
-  local version = call.kind == "save" and program.field "version"
-  return version and version > 1 and vault.stat(call.name, {version = version - 1}) or nil
-end
-
 local function field_of(event, key)
   local state = current
   if not state or event ~= state.event then error("this event is over", 3) end
   local value = state.call[key]
   if value == nil and is_field[key] then
-    if key == "previous" then value = previous_of(state.call) else value = program.field(key) end
+    value = program.field(key)
     state.call[key] = value
   end
   return value
@@ -290,26 +293,39 @@ local function text_of(err)
   return is_text and text or "(an error that cannot be shown)"
 end
 
+-- What the handler has found out of the last error. The error itself goes on as it is, to what the hook has to close.
+local failure_text, failure_trace
+
 local function handler(err)
-  local text = text_of(err)
-  return {text = text, trace = (traceback(nil, 2):gsub("\n[^\n]*%[C%]: in function 'xpcall'.*$", ""))}
+  failure_text = text_of(err)
+  failure_trace = traceback(nil, 2):gsub("\n[^\n]*%[C%]: in function 'xpcall'.*$", "")
+  return err
 end
 
 -- Runs one hook of the current event. Returns what it failed with, and where.
 local function run_hook(state, hook, event, is_deciding)
   if state.file then state.file:seek "set" end
+  failure_text, failure_trace = nil, nil
   local is_well, result = xpcall(functions[hook], handler, event)
   -- Tasks that it has begun belong to it.
   local task_problem = program.finish_tasks(is_well)
   if not is_well then
-    -- Where memory was out there is no more than a string.
-    if type(result) ~= "table" then return text_of(result) end
-    return result.text, result.trace
+    -- Where memory was out no handler ran.
+    return failure_text or text_of(result), failure_trace
   end
   if task_problem then return "a task of the hook failed" end
-  if is_deciding and result ~= nil and result ~= verdict then
+  if not is_deciding or result == nil then return end
+  if result ~= verdict then
     return ("a hook that decides returned a %s: only event:reject(...) refuses"):format(type(result))
   end
+  if not state.rejection then return "a hook that decides returned the verdict on another event" end
+end
+
+local function copy_of(tags)
+  if not tags then return nil end
+  local copy = {}
+  for key, value in next, tags do copy[key] = value end
+  return copy
 end
 
 -- Runs hooks on an event. Returns nothing where the only hook lets it pass, else a table of all there is to say.
@@ -322,7 +338,12 @@ local function run(kind, name, user, ...)
   local answer
   for index = 1, count do
     local hook = select(index, ...)
-    if count > 1 then program.enter(hook) end
+    if count > 1 then
+      program.enter(hook)
+      -- Each has these tables for itself.
+      state.call.tags, state.call.entry, state.call.previous = nil, nil, nil
+    end
+    local name_before, tags_before = state.name, copy_of(state.tags)
     local start = count > 1 and now() or 0
     local problem, trace = run_hook(state, hook, event, is_deciding)
     if count == 1 and not problem and not state.rejection and not state.is_changed then break end
@@ -332,6 +353,8 @@ local function run(kind, name, user, ...)
       failed = problem ~= nil,
     }
     if problem then
+      -- What it had half done is undone.
+      state.name, state.tags = name_before, tags_before
       if state.rejection or declared[hook].accepts then
         log_line("error", problem .. "\n" .. (trace or ""))
       elseif not answer.failure then

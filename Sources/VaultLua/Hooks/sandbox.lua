@@ -65,7 +65,9 @@ function values.setmetatable(object, meta)
 end
 
 function values.rawset(object, key, value)
-  if protected[object] then error("this table cannot be changed", 2) end
+  if protected[object] or type(object) == "table" and getmetatable(object) == false then
+    error("this table cannot be changed", 2)
+  end
   return rawset(object, key, value)
 end
 

@@ -47,7 +47,7 @@ struct ChildProcess {
 
     private func runBlocking(_ isCancelled: Flag) throws(VaultError) -> Ending {
         let (inputEnds, outputEnds, errorEnds) = (try Pipe(), try Pipe(), try Pipe())
-        let file = try inputFile.map { (path) throws(VaultError) in try OpenFile(path, flags: O_RDONLY) }
+        let file = try inputFile.map { (path) throws(VaultError) in try OpenFile(path, flags: O_RDONLY | O_NOFOLLOW) }
         let process = try spawn(
             name, file?.descriptor ?? inputEnds.reading.descriptor, outputEnds.writing, errorEnds.writing)
         for pipe in [outputEnds, errorEnds] { pipe.writing.close() }

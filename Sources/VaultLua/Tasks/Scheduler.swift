@@ -50,6 +50,9 @@ final class Scheduler {
 
     // MARK: Tasks
 
+    /// Whether the main chunk was asked to end.
+    var isStopped: Bool { isOutOfMemory || main.cancellation != nil }
+
     /// How many tasks have not ended.
     var taskCount: Int { live.count }
 

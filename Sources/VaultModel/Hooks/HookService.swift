@@ -111,6 +111,8 @@ package protocol HookService: Sendable {
     ///   - hook: the hook's number; 0 for none.
     ///   - event: the event's number; 0 for none.
     func log(_ level: String, _ text: String, hook: Int, event: UInt64)
+    /// Tells at once that a hook has refused an event, which is final whatever becomes of the worker.
+    func reject(_ reason: String, event: UInt64)
     /// The vault of an event, and what the hooks of an event may do there.
     func vault(of event: UInt64) -> any Vault
     /// What an event is about; nil for nothing.

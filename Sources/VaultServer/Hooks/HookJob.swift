@@ -8,6 +8,7 @@ final class HookJob: Sendable {
     /// Called once.
     private let completion: @Sendable (HookOutcome) -> Void
     private let session = Mutex<Session?>(nil)
+    private let early = Mutex<String?>(nil)
     /// Whether it goes to a worker by itself, since a worker has died over it and others.
     let isAlone: Bool
 
@@ -20,6 +21,12 @@ final class HookJob: Sendable {
         self.isAlone = isAlone
         self.completion = completion
     }
+
+    /// Why a hook has refused it that may still run; nil where none has.
+    var rejection: String? { early.withLock { $0 } }
+
+    /// Notes that a hook has refused it, before its worker reports.
+    func reject(_ reason: String) { early.withLock { $0 = $0 ?? reason } }
 
     func alone() -> HookJob { HookJob(event, number: number, isAlone: true, completion) }
 

@@ -1,7 +1,9 @@
 /// Every bound of hooks.
 package enum HookLimits {
     /// A hook whose deadline is later runs on workers of its own.
-    static let quickSecondsMax = 5
+    static let quickSecondsMax = 5.0
+    /// Seconds that hooks may take over a login, for which no client waits longer.
+    static let loginSecondsMax: Int64 = 15
     /// Hooks that may stand one behind another.
     static let depthMax = 3
     /// Events that a worker is handed at once, and how long they may be expected to take.

@@ -180,7 +180,8 @@ final class HookPool: Sendable {
             if state.isClosed { return (nil, .failed(HookPool.stopped, traceback: nil)) }
             let hooks = HookPool.hooks(of: event, in: state.table)
             if hooks.isEmpty { return (nil, .accepted) }
-            let lane: Lane = hooks.contains(where: \.isSlow) || !event.kind.isDeciding ? .slow : .quick
+            let seconds = hooks.reduce(0) { $0 + $1.timeout / .seconds(1) }
+            let lane: Lane = seconds > HookLimits.quickSecondsMax || !event.kind.isDeciding ? .slow : .quick
             let job = HookJob(event, number: state.nextNumber, completion)
             state.nextNumber += 1
             // What another event waits for goes first.
@@ -348,26 +349,33 @@ final class HookPool: Sendable {
     /// A worker is gone. What it was at is tried again, each event by itself, so that only the one fails over which
     /// workers die.
     ///
-    /// - Parameter hasLoaded: whether it had come to load its file; another one would fail alike.
-    func ended(_ worker: HookWorker, _ runs: [HookRun], because reason: VaultError, hasLoaded: Bool) {
+    /// - Parameters:
+    ///   - isCulprit: whether it had one event and no other, so that this is what it died of.
+    ///   - hasLoaded: whether it had come to load its file; another one would fail alike.
+    func ended(_ worker: HookWorker, _ runs: [HookRun], isCulprit: Bool, because reason: VaultError, hasLoaded: Bool) {
         let isOfUse = state.withLock { state in
             for lane in Lane.allCases { state.lanes[lane.rawValue].workers.removeAll { $0 === worker } }
             return !state.isClosed
         }
-        if runs.count == 1 || !isOfUse {
-            for run in runs {
+        for run in runs {
+            if let rejection = run.job.rejection {
+                // It is final, whatever became of the worker after.
+                noteFailure(reason, of: run)
+                run.job.finish(.rejected(rejection))
+            } else if isCulprit || !isOfUse {
                 let parts = run.hooks.map {
                     HookResult.Part(hook: $0.number, seconds: 0, hasRejected: false, hasFailed: true)
                 }
                 note([(HookResult(parts: parts), run)])
-                let isAccepted = run.hooks.allSatisfy(\.acceptsErrors) && run.job.event.kind.isDeciding
                 noteFailure(reason, of: run)
+                // Of several hooks nobody knows which had been asked.
+                let isAccepted = run.hooks.count == 1 && run.hooks[0].acceptsErrors && run.job.event.kind.isDeciding
                 run.job.finish(isAccepted ? .accepted : .failed(reason, traceback: nil))
             }
-        } else if !runs.isEmpty {
-            state.withLock { state in
-                state.lanes[worker.lane.rawValue].waiting.insert(contentsOf: runs.map { $0.job.alone() }, at: 0)
-            }
+        }
+        let again = isCulprit || !isOfUse ? [] : runs.filter { $0.job.rejection == nil }.map { $0.job.alone() }
+        if !again.isEmpty {
+            state.withLock { $0.lanes[worker.lane.rawValue].waiting.insert(contentsOf: again, at: 0) }
         }
         guard isOfUse else { return }
         if hasLoaded { serve(worker.lane) } else { failWaiting(worker.lane, reason) }
@@ -384,8 +392,11 @@ struct HookRun: Sendable {
     var job: HookJob
     var hooks: [HookDeclaration]
 
-    /// Within which its hooks must have run.
-    var timeout: Duration { hooks.reduce(.zero) { $0 + $1.timeout } }
+    /// Within which its hooks must have run, all of them together.
+    var timeout: Duration {
+        let sum = hooks.reduce(Duration.zero) { $0 + $1.timeout }
+        return job.event.kind == .login ? min(sum, .seconds(HookLimits.loginSecondsMax)) : sum
+    }
 }
 
 /// What a worker has reported of an event.

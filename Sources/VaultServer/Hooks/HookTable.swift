@@ -1,10 +1,5 @@
 package import VaultModel
 
-extension HookDeclaration {
-    /// Whether it takes long, and so runs where nobody who is quick waits behind it.
-    var isSlow: Bool { timeout > .seconds(HookLimits.quickSecondsMax) }
-}
-
 /// All hooks of a file, in the order in which they run.
 package struct HookTable: Sendable {
     package let hooks: [HookDeclaration]

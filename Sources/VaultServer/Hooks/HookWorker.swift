@@ -17,6 +17,8 @@ final class HookWorker: RequestOwner, Sendable {
         var isIdle = false
         /// What it has been handed and has not reported of, in its order.
         var runs: [HookRun] = []
+        /// How many it was handed at once.
+        var handed = 0
         var contexts = HookContexts()
         var deadline: ContinuousClock.Instant?
         var isRetired = false
@@ -94,10 +96,10 @@ final class HookWorker: RequestOwner, Sendable {
         }
         process.kill()
         socket.end()
-        let (runs, reason, declaring, hasLoaded) = state.withLock { state in
+        let (runs, handed, reason, declaring, hasLoaded) = state.withLock { state in
             defer { (state.declaring, state.runs) = (nil, []) }
             (state.isEnded, state.isIdle) = (true, false)
-            return (state.runs, state.reason, state.declaring, state.declared != nil)
+            return (state.runs, state.handed, state.reason, state.declaring, state.declared != nil)
         }
         let error =
             reason
@@ -108,7 +110,7 @@ final class HookWorker: RequestOwner, Sendable {
         if !runs.isEmpty || (reason == nil && !state.withLock { $0.isRetired }) {
             logger.error("hook worker lost", metadata: ["error": "\(error)", "events": "\(runs.count)"])
         }
-        pool.ended(self, runs, because: error, hasLoaded: hasLoaded)
+        pool.ended(self, runs, isCulprit: runs.count == 1 && handed == 1, because: error, hasLoaded: hasLoaded)
     }
 
     private let channel = Mutex<(any Channel)?>(nil)
@@ -173,7 +175,7 @@ final class HookWorker: RequestOwner, Sendable {
     func hand(_ runs: [HookRun]) -> Bool {
         let (isRetired, events) = state.withLock { state in
             state.isIdle = runs.isEmpty && !state.isRetired
-            state.runs = runs
+            (state.runs, state.handed) = (runs, runs.count)
             state.deadline = runs.first.map { .now + $0.timeout }
             return (state.isRetired, state.contexts.events(runs))
         }
@@ -310,6 +312,9 @@ final class HookWorker: RequestOwner, Sendable {
     private func take(_ report: WireHookReport) -> Bool {
         for line in report.lines {
             pool.write(line.level, line.text, hook: Int(line.hook), of: job(line.event)?.event)
+        }
+        for rejection in report.rejections {
+            job(rejection.event)?.reject(String(rejection.reason.prefix(HookLimits.reasonBytesMax)))
         }
         let (done, isOver, isRetired) = state.withLock { state -> ([(HookResult, HookOutcome, HookRun)], Bool, Bool) in
             var done: [(HookResult, HookOutcome, HookRun)] = []

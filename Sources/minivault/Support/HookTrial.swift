@@ -129,6 +129,8 @@ final class HookTrial: HookService {
         Output.line("  \(place)\(level): \(text)")
     }
 
+    func reject(_ reason: String, event: UInt64) {}
+
     func vault(of event: UInt64) -> any Vault {
         guard let bench = state.withLock({ $0.bench }) else { preconditionFailure("hooks run before there is a vault") }
         return bench.kept

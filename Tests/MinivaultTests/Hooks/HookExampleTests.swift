@@ -156,7 +156,6 @@ import VaultModel
                 server.serve_forever()
                 """,
             ], environment: sandbox.environment, directory: sandbox.path, input: [])
-        defer { receiver.send(SIGKILL) }
         try await receiver.wait { receiver.output.contains(UInt8(ascii: "\n")) }
         let port = String(decoding: receiver.output.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
         let mailer = try sandbox.write("sendmail", "#!/bin/sh\ncat >> \(sandbox.path)/mail\n")
@@ -183,6 +182,8 @@ import VaultModel
         #expect(
             mail.contains("Subject: anna removed reports/2026 \"q\".txt\n") && mail.contains("Version 1 can"), "\(mail)"
         )
+        receiver.send(SIGKILL)
+        _ = try await receiver.end()
         await server.end()
     }
 
