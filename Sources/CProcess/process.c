@@ -10,6 +10,8 @@ int cprocess_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 
 int cprocess_socket_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
 
+void cprocess_close_from(int first) { closefrom(first); }
+
 int cprocess_drop_privileges(void) {
   int privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   int memory = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

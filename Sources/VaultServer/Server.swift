@@ -66,8 +66,14 @@ package final class Server: Sendable {
             services.hooks.value = pool
             services.hosts.use(pool)
         }
-        let listener = try await Listener.open(options) { channel in
-            ConnectionSetup.prepare(channel, presented.value, services, logger)
+        let listener: Listener
+        do throws(VaultError) {
+            listener = try await Listener.open(options) { channel in
+                ConnectionSetup.prepare(channel, presented.value, services, logger)
+            }
+        } catch {
+            services.hooks.value?.close()
+            throw error
         }
         var metrics: MetricsEndpoint?
         do throws(VaultError) {
@@ -132,6 +138,8 @@ package final class Server: Sendable {
             do { try await Task.sleep(for: .milliseconds(20)) } catch { break }
         }
         for connection in services.connections.all { connection.close(Server.stopped) }
+        // What waits for a hook waits no longer.
+        services.hooks.value?.close()
     }
 
     /// Loads the certificate again for the connections to come; those that are open keep theirs.

@@ -48,6 +48,11 @@ package struct SaveDecision: Sendable {
         self.intent = intent
         self.refusal = refusal
     }
+
+    /// - Throws: why nobody could decide: that is no decision, and the next try has a chance.
+    func check() throws(VaultError) {
+        if let refusal, refusal.code == .unavailable, refusal.isRetryable { throw refusal }
+    }
 }
 
 extension LocalVault {

@@ -66,6 +66,7 @@ extension LocalVault {
         guard decisions.count == saves.count else {
             throw VaultError(.internal, "The hooks did not decide on every save.")
         }
+        for decision in decisions { try decision.check() }
         return plain.indices.map { index in
             var save = plain[index]
             save.asked = save.intent

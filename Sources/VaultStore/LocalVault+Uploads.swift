@@ -157,6 +157,7 @@ extension LocalVault {
         guard let decision = decisions.first else {
             throw VaultError(.internal, "The hooks did not decide on a save.")
         }
+        try decision.check()
         return decision
     }
 

@@ -8,6 +8,9 @@ int cprocess_pipe(int ends[2]);
 /// socketpair(2) of two connected stream sockets, with SOCK_CLOEXEC.
 int cprocess_socket_pair(int ends[2]);
 
+/// Closes all descriptors from `first` on, which whoever started this process had open.
+void cprocess_close_from(int first);
+
 /// Lets neither this process nor what it starts gain privileges (PR_SET_NO_NEW_PRIVS), and keeps others of the same user
 /// from looking into its memory (PR_SET_DUMPABLE). 0 where the kernel allows both.
 int cprocess_drop_privileges(void);

@@ -88,8 +88,9 @@ package final class HookLink: HookService {
         }
     }
 
-    package func report(_ answers: [HookAnswer]) throws(VaultError) {
+    package func report(_ answers: [HookAnswer], isLast: Bool) throws(VaultError) {
         var report = WireHookReport()
+        report.leaving = isLast
         for answer in answers {
             if let microseconds = answer.microsecondsOfPassing {
                 report.passed.append(answer.number)
@@ -102,7 +103,7 @@ package final class HookLink: HookService {
     }
 
     package func next(after answers: [HookAnswer]) throws(VaultError) -> [HookCall] {
-        if !answers.isEmpty { try report(answers) }
+        if !answers.isEmpty { try report(answers, isLast: false) }
         guard let bytes = try events.receive(bytesMax: WireLimits.hookMessageBytesMax) else {
             throw VaultError(.cancelled, "The worker is not needed any more.")
         }

@@ -97,12 +97,12 @@ private final class HookLoop {
             var begun = clock.now
             for call in calls {
                 if !answers.isEmpty, clock.now - begun > HookLoop.reportAfter {
-                    try service.report(answers)
+                    try service.report(answers, isLast: false)
                     (answers, begun) = ([], clock.now)
                 }
                 let (answer, isSpent) = answer(call, loaded.run)
                 answers.append(answer)
-                if isSpent { return try service.report(answers) }
+                if isSpent { return try service.report(answers, isLast: true) }
             }
         }
     }

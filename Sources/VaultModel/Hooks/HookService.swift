@@ -102,7 +102,9 @@ package protocol HookService: Sendable {
     /// Tells what the file asks for, or why it cannot be loaded.
     func ready(_ hooks: Result<[HookDeclaration], VaultError>) async throws(VaultError)
     /// Tells of events that are over. Blocks the thread.
-    func report(_ answers: [HookAnswer]) throws(VaultError)
+    ///
+    /// - Parameter isLast: whether there will be no others: the rest is for another worker.
+    func report(_ answers: [HookAnswer], isLast: Bool) throws(VaultError)
     /// The same, and waits for more events. Blocks the thread.
     ///
     /// - Throws: `cancelled` where there will be none.

@@ -1,4 +1,5 @@
 import Logging
+import Synchronization
 package import VaultModel
 import VaultStore
 
@@ -11,10 +12,19 @@ struct HookKeeper {
     private var seenRetry: FileStatus?
     /// When each schedule runs next, by its place and times.
     private var due: [Key: Int64] = [:]
+    private let underway = Underway()
 
     private struct Key: Hashable {
         var place: String
         var schedule: HookDeclaration.Schedule
+    }
+
+    /// The schedules that are running or waiting for a worker, on which vaults: they do not pile up.
+    private final class Underway: Sendable {
+        private let runs = Mutex<Set<String>>([])
+
+        func begin(_ run: String) -> Bool { runs.withLock { $0.insert(run).inserted } }
+        func end(_ run: String) { _ = runs.withLock { $0.remove(run) } }
     }
 
     init(_ pool: HookPool, _ services: ServerServices, _ logger: Logger) {
@@ -75,7 +85,10 @@ struct HookKeeper {
             for hook in ready {
                 let event = HookEvent(
                     kind: .schedule, vaultName: vault.name, host: host, user: "", peer: "", time: now, scheduled: hook)
-                pool.submit(event) { [logger] outcome in
+                let run = "\(hook.place) \(vault.id)"
+                guard underway.begin(run) else { continue }
+                pool.submit(event) { [logger, underway] outcome in
+                    underway.end(run)
                     guard case .failed(let error, _) = outcome else { return }
                     logger.error(
                         "schedule failed",

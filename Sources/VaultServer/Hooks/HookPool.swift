@@ -56,6 +56,8 @@ final class HookPool: Sendable {
     private struct LaneState {
         var waiting: [HookJob] = []
         var workers: [HookWorker] = []
+        /// Whether a process is being made that is no worker of the lane yet.
+        var isLaunching = false
     }
 
     private struct State {
@@ -194,7 +196,9 @@ final class HookPool: Sendable {
     }
 
     private static func hooks(of event: HookEvent, in table: HookTable) -> [HookDeclaration] {
-        if let scheduled = event.scheduled { return table.hooks.filter { $0.number == scheduled.number } }
+        if let scheduled = event.scheduled {
+            return table.hooks.filter { $0.place == scheduled.place && $0.schedule == scheduled.schedule }
+        }
         return table.hooks(for: event.kind, event.name, depth: event.depth)
     }
 
@@ -224,7 +228,10 @@ final class HookPool: Sendable {
                 }
                 // What waits for one event of hooks can be another one.
                 let workersMax = settings.workers + (first.event.depth > 0 ? HookLimits.depthMax : 0)
-                guard workers.count < workersMax, !workers.contains(where: \.isStarting) else { return .nothing }
+                guard workers.count < workersMax, !workers.contains(where: \.isStarting),
+                    !state.lanes[lane.rawValue].isLaunching
+                else { return .nothing }
+                state.lanes[lane.rawValue].isLaunching = true
                 return .start(state.text, generation: state.generation)
             }
             for (job, outcome) in finished { job.finish(outcome) }
@@ -244,14 +251,23 @@ final class HookPool: Sendable {
             let worker = try startWorker(text, lane: lane)
             // A file that was taken into use meanwhile has other hooks.
             let isOfUse = state.withLock { state in
+                state.lanes[lane.rawValue].isLaunching = false
                 guard state.generation == generation, !state.isClosed else { return false }
                 state.lanes[lane.rawValue].workers.append(worker)
                 return true
             }
-            if !isOfUse { worker.end() }
+            if !isOfUse {
+                worker.retire()
+                becameIdle(lane)
+            }
         } catch {
             logger.error("a worker for hooks cannot be started", metadata: ["error": "\(error)"])
-            failWaiting(lane, error)
+            let isAlone = state.withLock { state in
+                state.lanes[lane.rawValue].isLaunching = false
+                return state.lanes[lane.rawValue].workers.isEmpty
+            }
+            // Where there are others, what waits has them to wait for.
+            if isAlone { failWaiting(lane, error) }
         }
     }
 
@@ -269,7 +285,8 @@ final class HookPool: Sendable {
             var hooks: [HookDeclaration] = []
             var suspended: HookDeclaration?
             for hook in HookPool.hooks(of: job.event, in: state.table) {
-                if state.suspensions.admits(hook.number, at: now) {
+                // What a worker has died over was admitted before.
+                if job.isAlone || state.suspensions.admits(hook.number, at: now) {
                     hooks.append(hook)
                 } else if !hook.acceptsErrors {
                     suspended = hook
@@ -281,7 +298,7 @@ final class HookPool: Sendable {
             } else if hooks.isEmpty {
                 finished.append((job, .accepted))
             } else {
-                runs.append(HookRun(job: job, hooks: hooks))
+                runs.append(HookRun(job: job, hooks: hooks, generation: state.generation))
                 if job.isAlone { break }
                 // What takes long, or nobody knows how long, is not to stand before others that another worker can have.
                 for hook in hooks { seconds += state.counts.meanSeconds(of: hook.number) ?? .infinity }
@@ -315,7 +332,8 @@ final class HookPool: Sendable {
         let changes = state.withLock { state -> [(HookDeclaration, HookSuspensions.Change)] in
             var changes: [(HookDeclaration, HookSuspensions.Change)] = []
             let now = ContinuousClock.now
-            for (result, run) in results {
+            // Hooks of a file that is no longer in use have other numbers.
+            for (result, run) in results where run.generation == state.generation {
                 for part in result.parts {
                     guard let hook = run.hooks.first(where: { $0.number == part.hook }) else { continue }
                     state.counts.add(part, to: hook, on: run.job.event.vaultName)
@@ -353,16 +371,22 @@ final class HookPool: Sendable {
     ///   - isCulprit: whether it had one event and no other, so that this is what it died of.
     ///   - hasLoaded: whether it had come to load its file; another one would fail alike.
     func ended(_ worker: HookWorker, _ runs: [HookRun], isCulprit: Bool, because reason: VaultError, hasLoaded: Bool) {
-        let isOfUse = state.withLock { state in
+        var again = runs.filter { $0.job.rejection == nil }.map { $0.job.alone() }
+        let (isOfUse, wasOfUse, isAlone) = state.withLock { state in
+            let wasOfUse = state.lanes.contains { $0.workers.contains { $0 === worker } }
             for lane in Lane.allCases { state.lanes[lane.rawValue].workers.removeAll { $0 === worker } }
-            return !state.isClosed
+            if isCulprit || state.isClosed { again = [] }
+            state.lanes[worker.lane.rawValue].waiting.insert(contentsOf: again, at: 0)
+            return (!state.isClosed, wasOfUse, state.lanes[worker.lane.rawValue].workers.isEmpty)
         }
         for run in runs {
             if let rejection = run.job.rejection {
                 // It is final, whatever became of the worker after.
                 noteFailure(reason, of: run)
                 run.job.finish(.rejected(rejection))
-            } else if isCulprit || !isOfUse {
+            } else if !isOfUse {
+                run.job.finish(.failed(HookPool.stopped, traceback: nil))
+            } else if isCulprit {
                 let parts = run.hooks.map {
                     HookResult.Part(hook: $0.number, seconds: 0, hasRejected: false, hasFailed: true)
                 }
@@ -373,12 +397,19 @@ final class HookPool: Sendable {
                 run.job.finish(isAccepted ? .accepted : .failed(reason, traceback: nil))
             }
         }
-        let again = isCulprit || !isOfUse ? [] : runs.filter { $0.job.rejection == nil }.map { $0.job.alone() }
-        if !again.isEmpty {
-            state.withLock { $0.lanes[worker.lane.rawValue].waiting.insert(contentsOf: again, at: 0) }
-        }
         guard isOfUse else { return }
-        if hasLoaded { serve(worker.lane) } else { failWaiting(worker.lane, reason) }
+        // A worker that tries a new file is nobody's loss.
+        if !hasLoaded, wasOfUse, isAlone { failWaiting(worker.lane, reason) } else { serve(worker.lane) }
+    }
+
+    /// Takes back what a worker was handed that had just ended.
+    func takeBack(_ runs: [HookRun], _ lane: Lane) {
+        let isClosed = state.withLock { state in
+            if !state.isClosed { state.lanes[lane.rawValue].waiting.insert(contentsOf: runs.map(\.job), at: 0) }
+            return state.isClosed
+        }
+        if isClosed { for run in runs { run.job.finish(.failed(HookPool.stopped, traceback: nil)) } }
+        becameIdle(lane)
     }
 
     func write(_ level: String, _ text: String, hook: Int, of event: HookEvent?) {
@@ -391,6 +422,8 @@ final class HookPool: Sendable {
 struct HookRun: Sendable {
     var job: HookJob
     var hooks: [HookDeclaration]
+    /// Of the file that the hooks are of.
+    var generation: Int
 
     /// Within which its hooks must have run, all of them together.
     var timeout: Duration {

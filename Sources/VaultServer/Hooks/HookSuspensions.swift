@@ -3,8 +3,6 @@ struct HookSuspensions: Sendable {
     private struct State {
         var failures = 0
         var until: ContinuousClock.Instant?
-        /// Whether one event is trying it after the rest.
-        var isTrying = false
     }
 
     /// What a change of a hook's state is announced as.
@@ -14,11 +12,11 @@ struct HookSuspensions: Sendable {
 
     private var states: [Int: State] = [:]
 
-    /// Whether a hook may run now; after its rest, one event tries it first.
+    /// Whether a hook may run now; after its rest, one event tries it, and others wait for as long again.
     mutating func admits(_ hook: Int, at now: ContinuousClock.Instant) -> Bool {
-        guard let state = states[hook], let until = state.until else { return true }
-        guard now >= until, !state.isTrying else { return false }
-        states[hook]?.isTrying = true
+        guard let until = states[hook]?.until else { return true }
+        guard now >= until else { return false }
+        states[hook]?.until = now + .seconds(HookLimits.suspensionSeconds)
         return true
     }
 
@@ -31,7 +29,6 @@ struct HookSuspensions: Sendable {
         }
         var state = states[hook] ?? State()
         state.failures += 1
-        state.isTrying = false
         defer { states[hook] = state }
         guard state.failures >= HookLimits.failuresMax else { return nil }
         let isFirst = state.until == nil

@@ -95,11 +95,15 @@ final class HookWorker: RequestOwner, Sendable {
             group.cancelAll()
         }
         process.kill()
+        // What it has said before counts.
+        while socket.wait(milliseconds: 0), takeReport() {}
         socket.end()
         let (runs, handed, reason, declaring, hasLoaded) = state.withLock { state in
             defer { (state.declaring, state.runs) = (nil, []) }
             (state.isEnded, state.isIdle) = (true, false)
-            return (state.runs, state.handed, state.reason, state.declaring, state.declared != nil)
+            var hasLoaded = false
+            if case .success? = state.declared { hasLoaded = true }
+            return (state.runs, state.handed, state.reason, state.declaring, hasLoaded)
         }
         let error =
             reason
@@ -120,7 +124,7 @@ final class HookWorker: RequestOwner, Sendable {
         while !Task.isCancelled {
             do { try await Task.sleep(for: .milliseconds(HookLimits.watchMilliseconds)) } catch { return }
             // Its reports may lie there, while who is to collect them waits for a disk.
-            if isLate, socket.wait(milliseconds: 0) { continue }
+            if isLate(by: .zero), !isLate(by: .seconds(1)), socket.wait(milliseconds: 0) { continue }
             let late = state.withLock { state -> VaultError? in
                 guard let deadline = state.deadline, ContinuousClock.now > deadline, state.reason == nil else {
                     return nil
@@ -173,11 +177,16 @@ final class HookWorker: RequestOwner, Sendable {
     ///
     /// - Returns: whether there are answers to ``collect()``.
     func hand(_ runs: [HookRun]) -> Bool {
-        let (isRetired, events) = state.withLock { state in
+        let (isRetired, isEnded, events) = state.withLock { state in
+            if state.isEnded { return (true, true, WireHookEvents()) }
             state.isIdle = runs.isEmpty && !state.isRetired
             (state.runs, state.handed) = (runs, runs.count)
             state.deadline = runs.first.map { .now + $0.timeout }
-            return (state.isRetired, state.contexts.events(runs))
+            return (state.isRetired, false, state.contexts.events(runs))
+        }
+        if isEnded {
+            pool.takeBack(runs, lane)
+            return false
         }
         if runs.isEmpty {
             if isRetired { socket.end() }
@@ -209,7 +218,10 @@ final class HookWorker: RequestOwner, Sendable {
     /// - Returns: whether more are to come.
     private func takeReport() -> Bool {
         do {
-            guard let bytes = try socket.receive(bytesMax: WireLimits.hookMessageBytesMax) else { return false }
+            guard let bytes = try socket.receive(bytesMax: WireLimits.hookMessageBytesMax) else {
+                end()
+                return false
+            }
             return take(try WireHookReport(decoding: bytes))
         } catch {
             logger.error("a worker for hooks says what is no report", metadata: ["error": "\(error)"])
@@ -218,7 +230,9 @@ final class HookWorker: RequestOwner, Sendable {
         }
     }
 
-    private var isLate: Bool { state.withLock { $0.deadline.map { ContinuousClock.now > $0 } ?? false } }
+    private func isLate(by time: Duration) -> Bool {
+        state.withLock { $0.deadline.map { ContinuousClock.now > $0 + time } ?? false }
+    }
 
     /// Lets the worker end once it has dealt with what it has.
     func retire() {
@@ -328,7 +342,9 @@ final class HookWorker: RequestOwner, Sendable {
                 guard let run = state.take(result.event) else { continue }
                 done.append((result.parts, result.outcome(of: run), run))
             }
-            state.deadline = state.runs.first.map { .now + $0.timeout }
+            if report.leaving { (state.isRetired, state.handed) = (true, .max) }
+            // Lines of the log are no sign that a hook comes to its end.
+            if !done.isEmpty { state.deadline = state.runs.first.map { .now + $0.timeout } }
             let isOver = state.runs.isEmpty
             state.isIdle = isOver && !state.isRetired && !state.isEnded
             return (done, isOver, state.isRetired)

@@ -83,7 +83,13 @@ final class OutboxDelivery: Sendable {
                 state.isAwake = false
                 return state.outcomes
             }
-            try await local.settle(outcomes)
+            do throws(VaultError) {
+                try await local.settle(outcomes)
+            } catch {
+                // It is noted later.
+                state.withLock { $0.outcomes.insert(contentsOf: outcomes, at: 0) }
+                throw error
+            }
             state.withLock { state in for outcome in outcomes { state.telling[outcome.number] = nil } }
             let (ready, next) = try await ready()
             for (index, record) in ready.enumerated() { await tell(record, host, isLast: index == ready.count - 1) }

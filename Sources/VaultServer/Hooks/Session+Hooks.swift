@@ -156,6 +156,8 @@ extension HookOutcome {
         case .accepted: return nil
         case .rejected(let reason):
             return VaultError(.rejected, "\(subject) was rejected: \(printable(reason)).", name: name)
+        // Nobody was asked.
+        case .failed(let error, _) where error.code == .unavailable && error.isRetryable: return error
         case .failed:
             return VaultError(
                 .rejected, "\(subject) was rejected, since a hook failed: the server's log tells of event \(event.id).",

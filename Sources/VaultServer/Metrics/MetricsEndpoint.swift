@@ -1,6 +1,7 @@
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import Synchronization
 import VaultModel
 
 /// Tells monitoring over plain HTTP how the server is: `GET /metrics`, in the text format of Prometheus.
@@ -9,19 +10,26 @@ import VaultModel
 struct MetricsEndpoint: Sendable {
     private let channel: any Channel
 
-    private static let idleSeconds: Int64 = 10
+    private static let lifeSeconds: Int64 = 10
+    private static let connectionsMax = 16
 
     /// - Parameter text: makes the answer.
     static func open(
         _ address: Server.Address, _ text: @escaping @Sendable () async -> String
     ) async throws(VaultError) -> MetricsEndpoint {
+        let open = Count()
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    channel.closeFuture.whenComplete { _ in open.value.subtract(1, ordering: .relaxed) }
+                    let count = open.value.add(1, ordering: .relaxed).newValue
+                    if count > connectionsMax { return channel.close(promise: nil) }
+                    // However it goes, it does not go on for long.
+                    let end = channel.eventLoop.scheduleTask(in: .seconds(lifeSeconds)) { channel.close(promise: nil) }
+                    channel.closeFuture.whenComplete { _ in end.cancel() }
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.configureHTTPServerPipeline()
-                    try pipeline.addHandler(IdleStateHandler(allTimeout: .seconds(idleSeconds)))
                     try pipeline.addHandler(MetricsHandler(text))
                 }
             }
@@ -38,6 +46,10 @@ struct MetricsEndpoint: Sendable {
     func close() { channel.close(promise: nil) }
 }
 
+private final class Count: Sendable {
+    let value = Atomic<Int>(0)
+}
+
 /// Answers one request, and closes.
 ///
 /// Confined to its channel's event loop.
@@ -46,7 +58,7 @@ private final class MetricsHandler: ChannelInboundHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let text: @Sendable () async -> String
-    private var request: HTTPRequestHead?
+    private var isAnswered = false
 
     init(_ text: @escaping @Sendable () async -> String) {
         self.text = text
@@ -54,10 +66,10 @@ private final class MetricsHandler: ChannelInboundHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
-        case .head(let head): request = head
-        case .body: break
-        case .end:
-            guard let request else { return context.close(promise: nil) }
+        case .body, .end: break
+        case .head(let request):
+            if isAnswered { return }
+            isAnswered = true
             let path = request.uri.split(separator: "?").first.map(String.init)
             guard path == "/metrics" else { return respond(.notFound, "The metrics are at /metrics.\n", context) }
             guard request.method == .GET else { return respond(.methodNotAllowed, "Only GET.\n", context) }
@@ -71,10 +83,6 @@ private final class MetricsHandler: ChannelInboundHandler {
                 }
             }
         }
-    }
-
-    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is IdleStateHandler.IdleStateEvent { context.close(promise: nil) }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }

@@ -20,7 +20,8 @@ extension Session {
         }
         let tags = try await askHooks(about: &changes, &results)
         var outcomes = try await vault.local.change(changes, by: caller, change: id)[...]
-        if !tags.isEmpty { _ = try await vault.local.change(tags, by: caller, change: id.next) }
+        let tagging = zip(outcomes, tags).flatMap { outcome, tags in (try? outcome.get()) == nil ? [] : tags }
+        if !tagging.isEmpty { _ = try await vault.local.change(tagging, by: caller, change: id.next) }
         vault.wakeOutbox(depth: depth)
         let all = results.map { $0 ?? outcomes.removeFirst() }
         let shown = all.map { result in result.map { told($0) } }
@@ -29,11 +30,13 @@ extension Session {
 
     /// Takes out the changes that hooks refuse.
     ///
-    /// - Returns: what is to be tagged after the others.
+    /// - Returns: for each change that is left what is to be tagged after it.
     private func askHooks(
         about changes: inout [Change], _ results: inout [Result<ChangeOutcome, VaultError>?]
-    ) async throws(VaultError) -> [Change] {
-        if vault.hooks == nil { return [] }
+    ) async throws(VaultError) -> [[Change]] {
+        guard let table = vault.hooks?.table, table.wants(.beforeSave) || table.wants(.beforeRemove) else {
+            return changes.map { _ in [] }
+        }
         // What is renamed is gone from where it was.
         let removals = changes.enumerated().compactMap { index, change -> (Int, NamePrefix)? in
             switch change {
@@ -46,10 +49,19 @@ extension Session {
         for (removal, refusal) in zip(removals, try await refusals(ofRemoving: removals.map(\.1))) {
             refused[removal.0] = refusal
         }
-        var tags: [Change] = []
+        var tags: [[Change]] = []
         for (index, arrival) in try await arrivals(of: changes).enumerated() {
             if let refusal = arrival.refusal { refused[index] = refused[index] ?? refusal }
-            if refused[index] == nil { tags += arrival.tags.map { .tag($0.key, $0.value) } }
+            tags.append(arrival.tags.map { .tag($0.key, $0.value) })
+        }
+        for index in changes.indices where refused[index] == nil {
+            // Hooks have been asked about what is there now.
+            guard let source = changes[index].source else { continue }
+            let isMoved = changes[..<index].contains { $0.target.map { $0.overlaps(source) } ?? false }
+            if isMoved {
+                refused[index] = VaultError(
+                    .invalid, "A change of what another change of the same request brings must be asked for after it.")
+            }
         }
         if refused.isEmpty { return tags }
         var index = 0
@@ -57,8 +69,9 @@ extension Session {
             if let error = refused[index] { results[place] = .failure(error) }
             index += 1
         }
-        changes = changes.enumerated().filter { refused[$0.offset] == nil }.map(\.element)
-        return tags
+        let left = changes.indices.filter { refused[$0] == nil }
+        changes = left.map { changes[$0] }
+        return left.map { tags[$0] }
     }
 
     /// What the user may know of an outcome: not what an entry has that others gave it.
@@ -139,4 +152,31 @@ extension Session {
 extension UniqueID {
     /// The id of what follows from a change of this id.
     fileprivate var next: UniqueID { UniqueID(high: high, low: low &+ 1) }
+}
+
+extension Change {
+    /// What it takes content from, or takes away.
+    fileprivate var source: NamePrefix? {
+        switch self {
+        case .remove(let prefix, _): prefix
+        case .rename(let from, _), .copy(let from, _): NamePrefix(from)
+        case .revert(let name, _): NamePrefix(name)
+        case .tag: nil
+        }
+    }
+
+    /// Where it brings content.
+    fileprivate var target: NamePrefix? {
+        switch self {
+        case .rename(_, let to), .copy(_, let to): NamePrefix(to)
+        case .remove, .revert, .tag: nil
+        }
+    }
+}
+
+extension NamePrefix {
+    fileprivate func overlaps(_ other: NamePrefix) -> Bool {
+        guard let top, let otherTop = other.top else { return true }
+        return contains(otherTop) || other.contains(top)
+    }
 }

@@ -2377,6 +2377,9 @@ package nonisolated struct WireHookReport: Sendable {
   /// What hooks have refused that are still running.
   package var rejections: [WireHookRejection] = []
 
+  /// Whether the worker ends now, without having looked at what it has not reported on.
+  package var leaving: Bool = false
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -7081,7 +7084,7 @@ nonisolated extension WireHookEvent: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".HookReport"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}results\0\u{1}passed\0\u{1}microseconds\0\u{1}lines\0\u{1}rejections\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}results\0\u{1}passed\0\u{1}microseconds\0\u{1}lines\0\u{1}rejections\0\u{1}leaving\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -7094,6 +7097,7 @@ nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.microseconds) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.lines) }()
       case 5: try { try decoder.decodeRepeatedMessageField(value: &self.rejections) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.leaving) }()
       default: break
       }
     }
@@ -7115,6 +7119,9 @@ nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if !self.rejections.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.rejections, fieldNumber: 5)
     }
+    if self.leaving != false {
+      try visitor.visitSingularBoolField(value: self.leaving, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -7124,6 +7131,7 @@ nonisolated extension WireHookReport: SwiftProtobuf.Message, SwiftProtobuf._Mess
     if lhs.microseconds != rhs.microseconds {return false}
     if lhs.lines != rhs.lines {return false}
     if lhs.rejections != rhs.rejections {return false}
+    if lhs.leaving != rhs.leaving {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

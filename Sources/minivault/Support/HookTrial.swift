@@ -99,13 +99,13 @@ final class HookTrial: HookService {
         }
     }
 
-    func report(_ answers: [HookAnswer]) throws(VaultError) {
+    func report(_ answers: [HookAnswer], isLast: Bool) throws(VaultError) {
         endWatch()
         for answer in answers { tell(answer) }
     }
 
     func next(after answers: [HookAnswer]) throws(VaultError) -> [HookCall] {
-        try report(answers)
+        try report(answers, isLast: false)
         while true {
             let call = state.withLock { state in
                 state.current = state.calls.popLast()

@@ -132,6 +132,12 @@ import VaultModel
         #expect(wanted?.message.contains("'elsewhere'") == true)
         _ = try await server.vault.changing(.copy(from: Name("b.txt"), to: Name("b.exe")))
         #expect(try await server.vault.stat(Name("b.exe"), .current)?.tags == ["checked": "yes"])
+        // Two steps in one request.
+        let steps = try await server.vault.change([
+            .copy(from: Name("a.txt"), to: Name("step")), .copy(from: Name("step"), to: Name("c.exe")),
+        ])
+        #expect((try? steps[0].get()) != nil && (try? steps[1].get()) == nil)
+        #expect(try await server.vault.stat(Name("c.exe"), .current) == nil)
         // A directory that would bring one.
         try await server.save("d/p.exe.txt", Array("MZ".utf8))
         _ = try await server.vault.changing(.rename(from: Name("d/p.exe.txt"), to: Name("d/p")))
@@ -171,11 +177,25 @@ import VaultModel
               error "broken"
             end)
             vault.on("before_save", {match = "b"}, function() error "broken" end)
+            vault.on("before_save", {match = "c", on_error = "accept", timeout = 0.3}, function(event)
+              event:reject "it is infected"
+              while true do end
+            end)
+            vault.on("before_save", {match = "d", on_error = "accept"}, function(event)
+              event:tag("half", "done")
+              event:rename "elsewhere"
+              error "after that"
+            end)
             """)
         try await server.save("a")
         try await server.save("a-loop")
         #expect(await server.refusal(of: "b")?.code == .rejected)
         #expect(server.log.contains("broken"))
+        // A rejection is final, whatever becomes of the hook after.
+        #expect(await server.refusal(of: "c")?.message.contains("it is infected") == true, "\(server.log)")
+        // What a failed hook had half done is undone.
+        let entry = try await server.save("d").entry
+        #expect(entry.name.text == "d" && entry.tags.isEmpty)
         await server.end()
     }
 

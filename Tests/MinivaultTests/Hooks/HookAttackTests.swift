@@ -58,6 +58,7 @@ import VaultModel
                     "local x <close> = setmetatable({}, {__close = function() while true do end end}) error 'x'"),
                 Attack("task", "vault.spawn(function() while true do end end)"),
                 Attack("sleep", "vault.sleep(1e6)"),
+                Attack("logging", "while true do print 'still here' end"),
                 Attack("exponential-pattern", #"return ("a"):rep(26):find(("a?"):rep(26) .. ("a"):rep(26))"#),
                 Attack("cubic-pattern", #"return ("x"):rep(20000):find ".-.-.-b""#),
                 Attack("move", "table.move({}, 1, 1 << 40, 2)"),
@@ -182,34 +183,48 @@ import VaultModel
                 refused("load-global", #"assert(load "x = 1")()"#),
                 refused("on-later", "vault.on('save', print)"),
                 Attack("keep", "kept[1] = event return event:reject 'kept'"),
+                refused("rawset-event", "rawset(event, 'reject', print)"),
                 refused("over", "return kept[1].name"), refused("over-read", "return kept[1]:read()"),
                 refused("over-reject", "return kept[1]:reject 'late'"),
             ], before: "local kept = {}\n", options: ["--hook-workers", "1"])
     }
 
     @Test func whatHooksSayIsJudged() async throws {
-        try await attempt([
-            Attack("false", "return false", log: "a hook that decides returned a boolean"),
-            Attack("text", "return 'no'"), Attack("table", "return {reject = 'no'}"), Attack("self", "return event"),
-            Attack("number", "return 0"), Attack("function", "return print"),
-            Attack("error", "error 'no'", log: "hooks.lua:"), Attack("nil-error", "error()"),
-            Attack(
-                "tostring", "error(setmetatable({}, {__tostring = function() error 'again' end}))",
-                log: "an error that cannot be shown"),
-            Attack("endless-tostring", "error(setmetatable({}, {__tostring = function(e) return tostring(e) end}))"),
-            Attack("no-text", "error(setmetatable({}, {__tostring = function() return 1 end}))"),
-            Attack("climb", #"event:rename "../outside""#, log: "'.' and '..' cannot be parts"),
-            Attack("nul", #"event:rename "a\0b""#), Attack("newline", #"event:rename "a\nb""#),
-            Attack("escape", #"event:rename "a\27[2Jb""#), Attack("empty", #"event:rename """#),
-            Attack("absolute", #"event:rename "/etc/passwd""#), Attack("renamed-number", "event:rename(5)"),
-            Attack("long", #"event:rename(("x"):rep(5000))"#), Attack("tag", "event:tag('a', {})"),
-            Attack("tag-name", "event:tag(nil, 'a')"), Attack("reject-table", "event:reject {}"),
-            Attack("no-self", "event.reject('x')"), Attack("own-name", "vault.put(event.name, 'x')"),
-            Attack("own-removal", "vault.remove(event.name)"), Attack("own-rename", "vault.rename(event.name, 'y')"),
-            Attack("into-itself", "vault.copy('plain-false', event.name)"),
-            Attack("long-reason", #"return event:reject(("x"):rep(1e6))"#),
-            Attack("strange-reason", #"return event:reject "\27[31m\nfake line""#),
-        ])
+        try await attempt(
+            [
+                Attack("false", "return false", log: "a hook that decides returned a boolean"),
+                Attack("text", "return 'no'"), Attack("table", "return {reject = 'no'}"),
+                Attack("self", "return event"),
+                Attack("number", "return 0"), Attack("function", "return print"),
+                Attack("error", "error 'no'", log: "hooks.lua:"), Attack("nil-error", "error()"),
+                Attack(
+                    "tostring", "error(setmetatable({}, {__tostring = function() error 'again' end}))",
+                    log: "an error that cannot be shown"),
+                Attack(
+                    "endless-tostring", "error(setmetatable({}, {__tostring = function(e) return tostring(e) end}))"),
+                Attack("no-text", "error(setmetatable({}, {__tostring = function() return 1 end}))"),
+                Attack("climb", #"event:rename "../outside""#, log: "'.' and '..' cannot be parts"),
+                Attack("nul", #"event:rename "a\0b""#), Attack("newline", #"event:rename "a\nb""#),
+                Attack("escape", #"event:rename "a\27[2Jb""#), Attack("empty", #"event:rename """#),
+                Attack("absolute", #"event:rename "/etc/passwd""#), Attack("renamed-number", "event:rename(5)"),
+                Attack("long", #"event:rename(("x"):rep(5000))"#), Attack("tag", "event:tag('a', {})"),
+                Attack("tag-name", "event:tag(nil, 'a')"), Attack("reject-table", "event:reject {}"),
+                Attack("no-self", "event.reject('x')"), Attack("own-name", "vault.put(event.name, 'x')"),
+                Attack("own-removal", "vault.remove(event.name)"),
+                Attack("own-rename", "vault.rename(event.name, 'y')"),
+                Attack("into-itself", "vault.copy('plain-false', event.name)"),
+                Attack("long-reason", #"return event:reject(("x"):rep(1e6))"#),
+                Attack("strange-reason", #"return event:reject "\27[31m\nfake line""#),
+                Attack("stale-first", "stale = event:reject 'first' return stale"),
+                Attack("stale-second", "return stale", log: "the verdict on another event"),
+                Attack(
+                    "forged",
+                    """
+                    local c <close> = setmetatable({}, {__close = function(_, e) if type(e) == "table" then e.text = nil end end})
+                    error "must reject"
+                    """),
+                Attack("binary-tag", #"event:tag("a", "\xFF")"#, log: "invalid UTF-8"),
+            ], before: "local stale\n")
     }
 
     @Test func hooksReachNoFilesAndProgramsOfTheServer() async throws {

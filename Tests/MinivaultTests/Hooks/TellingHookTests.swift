@@ -103,6 +103,20 @@ import VaultStore
         await server.end()
     }
 
+    @Test func tasksThatAreOutOfMemoryCostTheirEventOnly() async throws {
+        let server = try await HookServer(
+            """
+            vault.on("save", {match = "x"}, function()
+              vault.spawn(function() error "not enough memory" end):result()
+            end)
+            vault.on("save", {match = "y*"}, function(event) vault.sleep(0.01) vault.put("told/" .. event.name, "") end)
+            """, options: ["--hook-workers", "1"])
+        try await server.save("x")
+        for number in 0..<5 { try await server.save("y\(number)") }
+        for number in 0..<5 { try await server.wait(for: "", of: "told/y\(number)") }
+        await server.end()
+    }
+
     private static let counting = """
         vault.on("save", {match = "f*"}, function(event)
           vault.kv.incr("told", 1, event.id)

@@ -43,6 +43,8 @@ struct HookWorkerCommand: AsyncParsableCommand {
 
     /// Gives up what hooks do not need. Where the kernel does not allow it, the sandbox of the code is what is left.
     private func limit() {
+        // Not all that a server has open closes with a new program.
+        cprocess_close_from(HookProcesses.events + 1)
         _ = cprocess_drop_privileges()
         func set(_ resource: __rlimit_resource, _ value: rlim_t) {
             var limit = rlimit(rlim_cur: value, rlim_max: value)
