@@ -256,10 +256,9 @@ final class HookPool: Sendable {
                 state.lanes[lane.rawValue].workers.append(worker)
                 return true
             }
-            if !isOfUse {
-                worker.retire()
-                becameIdle(lane)
-            }
+            if !isOfUse { worker.retire() }
+            // It may have loaded its file before it was one of the lane, and have been looked for in vain.
+            becameIdle(lane)
         } catch {
             logger.error("a worker for hooks cannot be started", metadata: ["error": "\(error)"])
             let isAlone = state.withLock { state in

@@ -13,7 +13,6 @@ struct HookProcesses: HookLauncher {
 
     private let directory: LocalPath
     private let memoryBytes: Int
-    private let inherits: [String]
 
     /// - Parameters:
     ///   - directory: below which workers have their files. What a server that was killed has left there goes.
@@ -22,7 +21,6 @@ struct HookProcesses: HookLauncher {
         self.directory = directory
         // Programs may need more memory than Lua code.
         memoryBytes = settings.programs.isEmpty ? settings.memoryBytes : 0
-        inherits = HookProcesses.variables + (settings.hosts.isEmpty ? [] : ["MINIVAULT_PASSWORD"])
         try SmallFile.makeDirectory(directory)
         try HookDirectory.removeLeftovers(in: directory)
     }
@@ -66,7 +64,7 @@ struct HookProcesses: HookLauncher {
         let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP
         posix_spawnattr_setflags(&attributes, Int16(flags))
         let arguments = ["minivault", "hook-worker", "\(directory)", "\(memoryBytes)"]
-        let variables = inherits.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
+        let variables = HookProcesses.variables.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
         let words = arguments.map { strdup($0) } + [nil]
         let environment = (variables + ["TMPDIR=\(directory)"]).map { strdup($0) } + [nil]
         defer { for text in words + environment { free(text) } }
