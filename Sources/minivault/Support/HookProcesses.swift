@@ -64,7 +64,9 @@ struct HookProcesses: HookLauncher {
         let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP
         posix_spawnattr_setflags(&attributes, Int16(flags))
         let arguments = ["minivault", "hook-worker", "\(directory)", "\(memoryBytes)"]
-        let variables = HookProcesses.variables.compactMap { name in getenv(name).map { "\(name)=\(String(cString: $0))" } }
+        let variables = HookProcesses.variables.compactMap { name in
+            getenv(name).map { "\(name)=\(String(cString: $0))" }
+        }
         let words = arguments.map { strdup($0) } + [nil]
         let environment = (variables + ["TMPDIR=\(directory)"]).map { strdup($0) } + [nil]
         defer { for text in words + environment { free(text) } }
