@@ -1,50 +1,7 @@
 import Logging
 import Synchronization
-package import VaultModel
+import VaultModel
 import VaultWire
-
-/// A process in which hooks run, as whoever starts it hands it over.
-package protocol HookWorkerProcess: Sendable {
-    /// Ends it at once, and waits for its end.
-    func kill()
-    /// How it ended, for the log; nil where it has not.
-    func ending() -> String?
-}
-
-/// Starts processes in which hooks run. Implemented outside the server, which knows no Lua.
-package protocol HookLauncher: Sendable {
-    /// - Returns: the process, and the server's ends of the socket pairs for its requests and for events.
-    func launch() throws(VaultError) -> HookLaunch
-}
-
-/// A process that has been started, with the server's ends of its two socket pairs.
-package struct HookLaunch: Sendable {
-    package var process: any HookWorkerProcess
-    package var requests: Int32
-    package var events: Int32
-
-    package init(process: any HookWorkerProcess, requests: Int32, events: Int32) {
-        self.process = process
-        self.requests = requests
-        self.events = events
-    }
-}
-
-/// What the hooks of a server are.
-package struct HookSettings: Sendable {
-    package var file: LocalPath
-    /// Workers of each kind: for hooks that are quick, and for those that may take long.
-    package var workers = 2
-    /// Bytes that Lua may allocate in a worker.
-    package var memoryBytes = 64 << 20
-    /// Programs and hosts that hooks may use.
-    package var programs: [String] = []
-    package var hosts: [String] = []
-
-    package init(file: LocalPath) {
-        self.file = file
-    }
-}
 
 /// The workers of a server, and the events on their way to them and back.
 final class HookPool: Sendable {
@@ -156,7 +113,7 @@ final class HookPool: Sendable {
 
     /// Runs the hooks of events, and returns what became of each.
     func run(_ events: [HookEvent]) async -> [HookOutcome] {
-        let gathering = Gathering(events.count)
+        let gathering = HookGathering(events.count)
         var lanes: Set<Lane> = []
         for (index, event) in events.enumerated() {
             if let lane = enqueue(event, { gathering.set($0, at: index) }) { lanes.insert(lane) }
@@ -414,72 +371,5 @@ final class HookPool: Sendable {
     func write(_ level: String, _ text: String, hook: Int, of event: HookEvent?) {
         let place = state.withLock { $0.table.hooks.first { $0.number == hook }?.place }
         log.write(level, text, place: place, event)
-    }
-}
-
-/// An event with the hooks that are to run on it.
-struct HookRun: Sendable {
-    var job: HookJob
-    var hooks: [HookDeclaration]
-    /// Of the file that the hooks are of.
-    var generation: Int
-
-    /// Within which its hooks must have run, all of them together.
-    var timeout: Duration {
-        let sum = hooks.reduce(Duration.zero) { $0 + $1.timeout }
-        return job.event.kind == .login ? min(sum, .seconds(HookLimits.loginSecondsMax)) : sum
-    }
-}
-
-/// What a worker has reported of an event.
-struct HookResult: Sendable {
-    /// What became of one hook.
-    struct Part: Sendable {
-        var hook: Int
-        var seconds: Double
-        var hasRejected: Bool
-        var hasFailed: Bool
-    }
-
-    var parts: [Part]
-}
-
-/// Results that come one by one, for a task that waits for all.
-private final class Gathering: Sendable {
-    private struct State {
-        var outcomes: [HookOutcome?]
-        var missing: Int
-        var waiting: CheckedContinuation<[HookOutcome], Never>?
-    }
-
-    private let state: Mutex<State>
-
-    init(_ count: Int) {
-        state = Mutex(State(outcomes: Array(repeating: nil, count: count), missing: count))
-    }
-
-    func set(_ outcome: HookOutcome, at index: Int) {
-        let (waiting, all) = state.withLock { state -> (CheckedContinuation<[HookOutcome], Never>?, [HookOutcome]) in
-            guard state.outcomes[index] == nil else { return (nil, []) }
-            state.outcomes[index] = outcome
-            state.missing -= 1
-            guard state.missing == 0, let waiting = state.waiting else { return (nil, []) }
-            state.waiting = nil
-            return (waiting, state.outcomes.compactMap { $0 })
-        }
-        waiting?.resume(returning: all)
-    }
-
-    func all() async -> [HookOutcome] {
-        let known = state.withLock { $0.missing == 0 ? $0.outcomes.compactMap { $0 } : nil }
-        if let known { return known }
-        return await withCheckedContinuation { continuation in
-            let known = state.withLock { state -> [HookOutcome]? in
-                if state.missing == 0 { return state.outcomes.compactMap { $0 } }
-                state.waiting = continuation
-                return nil
-            }
-            if let known { continuation.resume(returning: known) }
-        }
     }
 }

@@ -1,0 +1,17 @@
+package import VaultModel
+
+/// What the hooks of a server are.
+package struct HookSettings: Sendable {
+    package var file: LocalPath
+    /// Workers of each kind: for hooks that are quick, and for those that may take long.
+    package var workers = 2
+    /// Bytes that Lua may allocate in a worker.
+    package var memoryBytes = 64 << 20
+    /// Programs and hosts that hooks may use.
+    package var programs: [String] = []
+    package var hosts: [String] = []
+
+    package init(file: LocalPath) {
+        self.file = file
+    }
+}
