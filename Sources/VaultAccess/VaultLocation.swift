@@ -24,7 +24,7 @@ package enum VaultLocation {
             return try await RemoteLocation.open(named, remote)
         }
         let isNamed = word != nil || environment("MINIVAULT_VAULT") != nil
-        let access = isNamed && purpose != .fill ? LocalVault.Access.readWrite : .create
+        let access = isNamed && purpose != .fill ? StoredVault.Access.readWrite : .create
         return try await open(try directory(word), access: access, for: purpose)
     }
 
@@ -48,12 +48,12 @@ package enum VaultLocation {
     }
 
     private static func open(
-        _ directory: LocalPath, access: LocalVault.Access, for purpose: Purpose
+        _ directory: LocalPath, access: StoredVault.Access, for purpose: Purpose
     ) async throws(VaultError) -> any Vault {
         do {
-            return try await LocalVault.open(directory, access: access, savedBy: userName)
+            return try await StoredVault.open(directory, access: access, savedBy: userName)
         } catch  where purpose == .read && error.code == .denied {
-            return try await LocalVault.open(directory, access: .readOnly, savedBy: userName)
+            return try await StoredVault.open(directory, access: .readOnly, savedBy: userName)
         }
     }
 

@@ -54,7 +54,7 @@ import VaultModel
 
     /// Whether the script completed.
     private static func completes(
-        _ script: String, _ failure: LuaOptions.AllocationFailure, in path: String, _ vault: LocalVault,
+        _ script: String, _ failure: LuaOptions.AllocationFailure, in path: String, _ vault: StoredVault,
         _ connected: WeakVaults
     ) -> Bool {
         var isComplete = false
@@ -67,7 +67,7 @@ import VaultModel
                 ScriptSession.Host(
                     open: { SharedVault(other: vault) },
                     connect: { (url) async throws(VaultError) in
-                        let vault = try await LocalVault.open(LocalPath(url), access: .create)
+                        let vault = try await StoredVault.open(LocalPath(url), access: .create)
                         connected.append(vault)
                         return vault
                     }, log: { _, _ in }, tell: { _ in }))
@@ -94,7 +94,7 @@ import VaultModel
         let directory = TemporaryDirectory()
         await VaultLuaTests.script(
             #"write("f", noise(3000)) mkdir "t" write("t/1", "1") write("t/2", "2")"#, in: directory)
-        let vault = try await LocalVault.open(LocalPath(directory.path + "/vault"), access: .create)
+        let vault = try await StoredVault.open(LocalPath(directory.path + "/vault"), access: .create)
         let connected = WeakVaults()
         let path = directory.path
         let installed = try await LuaThread.run { () throws -> UInt64 in
@@ -130,12 +130,12 @@ private struct SharedVault: ForwardingVault {
 /// Vaults that were connected to, as long as somebody else keeps them.
 private final class WeakVaults: Sendable {
     private struct Weak: Sendable {
-        weak let vault: LocalVault?
+        weak let vault: StoredVault?
     }
 
     private let vaults = Mutex<[Weak]>([])
 
-    func append(_ vault: LocalVault) {
+    func append(_ vault: StoredVault) {
         vaults.withLock { $0.append(Weak(vault: vault)) }
     }
 

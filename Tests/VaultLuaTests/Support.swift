@@ -85,16 +85,16 @@ func session(_ state: LuaState, _ path: String, log: LogLines = LogLines()) -> S
         state,
         ScriptSession.Host(
             open: { () async throws(VaultError) in
-                try await LocalVault.open(LocalPath(path + "/vault"), access: .create, savedBy: "tester")
+                try await StoredVault.open(LocalPath(path + "/vault"), access: .create, savedBy: "tester")
             },
             connect: { (url) async throws(VaultError) in
                 // "stalling CALLS PATH" is a vault of which these calls wait until they are cancelled.
                 let words = url.split(separator: " ", maxSplits: 2).map(String.init)
                 guard words.first == "stalling" else {
-                    return try await LocalVault.open(LocalPath(url), access: .create, savedBy: "tester")
+                    return try await StoredVault.open(LocalPath(url), access: .create, savedBy: "tester")
                 }
                 if words[1] == "connect" { try await StallingVault.stall() }
-                let vault = try await LocalVault.open(LocalPath(words[2]), access: .create, savedBy: "tester")
+                let vault = try await StoredVault.open(LocalPath(words[2]), access: .create, savedBy: "tester")
                 return StallingVault(vault, Set(words[1].split(separator: ",").map(String.init)))
             },
             log: { level, text in log.append("\(level): \(text)") }, tell: { text in log.append("failed: \(text)") }))

@@ -3,7 +3,7 @@ import VaultModel
 
 @testable import VaultStore
 
-/// Several processes at one vault, each played by a `LocalVault` of its own.
+/// Several processes at one vault, each played by a `StoredVault` of its own.
 @Suite struct ConcurrencyTests {
     private static let rounds = 12
 
@@ -45,7 +45,7 @@ import VaultModel
         sample(index % 3, count: 600) + sample(10 * writer + Self.rounds, count: 500)
     }
 
-    private func write(to vault: LocalVault, _ writer: Int) async throws {
+    private func write(to vault: StoredVault, _ writer: Int) async throws {
         for round in 1...Self.rounds {
             for index in 0..<4 {
                 let bytes = sample(index % 3, count: 600) + sample(10 * writer + round, count: 500)
@@ -62,7 +62,7 @@ import VaultModel
         }
     }
 
-    private func read(_ vault: LocalVault) async throws {
+    private func read(_ vault: StoredVault) async throws {
         for round in 0..<Self.rounds * 3 {
             let read = try await vault.openRead(try name("kept/\(round % 10)"), .current)
             #expect(try await vault.bytes(of: read) == kept(round % 10))
@@ -78,7 +78,7 @@ import VaultModel
         }
     }
 
-    private func collect(_ vault: LocalVault, _ collector: Int, _ clock: ManualClock) async throws {
+    private func collect(_ vault: StoredVault, _ collector: Int, _ clock: ManualClock) async throws {
         for _ in 0..<Self.rounds {
             clock.advance(1)
             try await vault.keep(last: 1, below: try NamePrefix("w\(collector)"))
@@ -86,7 +86,7 @@ import VaultModel
         }
     }
 
-    private func check(_ vault: LocalVault) async throws {
+    private func check(_ vault: StoredVault) async throws {
         for index in 0..<10 { #expect(try await vault.read("kept/\(index)") == kept(index)) }
         for writer in 0..<2 {
             for index in 0..<4 { #expect(try await vault.read("w\(writer)/\(index)") == last(writer, index)) }

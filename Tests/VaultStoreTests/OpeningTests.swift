@@ -18,12 +18,12 @@ import VaultModel
             let foreign = directory.appending("foreign")
             try FileManager.default.createDirectory(atPath: foreign.text, withIntermediateDirectories: true)
             try foreign.appending("letter").setContents([1])
-            for access in [LocalVault.Access.create, .readWrite, .readOnly] {
+            for access in [StoredVault.Access.create, .readWrite, .readOnly] {
                 #expect(await code { try await withVault(foreign, access: access) { _ in } } == .invalid)
             }
             #expect(foreign.files().count == 1)
             let letter = foreign.appending("letter")
-            for access in [LocalVault.Access.create, .readWrite, .readOnly] {
+            for access in [StoredVault.Access.create, .readWrite, .readOnly] {
                 #expect(await code { try await withVault(letter, access: access) { _ in } } == .invalid)
             }
         }
@@ -52,7 +52,7 @@ import VaultModel
             let newer = SQLiteCatalog.format + 1
             try await catalog.write { database in _ = try Query(database, "UPDATE vault SET format = \(newer)").step() }
             await catalog.close()
-            for access in [LocalVault.Access.create, .readWrite, .readOnly] {
+            for access in [StoredVault.Access.create, .readWrite, .readOnly] {
                 #expect(await code { try await withVault(directory, access: access) { _ in } } == .invalid)
             }
         }
@@ -133,7 +133,7 @@ import VaultModel
         }
     }
 
-    private func expectReadable(_ vault: LocalVault) async throws {
+    private func expectReadable(_ vault: StoredVault) async throws {
         #expect(try await vault.names() == ["a", "b"])
         #expect(try await vault.read("a") == sample(1))
         #expect(try await vault.read("b") == sample(2, count: 1000))
@@ -142,7 +142,7 @@ import VaultModel
         #expect(try await vault.keep(last: 1, isDryRun: true).keptVersions == 2)
     }
 
-    private func expectUnchangeable(_ vault: LocalVault) async throws {
+    private func expectUnchangeable(_ vault: StoredVault) async throws {
         #expect(await code { try await vault.save("c", sample(3)) } == .denied)
         #expect(await code { try await vault.upload("c", sample(3)) } == .denied)
         #expect(await code { try await vault.remove("a") } == .denied)

@@ -72,7 +72,7 @@ extension Accounts {
     /// Sets how many bytes a vault may store; nil for no limit.
     package func setQuota(_ bytes: UInt64?, of vault: String) async throws(VaultError) {
         let found = try knownVault(vault)
-        let local = try await LocalVault.open(directory(ofVault: found.id))
+        let local = try await StoredVault.open(directory(ofVault: found.id))
         do {
             try await local.setQuota(bytes)
         } catch {

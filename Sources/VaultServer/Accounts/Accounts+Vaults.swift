@@ -88,7 +88,7 @@ extension Accounts {
 
     func makeDirectory(of vault: Vault, quota: UInt64?) async throws(VaultError) {
         let path = directory(ofVault: vault.id)
-        let local = try await LocalVault.open(path, access: .create)
+        let local = try await StoredVault.open(path, access: .create)
         do {
             try await local.setQuota(quota)
         } catch {

@@ -16,13 +16,13 @@ final class OutboxDelivery: Sendable {
         var task: Task<Void, Never>?
     }
 
-    private let local: LocalVault
+    private let local: StoredVault
     private let pool: HookPool
     private let vaultName: String
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(_ local: LocalVault, _ pool: HookPool, vaultName: String, _ logger: Logger) {
+    init(_ local: StoredVault, _ pool: HookPool, vaultName: String, _ logger: Logger) {
         self.local = local
         self.pool = pool
         self.vaultName = vaultName

@@ -5,7 +5,7 @@ import VaultWire
 /// Where a session's requests meet the hooks.
 extension Session {
     /// Decides on the saves of a change; nil where no hook wants to.
-    func decider(on change: UniqueID) -> LocalVault.Decider? {
+    func decider(on change: UniqueID) -> StoredVault.Decider? {
         guard let pool = vault.hooks, pool.table.wants(.beforeSave) else { return nil }
         return { [self] saves in
             let events = saves.enumerated().map { index, save in

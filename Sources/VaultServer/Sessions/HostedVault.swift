@@ -13,7 +13,7 @@ final class HostedVault: Sendable {
     let id: String
     /// By which people know it.
     let name: String
-    let local: LocalVault
+    let local: StoredVault
     /// What decides on changes of the vault and hears of them; nil for no hooks.
     let hooks: HookPool?
     /// What tells hooks; nil for no hooks.
@@ -23,7 +23,7 @@ final class HostedVault: Sendable {
     private let saves = Mutex<[Key: Task<Result<SaveOutcome?, VaultError>, Never>]>([:])
 
     /// - Parameter name: by which people know the vault.
-    init(id: String, name: String, local: LocalVault, hooks: HookPool?, logger: Logger) {
+    init(id: String, name: String, local: StoredVault, hooks: HookPool?, logger: Logger) {
         self.id = id
         self.name = name
         self.local = local

@@ -147,6 +147,8 @@ package struct StoredGroup: Sendable {
     package var lastSequence: UInt64
     package var digest: Digest
     package var location: PackLocation
+    /// Seconds since 1970 UTC.
+    package var time: Int64
 }
 
 /// A chunk that an upload has stored.

@@ -1,40 +1,39 @@
-import GRDB
 import VaultModel
 
 /// Changes that bring no content.
 extension CommitTransaction {
     mutating func change(
-        _ change: Change, by: String, _ database: Database
+        _ change: Change, by: String, _ rows: Rows
     ) throws -> ChangeOutcome {
         switch change {
         case .remove(let prefix, let ifVersion):
-            return try remove(prefix, ifVersion, by: by, database)
+            return try remove(prefix, ifVersion, by: by, rows)
         case .rename(let from, let to):
-            return try rename(from, to, by: by, database)
+            return try rename(from, to, by: by, rows)
         case .copy(let from, let to):
-            return try copy(from, to, by: by, database)
+            return try copy(from, to, by: by, rows)
         case .revert(let name, let version):
-            guard let current = try SQLiteCatalog.entryByName(database, name) else { throw nothing(under: name) }
-            guard let old = try SQLiteCatalog.version(version, of: current, database), old.kind != .removed else {
+            guard let current = try rows.entry(name) else { throw nothing(under: name) }
+            guard let old = try rows.version(version, of: current), old.kind != .removed else {
                 throw VaultError(.notFound, "'\(name)' has no version \(version) to go back to.", name: name)
             }
             if current.entry.kind != .removed, current.entry.version == version {
                 return ChangeOutcome(count: 0, entry: current.entry)
             }
-            if current.entry.kind == .removed { try take(room(for: name, database), by: by, database) }
-            let version = try nextVersion(of: name, after: current.entry, database)
-            let entry = try record(old.again(as: name, version: version, by: by), database)
+            if current.entry.kind == .removed { try take(room(for: name, rows), by: by, rows) }
+            let version = try nextVersion(of: name, after: current.entry, rows)
+            let entry = try record(old.again(as: name, version: version, by: by), rows)
             return ChangeOutcome(count: 1, entry: entry)
         case .tag(let name, let tags):
-            guard let current = try SQLiteCatalog.entryByName(database, name)?.entry, current.kind != .removed else {
+            guard let current = try rows.entry(name)?.entry, current.kind != .removed else {
                 throw nothing(under: name)
             }
             var changed = current
             for (key, value) in tags { changed.tags[key] = value }
             if let problem = changed.tags.problem(of: name) { throw problem }
             if changed.tags == current.tags { return ChangeOutcome(count: 0, entry: current) }
-            let version = try nextVersion(of: name, after: current, database)
-            let entry = try record(changed.again(as: name, version: version, by: by), isTold: false, database)
+            let version = try nextVersion(of: name, after: current, rows)
+            let entry = try record(changed.again(as: name, version: version, by: by), isTold: false, rows)
             return ChangeOutcome(count: 1, entry: entry)
         }
     }
@@ -44,44 +43,44 @@ extension CommitTransaction {
     }
 
     private mutating func remove(
-        _ prefix: NamePrefix, _ ifVersion: UInt64?, by: String, _ database: Database
+        _ prefix: NamePrefix, _ ifVersion: UInt64?, by: String, _ rows: Rows
     ) throws -> ChangeOutcome {
         if let top = prefix.top, let ifVersion {
-            try CommitTransaction.check(ifVersion, SQLiteCatalog.entryByName(database, top), top)
+            try CommitTransaction.check(ifVersion, rows.entry(top), top)
         }
-        let removed = try SQLiteCatalog.live(database, prefix)
+        let removed = try rows.live(prefix)
         guard !removed.isEmpty else {
             guard let top = prefix.top else { return ChangeOutcome(count: 0, entry: nil) }
             throw nothing(under: top)
         }
         var last: Entry?
-        for entry in removed { last = try record(removal(of: entry, by: by, database), database) }
+        for entry in removed { last = try record(removal(of: entry, by: by, rows), rows) }
         directories = []
         return ChangeOutcome(count: removed.count, entry: removed.count == 1 ? last : nil)
     }
 
     private mutating func rename(
-        _ from: Name, _ to: Name, by: String, _ database: Database
+        _ from: Name, _ to: Name, by: String, _ rows: Rows
     ) throws -> ChangeOutcome {
-        let moved = try SQLiteCatalog.live(database, NamePrefix(from))
+        let moved = try rows.live(NamePrefix(from))
         guard !moved.isEmpty else { throw nothing(under: from) }
-        let room = try room(forTarget: to, from: from, database)
+        let room = try room(forTarget: to, from: from, rows)
         for entry in moved { _ = try target(of: entry.name, from: from, to: to) }
-        try take(room, by: by, database)
-        try record(.rename(from: from, to: to, isPrefix: moved[0].name != from), database)
+        try take(room, by: by, rows)
+        try record(.rename(from: from, to: to, isPrefix: moved[0].name != from), rows)
         for entry in moved {
             let target = try target(of: entry.name, from: from, to: to)
-            try tell(.rename, target, formerName: entry.name, version: entry.version, database)
+            try tell(.rename, target, formerName: entry.name, version: entry.version, rows)
         }
         directories = []
         return ChangeOutcome(
-            count: moved.count, entry: try SQLiteCatalog.entryByName(database, to)?.entry)
+            count: moved.count, entry: try rows.entry(to)?.entry)
     }
 
     private mutating func copy(
-        _ from: Name, _ to: Name, by: String, _ database: Database
+        _ from: Name, _ to: Name, by: String, _ rows: Rows
     ) throws -> ChangeOutcome {
-        let copied = try SQLiteCatalog.live(database, NamePrefix(from))
+        let copied = try rows.live(NamePrefix(from))
         guard !copied.isEmpty else { throw nothing(under: from) }
         // A copy of a copy and so on grows beyond all bounds, and is in memory until it is committed.
         guard copiedNames + copied.count <= StoreLimits.copiedNamesMax else {
@@ -90,26 +89,26 @@ extension CommitTransaction {
                 name: from)
         }
         copiedNames += copied.count
-        let room = try room(forTarget: to, from: from, database)
+        let room = try room(forTarget: to, from: from, rows)
         let targets = try copied.map { try target(of: $0.name, from: from, to: to) }
-        try take(room, by: by, database)
+        try take(room, by: by, rows)
         var last: Entry?
         for (entry, target) in zip(copied, targets) {
-            let before = try SQLiteCatalog.entryByName(database, target)?.entry
-            let version = try nextVersion(of: target, after: before, database)
-            last = try record(entry.again(as: target, version: version, by: by), database)
+            let before = try rows.entry(target)?.entry
+            let version = try nextVersion(of: target, after: before, rows)
+            last = try record(entry.again(as: target, version: version, by: by), rows)
         }
         return ChangeOutcome(count: copied.count, entry: copied.count == 1 ? last : nil)
     }
 
-    private func room(forTarget to: Name, from: Name, _ database: Database) throws -> Room {
+    private func room(forTarget to: Name, from: Name, _ rows: Rows) throws -> Room {
         if NamePrefix(from).contains(to) || NamePrefix(to).contains(from) {
             throw VaultError(.invalid, "'\(from)' and '\(to)' contain one another.", name: to)
         }
-        if let there = try SQLiteCatalog.entryByName(database, to)?.entry, there.kind != .removed {
+        if let there = try rows.entry(to)?.entry, there.kind != .removed {
             throw VaultError(.exists, "'\(to)' exists already.", name: to)
         }
-        return try room(for: to, database)
+        return try room(for: to, rows)
     }
 
     private func target(of name: Name, from: Name, to: Name) throws -> Name {

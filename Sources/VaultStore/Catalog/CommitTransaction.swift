@@ -1,19 +1,18 @@
-import GRDB
-import VaultModel
+package import VaultModel
 
 /// Decides and applies the requests of one commit.
 ///
 /// Each request is checked completely before it changes a row, so that a refused one leaves nothing.
-struct CommitTransaction {
+package struct CommitTransaction<Rows: CommitRows> {
     private var sequence: UInt64
-    let epoch: UInt64
-    private var storedBytes: UInt64
+    package let epoch: UInt64
+    private let storedBytes: UInt64
     /// What the commit adds to it, as far as it is decided.
     private var addedBytes: UInt64 = 0
     private let quota: UInt64?
     /// What uploads reserved, and what of it the commit records.
     private let reservedBytes: UInt64
-    private(set) var endedBytes: UInt64 = 0
+    package private(set) var endedBytes: UInt64 = 0
     private let head: JournalHead
     private let time: Int64
     private let firstSequence: UInt64
@@ -30,58 +29,59 @@ struct CommitTransaction {
     /// As whom the present call changes the vault.
     private var caller: Caller?
 
-    init(_ database: Database, at now: Int64, reservedBytes: UInt64) throws {
+    /// - Parameters:
+    ///   - now: seconds since 1970 UTC.
+    ///   - reservedBytes: what uploads have reserved of the quota.
+    package init(_ rows: Rows, at now: Int64, reservedBytes: UInt64) throws {
         self.reservedBytes = reservedBytes
-        let state = try Query(database, "SELECT sequence, stored_bytes, epoch, quota FROM vault")
-        guard try state.step() else { throw CatalogDamage(what: "the vault's row is missing") }
-        sequence = state.unsigned(0)
-        storedBytes = state.unsigned(1)
-        epoch = state.unsigned(2)
-        quota = state.isNull(3) ? nil : state.unsigned(3)
-        state.finish()
-        head = try SQLiteCatalog.journalHead(database)
+        let state = try rows.state()
+        sequence = state.sequence
+        storedBytes = state.storedBytes
+        epoch = state.epoch
+        quota = state.quota
+        head = state.head
         // A clock that went back must not make the journal's times go back.
         time = max(now, head.time)
         firstSequence = sequence + 1
     }
 
-    var hasEffect: Bool { !changes.isEmpty || !chunks.isEmpty || touchedRows }
+    package var hasEffect: Bool { !changes.isEmpty || !chunks.isEmpty || touchedRows }
 
     /// Carries out the requests of a call, or answers it like the one that it repeats.
-    mutating func apply(
-        _ call: CommitCall, _ database: Database
+    package mutating func apply(
+        _ call: CommitCall, _ rows: Rows
     ) throws -> [Result<CommitResult, VaultError>] {
-        if let results = try SQLiteCatalog.results(ofRepeated: call, database) { return results }
+        if let results = try rows.results(ofRepeated: call) { return results }
         caller = call.by
         var audit = AuditTrail(of: call.by, at: time)
         let results = try call.requests.map { request in
             let before = sequence
-            let result = try apply(request, by: call.by, database)
+            let result = try apply(request, by: call.by, rows)
             if !call.by.peer.isEmpty, sequence > before, case .success(let result) = result {
                 audit.add(request, result, before + 1...sequence)
             }
             return result
         }
-        for record in audit.records { try SQLiteCatalog.insert(record, database) }
+        for record in audit.records { try rows.insert(record) }
         if let change = call.change {
             let answer = StoredAnswer(results, to: call)
-            try SQLiteCatalog.keep(answer, to: change, of: call.by.user, at: time, database)
+            try rows.keep(answer, to: change, of: call.by.user, at: time)
             touchedRows = true
         }
         return results
     }
 
     private mutating func apply(
-        _ request: CommitRequest, by caller: Caller, _ database: Database
+        _ request: CommitRequest, by caller: Caller, _ rows: Rows
     ) throws -> Result<CommitResult, VaultError> {
         do {
             switch request {
             case .save(let save):
-                return .success(try self.save(save, by: caller, database))
+                return .success(try self.save(save, by: caller, rows))
             case .change(let change):
-                return .success(.changed(try self.change(change, by: caller.user, database)))
+                return .success(.changed(try self.change(change, by: caller.user, rows)))
             case .drop(let object, _, let versions):
-                try record(.drop(object: object, versions: versions), database)
+                try record(.drop(object: object, versions: versions), rows)
                 return .success(.changed(ChangeOutcome(count: 1, entry: nil)))
             }
         } catch let error as VaultError {
@@ -92,49 +92,49 @@ struct CommitTransaction {
     // MARK: Saves
 
     private mutating func save(
-        _ save: CommitSave, by caller: Caller, _ database: Database
+        _ save: CommitSave, by caller: Caller, _ rows: Rows
     ) throws -> CommitResult {
         if let begun = save.epoch, begun != epoch { return .collected }
         if let refusal = save.refusal { throw refusal }
         let intent = save.intent
-        let current = try SQLiteCatalog.entryByName(database, intent.name)
+        let current = try rows.entry(intent.name)
         try CommitTransaction.check(intent.ifVersion, current, intent.name)
         let live = current?.entry.kind == .removed ? nil : current?.entry
         let tags = (live?.tags ?? [:]).merging(intent.tags) { $1 }
         if let live, live.tags == tags, live.isSaved(by: intent, save.content) {
             // A chunk that was found damaged is stored again, which heals all that uses it.
-            let newBytes = try store(save, database)
-            try refresh(live, intent.attributes, database)
-            try end(save, database)
+            let newBytes = try store(save, rows)
+            try refresh(live, intent.attributes, rows)
+            try end(save, rows)
             let tellsNewBytes = caller.readsEverything || save.chunk == nil
             return .saved(SaveOutcome(entry: live, isCreated: false, newBytes: tellsNewBytes ? newBytes : 0))
         }
-        let room = live == nil ? try self.room(for: intent.name, database) : Room()
+        let room = live == nil ? try self.room(for: intent.name, rows) : Room()
         var newBytes: UInt64
         if let chunk = save.chunk, !caller.readsEverything {
             // Neither the number nor a used-up quota may tell whether the vault has the chunk already.
             newBytes = UInt64(chunk.bytes.count)
             let isHeld = live?.content == save.content
             if !isHeld { try checkQuota(newBytes + UInt64(RecordHeader.byteCount), intent.name) }
-            _ = try store(save, database)
+            _ = try store(save, rows)
         } else {
-            newBytes = try store(save, database)
+            newBytes = try store(save, rows)
         }
-        try take(room, by: caller.user, database)
+        try take(room, by: caller.user, rows)
         let entry = try record(
             SavedVersion(
                 name: intent.name, kind: intent.kind,
-                version: try nextVersion(of: intent.name, after: current?.entry, database), content: save.content,
-                attributes: intent.attributes, savedBy: caller.user, tags: tags), database)
-        try end(save, database)
+                version: try nextVersion(of: intent.name, after: current?.entry, rows), content: save.content,
+                attributes: intent.attributes, savedBy: caller.user, tags: tags), rows)
+        try end(save, rows)
         return .saved(SaveOutcome(entry: entry, isCreated: true, newBytes: newBytes))
     }
 
     /// Throws what would refuse a save of this intent now.
-    func check(_ intent: SaveIntent, _ database: Database) throws {
-        let current = try SQLiteCatalog.entryByName(database, intent.name)
+    package func check(_ intent: SaveIntent, _ rows: Rows) throws {
+        let current = try rows.entry(intent.name)
         try CommitTransaction.check(intent.ifVersion, current, intent.name)
-        if current == nil || current?.entry.kind == .removed { _ = try room(for: intent.name, database) }
+        if current == nil || current?.entry.kind == .removed { _ = try room(for: intent.name, rows) }
     }
 
     static func check(_ ifVersion: UInt64?, _ current: StoredVersion?, _ name: Name) throws {
@@ -151,13 +151,9 @@ struct CommitTransaction {
     }
 
     /// Remembers by what the unchanged file will be recognised. The journal has no part in that.
-    private mutating func refresh(_ live: Entry, _ attributes: Attributes, _ database: Database) throws {
+    private mutating func refresh(_ live: Entry, _ attributes: Attributes, _ rows: Rows) throws {
         guard live.attributes.origin != attributes.origin, let origin = attributes.origin else { return }
-        var update = try Query(database, "UPDATE entry SET changed = ?, inode = ? WHERE name = ?")
-        update.bind(origin.changed)
-        update.bind(origin.inode)
-        update.bind(text: live.name.bytes)
-        try update.first()
+        try rows.setOrigin(origin, of: live.name)
         touchedRows = true
     }
 
@@ -169,11 +165,11 @@ struct CommitTransaction {
     }
 
     /// Checks that no other name stands where `name` needs a directory, or the other way round.
-    func room(for name: Name, _ database: Database) throws -> Room {
+    func room(for name: Name, _ rows: Rows) throws -> Room {
         var room = Room()
         for ancestor in name.ancestors.reversed() {
             if directories.contains(ancestor) { break }
-            if let found = try SQLiteCatalog.entryByName(database, ancestor)?.entry, found.kind != .removed {
+            if let found = try rows.entry(ancestor)?.entry, found.kind != .removed {
                 guard found.kind == .directory else {
                     throw VaultError(
                         .exists, "'\(ancestor)' is a \(found.kind): no name can be below it.", name: name)
@@ -182,37 +178,30 @@ struct CommitTransaction {
             }
             room.directories.append(ancestor)
         }
-        var below = try Query(
-            database, "SELECT 1 FROM entry WHERE name > ? AND name < ? AND kind <> 4 LIMIT 1")
-        SQLiteCatalog.bindRange(below: name, to: &below)
-        defer { below.finish() }
-        if try below.step() { throw VaultError(.exists, "There are names below '\(name)'.", name: name) }
+        if try rows.hasNames(below: name) { throw VaultError(.exists, "There are names below '\(name)'.", name: name) }
         return room
     }
 
     /// Makes the room that was checked, once nothing can refuse the request any more.
-    mutating func take(_ room: Room, by: String, _ database: Database) throws {
-        if let emptied = room.emptied { try record(removal(of: emptied, by: by, database), database) }
+    mutating func take(_ room: Room, by: String, _ rows: Rows) throws {
+        if let emptied = room.emptied { try record(removal(of: emptied, by: by, rows), rows) }
         directories.formUnion(room.directories)
     }
 
-    func removal(of entry: Entry, by: String, _ database: Database) throws -> SavedVersion {
+    func removal(of entry: Entry, by: String, _ rows: Rows) throws -> SavedVersion {
         SavedVersion(
-            name: entry.name, kind: .removed, version: try nextVersion(of: entry.name, after: entry, database),
+            name: entry.name, kind: .removed, version: try nextVersion(of: entry.name, after: entry, rows),
             content: .empty,
             attributes: Attributes(mode: 0, modified: 0), savedBy: by, tags: [:])
     }
 
     /// The number of a name's next version: behind all that it ever had, under whatever object.
-    func nextVersion(of name: Name, after current: Entry?, _ database: Database) throws -> UInt64 {
-        var query = try Query(database, "SELECT last_version FROM retired_name WHERE name = ?")
-        query.bind(text: name.bytes)
-        defer { query.finish() }
-        return max(current?.version ?? 0, try query.step() ? query.unsigned(0) : 0) + 1
+    func nextVersion(of name: Name, after current: Entry?, _ rows: Rows) throws -> UInt64 {
+        return max(current?.version ?? 0, try rows.lastRetiredVersion(of: name)) + 1
     }
 
     /// Takes the chunk of a small save, unless the vault has it.
-    private mutating func store(_ save: CommitSave, _ database: Database) throws -> UInt64 {
+    private mutating func store(_ save: CommitSave, _ rows: Rows) throws -> UInt64 {
         guard let chunk = save.chunk else {
             // Reserved by the upload, but other processes may have filled the vault since.
             let bytes = save.chunks.received.reduce(0) { $0 + $1.location.storedBytes }
@@ -221,7 +210,7 @@ struct CommitTransaction {
             return save.newBytes
         }
         if pending.contains(chunk.digest) { return 0 }
-        if try SQLiteCatalog.isKnown(database, chunk.digest) { return 0 }
+        if try rows.isKnown(chunk.digest) { return 0 }
         let size = UInt64(chunk.bytes.count)
         try checkQuota(size + UInt64(RecordHeader.byteCount), save.intent.name)
         addedBytes += size + UInt64(RecordHeader.byteCount)
@@ -241,16 +230,12 @@ struct CommitTransaction {
     }
 
     /// Ends the upload of a save, with what it had stored last.
-    private mutating func end(_ save: CommitSave, _ database: Database) throws {
+    private mutating func end(_ save: CommitSave, _ rows: Rows) throws {
         received += save.chunks.received
         endedBytes += save.chunks.reservedBytes
         if !save.chunks.received.isEmpty { touchedRows = true }
         guard let upload = save.upload else { return }
-        for table in ["upload_chunk WHERE upload", "upload WHERE id"] {
-            var delete = try Query(database, "DELETE FROM \(table) = ?")
-            delete.bind(blob: upload.value.bytes)
-            try delete.first()
-        }
+        try rows.end(upload)
         touchedRows = true
     }
 
@@ -258,9 +243,9 @@ struct CommitTransaction {
 
     /// - Parameter isTold: whether hooks may hear of it.
     @discardableResult
-    mutating func record(_ saved: SavedVersion, isTold: Bool = true, _ database: Database) throws -> Entry {
-        try record(.save(saved), database)
-        if isTold { try tell(saved.kind == .removed ? .remove : .save, saved.name, version: saved.version, database) }
+    mutating func record(_ saved: SavedVersion, isTold: Bool = true, _ rows: Rows) throws -> Entry {
+        try record(.save(saved), rows)
+        if isTold { try tell(saved.kind == .removed ? .remove : .save, saved.name, version: saved.version, rows) }
         return Entry(
             name: saved.name, kind: saved.kind, content: saved.content, version: saved.version, sequence: sequence,
             attributes: saved.attributes, savedAt: time, savedBy: saved.savedBy, tags: saved.tags)
@@ -268,48 +253,35 @@ struct CommitTransaction {
 
     /// Writes down for the hooks what has happened, if they want to hear of it.
     func tell(
-        _ kind: OutboxEvent.Kind, _ name: Name, formerName: Name? = nil, version: UInt64, _ database: Database
+        _ kind: OutboxEvent.Kind, _ name: Name, formerName: Name? = nil, version: UInt64, _ rows: Rows
     ) throws {
         guard let caller, let telling = caller.telling, telling.wants(kind, name) else { return }
         let event = OutboxEvent(
             kind: kind, name: name, formerName: formerName, version: version, user: caller.user, peer: caller.peer,
             time: time, depth: telling.depth)
-        try SQLiteCatalog.insert(event, database)
+        try rows.insert(event)
     }
 
-    mutating func record(_ change: JournalChange, _ database: Database) throws {
+    mutating func record(_ change: JournalChange, _ rows: Rows) throws {
         sequence += 1
-        try SQLiteCatalog.apply(change, sequence: sequence, time: time, database)
+        try rows.apply(change, sequence: sequence, time: time)
         changes.append(change)
     }
 
     /// What the commit has to store: its chunks, then its journal.
-    mutating func records() -> [PackRecord] {
+    package mutating func records() -> [PackRecord] {
         groups = JournalGroup.groups(of: changes, after: head.digest, time: time, firstSequence: firstSequence)
         return chunks + groups.map(\.record)
     }
 
     /// Notes where the records are.
-    mutating func finish(_ database: Database, _ locations: [PackLocation], _ catalog: SQLiteCatalog) throws {
+    package mutating func finish(_ rows: Rows, _ locations: [PackLocation]) throws {
         let stored = zip(chunks, locations).map { ReceivedChunk(digest: $0.digest, location: $1) }
-        storedBytes += try catalog.insert(stored: stored + received, database)
-        for (group, location) in zip(groups, locations.dropFirst(chunks.count)) {
-            var insert = try Query(
-                database,
-                "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)"
-            )
-            insert.bind(group.lastSequence)
-            insert.bind(time)
-            insert.bind(group.record.digest)
-            insert.bind(try catalog.number(database, of: location.pack, length: location.end))
-            insert.bind(location.offset)
-            insert.bind(Int64(location.length))
-            try insert.first()
+        let placed = zip(groups, locations.dropFirst(chunks.count)).map { group, location in
+            StoredGroup(
+                lastSequence: group.lastSequence, digest: group.record.digest, location: location, time: time)
         }
-        var update = try Query(database, "UPDATE vault SET sequence = ?, stored_bytes = ?")
-        update.bind(sequence)
-        update.bind(storedBytes)
-        try update.first()
+        try rows.finish(stored + received, placed, sequence: sequence)
     }
 }
 

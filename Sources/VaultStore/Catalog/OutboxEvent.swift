@@ -57,7 +57,7 @@ package enum OutboxOutcome: Sendable {
     case told(UInt64)
     /// It is told again.
     case again(UInt64, due: Int64, error: String, traceback: String?)
-    /// It is set aside: only ``LocalVault/retryFailed(_:)`` brings it back.
+    /// It is set aside: only ``StoredVault/retryFailed(_:)`` brings it back.
     case failed(UInt64, error: String, traceback: String?)
     /// There was no attempt: it is told later.
     case later(UInt64, due: Int64)

@@ -67,8 +67,9 @@ extension SQLiteCatalog {
 
     package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64 {
         try read { database in
-            let transaction = try CommitTransaction(database, at: 0, reservedBytes: 0)
-            try transaction.check(intent, database)
+            let rows = SQLiteRows(database: database, catalog: self)
+            let transaction = try CommitTransaction(rows, at: 0, reservedBytes: 0)
+            try transaction.check(intent, rows)
             return transaction.epoch
         }
     }
@@ -78,7 +79,8 @@ extension SQLiteCatalog {
             var query = try Query(
                 database,
                 """
-                SELECT journal_group.last_sequence, journal_group.digest, pack.id, journal_group.offset, journal_group.length
+                SELECT journal_group.last_sequence, journal_group.digest, pack.id, journal_group.offset, journal_group.length,
+                  journal_group.time
                 FROM journal_group JOIN pack ON pack.number = journal_group.pack
                 WHERE last_sequence > ? ORDER BY last_sequence LIMIT ?
                 """)
@@ -89,10 +91,23 @@ extension SQLiteCatalog {
                 groups.append(
                     StoredGroup(
                         lastSequence: query.unsigned(0), digest: try query.digest(1),
-                        location: try SQLiteCatalog.location(query, from: 2)))
+                        location: try SQLiteCatalog.location(query, from: 2), time: query.int(5)))
             }
             return groups
         }
+    }
+
+    func insert(_ group: StoredGroup, _ database: Database) throws {
+        var insert = try Query(
+            database,
+            "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)")
+        insert.bind(group.lastSequence)
+        insert.bind(group.time)
+        insert.bind(group.digest)
+        insert.bind(try number(database, of: group.location.pack, length: group.location.end))
+        insert.bind(group.location.offset)
+        insert.bind(Int64(group.location.length))
+        try insert.first()
     }
 
     package func journalHead() async throws(VaultError) -> JournalHead {

@@ -11,9 +11,10 @@ extension SQLiteCatalog {
             try begin()
             do throws(VaultError) {
                 var (results, transaction) = try access { database in
+                    let rows = SQLiteRows(database: database, catalog: self)
                     var transaction = try CommitTransaction(
-                        database, at: time, reservedBytes: reservedBytes.withLock { $0 })
-                    let results = try calls.map { try transaction.apply($0, database) }
+                        rows, at: time, reservedBytes: reservedBytes.withLock { $0 })
+                    let results = try calls.map { try transaction.apply($0, rows) }
                     return (results, transaction)
                 }
                 guard transaction.hasEffect else {
@@ -21,7 +22,9 @@ extension SQLiteCatalog {
                     return results
                 }
                 let appended = try await append(transaction.records())
-                try access { try transaction.finish($0, appended.locations, self) }
+                try access { database in
+                    try transaction.finish(SQLiteRows(database: database, catalog: self), appended.locations)
+                }
                 try commitTransaction()
                 endReservation(transaction.endedBytes)
                 withExtendedLifetime(appended.hold) {}
@@ -31,5 +34,17 @@ extension SQLiteCatalog {
                 throw error
             }
         }
+    }
+
+    package func answer(
+        toCommit change: UniqueID, of user: String
+    ) async throws(VaultError) -> Result<CommitResult, VaultError>? {
+        try read { try SQLiteRows(database: $0, catalog: self).result(ofCommit: change, of: user) }
+    }
+
+    package func results(
+        ofRepeated call: CommitCall
+    ) async throws(VaultError) -> [Result<CommitResult, VaultError>]? {
+        try read { try SQLiteRows(database: $0, catalog: self).results(ofRepeated: call) }
     }
 }

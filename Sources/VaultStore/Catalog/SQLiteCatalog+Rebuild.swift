@@ -48,17 +48,9 @@ extension SQLiteCatalog {
                 let sequence = group.firstSequence + UInt64(index)
                 try SQLiteCatalog.apply(change, sequence: sequence, time: group.time, database)
             }
-            var insert = try Query(
-                database,
-                "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)"
-            )
-            insert.bind(group.lastSequence)
-            insert.bind(group.time)
-            insert.bind(digest)
-            insert.bind(try self.number(database, of: location.pack, length: location.end))
-            insert.bind(location.offset)
-            insert.bind(Int64(location.length))
-            try insert.first()
+            try self.insert(
+                StoredGroup(lastSequence: group.lastSequence, digest: digest, location: location, time: group.time),
+                database)
             var update = try Query(database, "UPDATE vault SET sequence = ?")
             update.bind(group.lastSequence)
             try update.first()

@@ -1,13 +1,6 @@
 import GRDB
 import VaultModel
 
-/// A row of `entry` or `version` with the object it belongs to.
-struct StoredVersion {
-    var object: UInt64
-    var since: UInt64
-    var entry: Entry
-}
-
 extension SQLiteCatalog {
     /// Reads a row of `object, since, name` and ``versionColumns``.
     static func storedVersion(_ query: Query, name: Name? = nil) throws -> StoredVersion {

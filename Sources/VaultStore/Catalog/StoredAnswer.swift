@@ -1,12 +1,12 @@
-import VaultModel
+package import VaultModel
 
 /// What a call was answered, as the catalog keeps it for a repetition.
 ///
 /// A batch of small saves is to be one short row, so that of each only numbers are kept: the names come
 /// with the repetition. Encoded as the format (1 byte), the fingerprint of the call (8), the number of
 /// results (varint), then for each its kind (1 byte) and its fields in the order of ``write(_:to:)``.
-struct StoredAnswer {
-    enum Result {
+package struct StoredAnswer: Sendable {
+    package enum Result: Sendable {
         case failed(VaultError)
         case small(isCreated: Bool, newBytes: UInt64, version: UInt64, sequence: UInt64)
         case uploaded(SaveOutcome)
@@ -17,10 +17,10 @@ struct StoredAnswer {
     private static let format: UInt8 = 1
 
     /// Tells whether a call is the same again.
-    var fingerprint: UInt64
-    var results: [Result]
+    package var fingerprint: UInt64
+    package var results: [Result]
 
-    init(_ results: [Swift.Result<CommitResult, VaultError>], to call: CommitCall) {
+    package init(_ results: [Swift.Result<CommitResult, VaultError>], to call: CommitCall) {
         fingerprint = call.fingerprint
         self.results = zip(call.requests, results).map { request, result in
             switch result {
@@ -39,7 +39,7 @@ struct StoredAnswer {
         }
     }
 
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var bytes = ByteWriter(reserving: 16 + results.count * 12)
         bytes.write(StoredAnswer.format)
         bytes.write(fingerprint)
@@ -48,7 +48,7 @@ struct StoredAnswer {
         return bytes.bytes
     }
 
-    init(decoding bytes: [UInt8]) throws {
+    package init(decoding bytes: [UInt8]) throws {
         var reader = ByteReader(bytes)
         do {
             guard try reader.read(UInt8.self) == StoredAnswer.format else { throw ByteReader.Malformed() }

@@ -19,7 +19,7 @@ struct Status: VaultCommand {
             lines += status.grants.map { ("may", $0) }
             lines += Status.usage(status.storedBytes, status.quota)
             lines += status.hooks.map { ("hook", $0.text) }
-        } else if let local = vault as? LocalVault {
+        } else if let local = vault as? StoredVault {
             let usage = try await local.usage()
             lines = [("vault", "\(local.directory)")] + Status.usage(usage.storedBytes, usage.quota)
         }

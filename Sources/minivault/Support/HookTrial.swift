@@ -163,7 +163,7 @@ final class HookTrial: HookService {
         try await bench().add(amount, to: key, once: id.isEmpty ? nil : id).value
     }
 
-    private func bench() throws(VaultError) -> LocalVault {
+    private func bench() throws(VaultError) -> StoredVault {
         guard let bench = state.withLock({ $0.bench }) else { throw .cancelled }
         return bench.vault
     }
@@ -260,17 +260,17 @@ private final class TrialBench: Sendable {
     /// Where events have their files.
     let files: LocalPath
     /// On which hooks act.
-    let vault: LocalVault
+    let vault: StoredVault
     /// Where contents are that nobody can see yet.
-    let contents: LocalVault
+    let contents: StoredVault
 
     init() async throws(VaultError) {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
         directory = LocalPath(parent).appending("minivault-hooks-\(UniqueID())")
         files = directory.appending("files")
         try SmallFile.makeDirectory(files)
-        vault = try await LocalVault.open(directory.appending("vault"), access: .create, savedBy: "hooks")
-        contents = try await LocalVault.open(directory.appending("contents"), access: .create, savedBy: "")
+        vault = try await StoredVault.open(directory.appending("vault"), access: .create, savedBy: "hooks")
+        contents = try await StoredVault.open(directory.appending("contents"), access: .create, savedBy: "")
     }
 
     /// The vault for hooks, which do not close it.

@@ -79,7 +79,7 @@ import VaultStore
         let directory = try server.server.vaultDirectory(of: "anna")
         await server.end()
         let id = UniqueID()
-        let local = try await LocalVault.open(directory, access: .readWrite)
+        let local = try await StoredVault.open(directory, access: .readWrite)
         let event = OutboxEvent(
             id: id, kind: .save, name: try Name("x"), version: 1, user: "anna", peer: "", time: 1_780_000_000, depth: 0)
         try await local.tell([event])

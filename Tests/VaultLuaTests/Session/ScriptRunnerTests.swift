@@ -14,8 +14,8 @@ import VaultStore
         let path = LocalPath(directory.path + "/" + vault)
         let runner = ScriptRunner(
             ScriptSession.Host(
-                open: { () async throws(VaultError) in try await LocalVault.open(path, access: .create) },
-                connect: { (url) async throws(VaultError) in try await LocalVault.open(LocalPath(url)) },
+                open: { () async throws(VaultError) in try await StoredVault.open(path, access: .create) },
+                connect: { (url) async throws(VaultError) in try await StoredVault.open(LocalPath(url)) },
                 log: { _, _ in }, tell: { _ in }), stop: ScriptStop())
         let failure = await runner.run(
             ScriptRunner.Script(

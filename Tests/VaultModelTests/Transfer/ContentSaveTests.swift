@@ -11,7 +11,7 @@ import VaultStore
 
     init() async throws {
         directory = try TemporaryDirectory()
-        vault = try await LocalVault.open(directory("vault"), access: .create)
+        vault = try await StoredVault.open(directory("vault"), access: .create)
     }
 
     private func intent(_ name: String) throws -> SaveIntent {

@@ -14,7 +14,7 @@ import VaultStore
     init() async throws {
         directory = try TemporaryDirectory()
         tree = try LocalTree(directory("tree"))
-        vault = try await LocalVault.open(directory("vault"), access: .create)
+        vault = try await StoredVault.open(directory("vault"), access: .create)
         try tree.write("file", bytes)
         _ = try await FileSave(to: vault).save(tree.root.appending("file"), as: Name("name"))
     }

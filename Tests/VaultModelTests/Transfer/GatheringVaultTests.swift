@@ -32,8 +32,8 @@ import VaultStore
         }
     }
 
-    private func open(_ directory: TemporaryDirectory) async throws -> LocalVault {
-        try await LocalVault.open(directory("vault"), access: .create, savedBy: "tester")
+    private func open(_ directory: TemporaryDirectory) async throws -> StoredVault {
+        try await StoredVault.open(directory("vault"), access: .create, savedBy: "tester")
     }
 
     private func intent(_ name: String) throws -> SaveIntent {

@@ -14,7 +14,7 @@ import VaultStore
     init() async throws {
         directory = try TemporaryDirectory()
         tree = try LocalTree(directory("tree"))
-        vault = try await LocalVault.open(directory("vault"), access: .create)
+        vault = try await StoredVault.open(directory("vault"), access: .create)
     }
 
     private func save(_ file: String, to other: (any Vault)? = nil, as name: String = "name") async throws

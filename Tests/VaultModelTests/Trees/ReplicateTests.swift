@@ -82,7 +82,7 @@ import VaultStore
 
         init(_ fixture: TreeFixture) async throws {
             self.fixture = fixture
-            vault = try await LocalVault.open(fixture.directory("target vault"), access: .create, savedBy: "replica")
+            vault = try await StoredVault.open(fixture.directory("target vault"), access: .create, savedBy: "replica")
         }
 
         @discardableResult

@@ -16,7 +16,7 @@ struct TreeFixture: Sendable {
         directory = try TemporaryDirectory()
         source = try LocalTree(directory("source"))
         target = try LocalTree(directory("target"))
-        vault = try await LocalVault.open(directory("vault"), access: .create, savedBy: "tester")
+        vault = try await StoredVault.open(directory("vault"), access: .create, savedBy: "tester")
     }
 
     @discardableResult

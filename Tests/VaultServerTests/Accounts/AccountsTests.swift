@@ -22,7 +22,7 @@ import VaultWire
         try await accounts.addUser(anna, AccountsTests.credentials, quota: 5000)
         let vault = try #require(try accounts.vault(named: "anna"))
         #expect(try accounts.access(of: "anna", in: vault.id).grants == [Grant(prefix: .all, rights: .full)])
-        let local = try await LocalVault.open(accounts.directory(ofVault: vault.id))
+        let local = try await StoredVault.open(accounts.directory(ofVault: vault.id))
         #expect(try await local.usage().quota == 5000)
         await local.close()
         #expect(try accounts.credentials(for: "anna").credentials.storedKey == AccountsTests.credentials.storedKey)

@@ -58,7 +58,7 @@ import VaultModel
             for failing in 1...12 {
                 let files = FaultyFiles(directory, failing: failing, with: .error(EIO))
                 guard
-                    let vault = try? await LocalVault.open(
+                    let vault = try? await StoredVault.open(
                         directory, savedBy: "anna", files: files, clock: { 1_700_000_000 })
                 else { continue }
                 _ = try? await vault.upload("b", sample(failing, count: 1000), by: .reader("bob"))

@@ -50,7 +50,7 @@ import VaultModel
             try await makeOldVault(directory)
             // Two processes at once: one of them finds the work done.
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for access in [LocalVault.Access.readWrite, .create] {
+                for access in [StoredVault.Access.readWrite, .create] {
                     group.addTask { try await withVault(directory, access: access) { _ in } }
                 }
                 try await group.waitForAll()

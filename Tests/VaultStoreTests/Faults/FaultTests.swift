@@ -6,7 +6,7 @@ import VaultModel
 
 /// Work on a vault that is interrupted at every operation on its files.
 struct Scenario: Sendable, CustomTestStringConvertible {
-    typealias Work = @Sendable (LocalVault, Ledger, ManualClock) async throws -> Void
+    typealias Work = @Sendable (StoredVault, Ledger, ManualClock) async throws -> Void
 
     let testDescription: String
     /// What is there before; nil for no vault at all.
@@ -15,7 +15,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     let isRepair: Bool
     let work: Work
 
-    var access: LocalVault.Access { prepare == nil ? .create : .readWrite }
+    var access: StoredVault.Access { prepare == nil ? .create : .readWrite }
 
     init(
         _ description: String, isRepair: Bool = false, prepare: Work? = Scenario.prepareFiles,
@@ -27,7 +27,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         self.work = work
     }
 
-    @Sendable private static func prepareFiles(_ vault: LocalVault, _ ledger: Ledger, _: ManualClock) async throws {
+    @Sendable private static func prepareFiles(_ vault: StoredVault, _ ledger: Ledger, _: ManualClock) async throws {
         try await ledger.save(["kept": sample(90), "k/ept": sample(91)], to: vault)
         try await ledger.upload("kept large", sample(92, count: 900), to: vault)
     }
@@ -76,7 +76,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
                 _ = try await VaultRepair(directory, files: files).rebuild()
                 return
             }
-            let vault = try await LocalVault.open(
+            let vault = try await StoredVault.open(
                 directory, access: scenario.access, savedBy: "anna", files: files, clock: { clock.now })
             do {
                 try await scenario.work(vault, ledger, clock)
@@ -123,7 +123,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     }
 
     /// All versions as the journal has them: by what a file is recognised later may be newer in the catalog.
-    private func journaled(_ vault: LocalVault) async throws -> [Entry] {
+    private func journaled(_ vault: StoredVault) async throws -> [Entry] {
         try await vault.entries(ListQuery(includesVersions: true)).map { entry in
             var entry = entry
             entry.attributes.origin = nil
@@ -131,7 +131,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         }
     }
 
-    private func goOn(_ vault: LocalVault, _ ledger: Ledger, _ comment: Comment) async throws {
+    private func goOn(_ vault: StoredVault, _ ledger: Ledger, _ comment: Comment) async throws {
         #expect(try await vault.verify(VerifyRequest()).isClean, comment)
         try await ledger.check(vault, comment)
         try await ledger.save(["later": sample(80), "kept": sample(81)], to: vault)

@@ -75,7 +75,7 @@ extension Scenario {
     static let repair = Scenario("repair", isRepair: true) { _, _, _ in }
 
     private static func pushing(
-        _ tree: [String: [UInt8]], _ root: LocalPath, to vault: LocalVault, _ ledger: Ledger
+        _ tree: [String: [UInt8]], _ root: LocalPath, to vault: StoredVault, _ ledger: Ledger
     ) async throws {
         for (path, bytes) in tree {
             let file = root.appending(path)

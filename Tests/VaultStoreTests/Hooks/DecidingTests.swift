@@ -92,7 +92,7 @@ import VaultModel
             try await withVault(directory) { vault in
                 let (id, saves) = (UniqueID(), try [small("refused", sample(1)), small("renamed", sample(2))])
                 let asked = Mutex(0)
-                let decider: LocalVault.Decider = { staged in
+                let decider: StoredVault.Decider = { staged in
                     asked.withLock { $0 += 1 }
                     return self.decide(staged)
                 }

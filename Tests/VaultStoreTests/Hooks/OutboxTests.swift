@@ -9,7 +9,7 @@ import VaultModel
 
     private func caller(_ telling: Telling?) -> Caller { Caller(user: "bob", peer: "192.0.2.1", telling: telling) }
 
-    private func outbox(of vault: LocalVault) async throws -> [String] {
+    private func outbox(of vault: StoredVault) async throws -> [String] {
         try await vault.outbox(limit: 100).map { record in
             let event = record.event
             return
@@ -88,7 +88,7 @@ import VaultModel
                     ] { _ = try Query(database, statement).step() }
                 }
             }
-            let reading = try await LocalVault.open(directory, access: .readOnly)
+            let reading = try await StoredVault.open(directory, access: .readOnly)
             #expect(try await reading.outbox(limit: 1).isEmpty)
             await reading.close()
             try await withVault(directory) { vault in

@@ -40,7 +40,7 @@ import VaultModel
         var usage: VaultUsage
     }
 
-    private func snapshot(_ vault: LocalVault, at time: Int64) async throws -> Snapshot {
+    private func snapshot(_ vault: StoredVault, at time: Int64) async throws -> Snapshot {
         let entries = try await vault.entries(ListQuery(includesVersions: true))
         var contents: [[UInt8]] = []
         for entry in entries where entry.kind != .removed {
@@ -91,7 +91,7 @@ import VaultModel
     @Test func aLostCatalogIsToldOfAndRebuilt() async throws {
         try await withFilledVault { directory, clock, _ in
             try removeCatalog(directory)
-            for access in [LocalVault.Access.create, .readWrite, .readOnly] {
+            for access in [StoredVault.Access.create, .readWrite, .readOnly] {
                 #expect(await code { try await withVault(directory, access: access) { _ in } } == .integrity)
             }
             _ = try await VaultRepair(directory).rebuild()

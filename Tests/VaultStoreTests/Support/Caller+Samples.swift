@@ -12,7 +12,7 @@ extension Caller {
     static func reader(_ user: String) -> Caller { Caller(user: user, peer: "192.0.2.8") }
 }
 
-extension LocalVault {
+extension StoredVault {
     /// Saves one file by an upload of `caller`, cut into pieces of 100 bytes.
     @discardableResult
     func upload(

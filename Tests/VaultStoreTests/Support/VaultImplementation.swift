@@ -49,7 +49,7 @@ struct VaultImplementation: Sendable, CustomTestStringConvertible {
     static let local = VaultImplementation(testDescription: "local") { body in
         try await withTemporaryDirectory { directory in
             let clock = ManualClock()
-            let vault = try await LocalVault.open(
+            let vault = try await StoredVault.open(
                 directory, access: .create, savedBy: "anna", clock: { clock.now })
             do {
                 try await body(Subject(vault: vault, directory: directory, clock: clock))

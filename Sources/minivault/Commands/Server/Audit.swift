@@ -38,7 +38,7 @@ struct Audit: AsyncParsableCommand {
     private func changes(
         in vault: Accounts.Vault, _ accounts: Accounts, _ since: Int64
     ) async throws(VaultError) -> [AuditLine] {
-        let local = try await LocalVault.open(accounts.directory(ofVault: vault.id), access: .readOnly)
+        let local = try await StoredVault.open(accounts.directory(ofVault: vault.id), access: .readOnly)
         var lines: [AuditLine] = []
         var after: UInt64 = 0
         let result: Result<Void, VaultError>

@@ -2,7 +2,7 @@ import Synchronization
 import VaultModel
 
 /// What a caller may learn of the chunks that the vault has already.
-extension LocalVault {
+extension StoredVault {
     /// Which chunks the sender of an upload need not put, because the vault has them and he may know it.
     func known(_ digests: [Digest], to upload: UploadID) async throws(VaultError) -> [Bool] {
         let (caller, hasLooked) = try change(upload) { state in (state.caller, state.current != nil) }

@@ -1,7 +1,7 @@
 import Synchronization
 package import VaultModel
 
-extension LocalVault {
+extension StoredVault {
     /// See ``Vault/read(_:)``.
     ///
     /// - Parameter verifying: whether the bytes are compared with their digests here, and not by who receives them.

@@ -15,7 +15,7 @@ package enum CommitAnswer: Sendable {
     }
 }
 
-extension LocalVault {
+extension StoredVault {
     /// What the commit of an upload was answered that is over, so that it can be answered again: its
     /// answer was lost, and the process may have been another one.
     ///

@@ -1,7 +1,7 @@
 import Synchronization
 package import VaultModel
 
-extension LocalVault {
+extension StoredVault {
     package func layout(
         _ read: ReadID, from position: UInt64, count: Int
     ) async throws(VaultError) -> [PlacedChunk] {

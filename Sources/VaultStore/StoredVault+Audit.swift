@@ -1,6 +1,6 @@
 package import VaultModel
 
-extension LocalVault {
+extension StoredVault {
     /// What was changed over the network, oldest first. Kept for 400 days.
     ///
     /// - Parameters:

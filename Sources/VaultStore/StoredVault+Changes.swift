@@ -1,6 +1,6 @@
 package import VaultModel
 
-extension LocalVault {
+extension StoredVault {
     package func change(
         _ changes: [Change]
     ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {

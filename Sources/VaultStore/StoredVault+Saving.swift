@@ -1,6 +1,6 @@
 package import VaultModel
 
-extension LocalVault {
+extension StoredVault {
     package func save(
         _ saves: [SmallSave]
     ) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {

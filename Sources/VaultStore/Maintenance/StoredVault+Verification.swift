@@ -1,6 +1,6 @@
 package import VaultModel
 
-extension LocalVault {
+extension StoredVault {
     package func verify(_ request: VerifyRequest) async throws(VaultError) -> VerifyReport {
         guard request.sample > 0, request.sample <= 1 else {
             throw VaultError(.invalid, "The sample must be above 0 and at most 1 (100%).")

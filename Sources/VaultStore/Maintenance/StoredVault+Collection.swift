@@ -1,7 +1,7 @@
 import Synchronization
 package import VaultModel
 
-extension LocalVault {
+extension StoredVault {
     package func collect() async throws(VaultError) -> CollectionReport {
         try await prepareToWrite()
         var report = CollectionReport()

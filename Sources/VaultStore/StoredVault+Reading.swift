@@ -17,7 +17,7 @@ struct PlacedNode: Sendable {
     var node: ListNode
 }
 
-extension LocalVault {
+extension StoredVault {
     package func openRead(_ name: Name, _ selector: Selector) async throws(VaultError) -> OpenRead {
         let lease = try await holdLease()
         do throws(VaultError) {

@@ -8,7 +8,7 @@ package struct VaultUsage: Sendable, Equatable {
     package var quota: UInt64?
 }
 
-extension LocalVault {
+extension StoredVault {
     package func usage() async throws(VaultError) -> VaultUsage {
         try await catalog.usage()
     }

@@ -6,7 +6,7 @@ package import VaultModel
 ///
 /// Several processes may use one vault at once. Operations block in system calls, so callers prefer a
 /// `BlockingExecutor`.
-package final class LocalVault: Vault {
+package final class StoredVault: Vault {
     package enum Access: Sendable {
         /// Opens a vault, and makes one where the directory is empty or not there.
         case create
@@ -43,7 +43,7 @@ package final class LocalVault: Vault {
     package static func open(
         _ directory: LocalPath, access: Access = .readWrite, savedBy: String = "",
         files: any StoreFiles = SystemFiles(), clock: @escaping @Sendable () -> Int64 = currentSeconds
-    ) async throws(VaultError) -> LocalVault {
+    ) async throws(VaultError) -> StoredVault {
         guard !directory.bytes.isEmpty, !directory.bytes.contains(0) else {
             throw VaultError(.invalid, "'\(directory)' is not the path of a directory.", path: directory)
         }
@@ -73,7 +73,7 @@ package final class LocalVault: Vault {
         let catalog = try await SQLiteCatalog(
             layout.catalog, files: files, creating: access == .create && !hasPacks ? UniqueID() : nil,
             isReadOnly: access == .readOnly)
-        return LocalVault(layout, catalog, access: access, savedBy: savedBy, files: files, clock: clock, use: use)
+        return StoredVault(layout, catalog, access: access, savedBy: savedBy, files: files, clock: clock, use: use)
     }
 
     private init(

@@ -1,7 +1,7 @@
 import Synchronization
 import VaultModel
 
-extension LocalVault {
+extension StoredVault {
     var readOnly: VaultError {
         VaultError(.denied, "The vault in '\(directory)' can only be read.", path: directory)
     }

@@ -23,7 +23,7 @@ final class LeaseHolder: Sendable {
     let lock = AsyncLock()
 }
 
-extension LocalVault {
+extension StoredVault {
     /// Joins a lease before something is looked up that must not be collected.
     ///
     /// - Returns: the lease to renew and to release; nil where only reading is allowed, which takes none.

@@ -5,7 +5,7 @@ package import VaultModel
 package struct StagedSave: Sendable {
     package var intent: SaveIntent
     package var content: Content
-    /// The content of a small save; nil where it is read by ``LocalVault/openStaged(_:)``.
+    /// The content of a small save; nil where it is read by ``StoredVault/openStaged(_:)``.
     package var bytes: BufferSlice?
     /// Makes the content of a small save durable, before anybody reads it; nil where it is.
     package var staging: Staging?
@@ -14,12 +14,12 @@ package struct StagedSave: Sendable {
 /// Makes the contents of some small saves durable once one of them is to be read; those that nobody reads become so with
 /// the commit.
 package final class Staging: Sendable {
-    private let vault: LocalVault
+    private let vault: StoredVault
     private let saves: [SmallSave]
     private let working = AsyncLock()
     private let staged = Mutex<[ReceivedChunk?]?>(nil)
 
-    init(_ saves: [SmallSave], in vault: LocalVault) {
+    init(_ saves: [SmallSave], in vault: StoredVault) {
         self.saves = saves
         self.vault = vault
     }
@@ -55,7 +55,7 @@ package struct SaveDecision: Sendable {
     }
 }
 
-extension LocalVault {
+extension StoredVault {
     /// Decides on staged saves, one decision for each.
     package typealias Decider = @Sendable ([StagedSave]) async -> [SaveDecision]
 
@@ -100,14 +100,14 @@ extension LocalVault {
     /// - Returns: nil where the key is at another version.
     package func store(_ value: [UInt8], as key: String, ifVersion: UInt64) async throws(VaultError) -> HookValue? {
         try await prepareToWrite()
-        try LocalVault.check(key, value)
+        try StoredVault.check(key, value)
         return try await catalog.store(value, as: key, ifVersion: ifVersion)
     }
 
     /// Adds to a number; under an id only the first time in seven days.
     package func add(_ amount: Double, to key: String, once id: String?) async throws(VaultError) -> HookValue {
         try await prepareToWrite()
-        try LocalVault.check(key, Array((id ?? "").utf8))
+        try StoredVault.check(key, Array((id ?? "").utf8))
         guard amount.isFinite else { throw VaultError(.invalid, "What is added to '\(printable(key))' is no number.") }
         return try await catalog.add(amount, to: key, once: id, at: clock())
     }

@@ -1,7 +1,7 @@
 import Synchronization
 package import VaultModel
 
-extension LocalVault {
+extension StoredVault {
     package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UploadID {
         try await beginUpload(intent, by: caller)
     }

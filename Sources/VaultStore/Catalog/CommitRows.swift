@@ -1,0 +1,105 @@
+package import VaultModel
+
+/// The rows of a catalog as one commit finds and changes them, within its transaction.
+///
+/// What is changed is seen by what asks afterwards. When it reaches the engine is the engine's affair: at once where a
+/// row costs microseconds, many together where it costs a way over the network.
+package protocol CommitRows {
+    func state() throws -> CommitState
+
+    /// What a named change was answered, and when; nil for a name that is not known, or no longer.
+    func answer(to change: UniqueID, of user: String) throws -> (answer: StoredAnswer, time: Int64)?
+    /// Keeps an answer, and forgets a few that are too old.
+    func keep(_ answer: StoredAnswer, to change: UniqueID, of user: String, at time: Int64) throws
+
+    /// What a name holds, a removal included.
+    func entry(_ name: Name) throws -> StoredVersion?
+    /// Whether anything that is no removal has a name below this one.
+    func hasNames(below name: Name) throws -> Bool
+    /// What is current under the names of a prefix, in the order of names.
+    func live(_ prefix: NamePrefix) throws -> [Entry]
+    func version(_ number: UInt64, of current: StoredVersion) throws -> Entry?
+    /// The last version that a name had under an object which has left it; 0 for none.
+    func lastRetiredVersion(of name: Name) throws -> UInt64
+    /// Whether the vault has a chunk undamaged.
+    func isKnown(_ digest: Digest) throws -> Bool
+
+    func apply(_ change: JournalChange, sequence: UInt64, time: Int64) throws
+    /// Remembers by what the unchanged file will be recognised.
+    func setOrigin(_ origin: Attributes.Origin, of name: Name) throws
+    /// Forgets an unfinished upload, whose chunks a version needs from now on.
+    func end(_ upload: UploadID) throws
+    func insert(_ event: OutboxEvent) throws
+    func insert(_ record: AuditRecord) throws
+
+    /// Notes where chunks and journal groups are, and the vault's last sequence.
+    func finish(_ stored: [ReceivedChunk], _ groups: [StoredGroup], sequence: UInt64) throws
+}
+
+/// Where a vault stands as a commit begins.
+package struct CommitState: Sendable {
+    package var sequence: UInt64
+    package var storedBytes: UInt64
+    /// A number that grows whenever chunks are removed or withdrawn.
+    package var epoch: UInt64
+    package var quota: UInt64?
+    package var head: JournalHead
+
+    package init(sequence: UInt64, storedBytes: UInt64, epoch: UInt64, quota: UInt64?, head: JournalHead) {
+        self.sequence = sequence
+        self.storedBytes = storedBytes
+        self.epoch = epoch
+        self.quota = quota
+        self.head = head
+    }
+}
+
+extension CommitRows {
+    /// The results that a call had before; nil for one that is no repetition.
+    package func results(ofRepeated call: CommitCall) throws -> [Result<CommitResult, VaultError>]? {
+        guard let change = call.change, let (answer, time) = try answer(to: change, of: call.by.user) else {
+            return nil
+        }
+        let again = StoredAnswer([], to: call)
+        guard answer.fingerprint == again.fingerprint, answer.results.count == call.requests.count else {
+            return call.requests.map { _ in .failure(.usedTwice(change)) }
+        }
+        // A save that must be tried again has not happened: the next try may have the same id.
+        if case .collected? = answer.results.first { return nil }
+        return try zip(call.requests, answer.results).map { request, result in
+            switch result {
+            case .failed(let error): return .failure(error)
+            case .uploaded(let outcome): return .success(.saved(outcome))
+            case .collected: return .success(.collected)
+            case .changed(let outcome): return .success(.changed(outcome))
+            case .small(let isCreated, let newBytes, let version, let sequence):
+                guard case .save(let save) = request else { return .failure(.usedTwice(change)) }
+                let entry =
+                    try entry(version, of: save.intent.name, sequence)
+                    ?? Entry(
+                        name: save.intent.name, kind: save.intent.kind, content: save.content, version: version,
+                        sequence: sequence, attributes: save.intent.attributes, savedAt: time,
+                        savedBy: call.by.user, tags: save.intent.tags)
+                return .success(.saved(SaveOutcome(entry: entry, isCreated: isCreated, newBytes: newBytes)))
+            }
+        }
+    }
+
+    /// What the commit of an upload was answered; nil where it is not known, or no longer.
+    package func result(ofCommit change: UniqueID, of user: String) throws -> Result<CommitResult, VaultError>? {
+        guard let results = try answer(to: change, of: user)?.answer.results else { return nil }
+        switch results.first {
+        case .failed(let error) where results.count == 1: return .failure(error)
+        case .uploaded(let outcome) where results.count == 1: return .success(.saved(outcome))
+        case .collected where results.count == 1: return .success(.collected)
+        case .failed, .uploaded, .collected, .small, .changed, nil: return .failure(.usedTwice(change))
+        }
+    }
+
+    /// A version that a save made or found; nil where it is no longer there, or has another name by now.
+    private func entry(_ version: UInt64, of name: Name, _ sequence: UInt64) throws -> Entry? {
+        guard let current = try entry(name) else { return nil }
+        let found = try self.version(version, of: current)
+        return found?.sequence == sequence ? found : nil
+    }
+}
