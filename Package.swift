@@ -26,6 +26,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         .target(name: "CChunker"),
@@ -40,6 +41,21 @@ let package = Package(
                 "VaultModel",
                 .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(name: "CPostgres"),
+        .target(
+            name: "VaultEngines",
+            dependencies: [
+                "CPostgres",
+                "VaultModel",
+                "VaultStore",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: strict
         ),
@@ -166,7 +182,10 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "VaultStoreTests",
-            dependencies: ["TestSupport", "VaultClient", "VaultModel", "VaultStore", "minivault"],
+            dependencies: [
+                "TestSupport", "VaultClient", "VaultEngines", "VaultModel", "VaultStore", "minivault",
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
             swiftSettings: strict
         ),
         .target(

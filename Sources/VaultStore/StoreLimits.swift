@@ -3,9 +3,9 @@ package enum StoreLimits {
     /// A pack of this length takes no more records.
     package static let packSealBytes: UInt64 = 64 << 20
     /// No record of a pack starts behind this offset.
-    static let packBytesMax: UInt64 = 1 << 40
+    package static let packBytesMax: UInt64 = 1 << 40
     /// The longest payload of a record; a journal group is the only kind that comes near.
-    static let recordBytesMax = 64 << 20
+    package static let recordBytesMax = 64 << 20
     /// A journal group ends with the change that reaches one of these; its commit goes on in another.
     static let groupChangesMax = 1 << 16
     static let groupBytesMax = 16 << 20
@@ -30,17 +30,20 @@ package enum StoreLimits {
     /// Open reads whose list nodes stay in memory, some 160 KB each at most.
     static let rememberedPathsMax = 64
     /// Seconds that the answer to a named change is kept.
-    static let answerSeconds: Int64 = 7 * 86_400
+    package static let answerSeconds: Int64 = 7 * 86_400
     /// Outdated answers that one commit removes.
-    static let answersRemovedMax = 64
+    package static let answersRemovedMax = 64
     /// Seconds that the audit is kept.
-    static let auditSeconds: Int64 = 400 * 86_400
+    package static let auditSeconds: Int64 = 400 * 86_400
     /// Open files of packs that are read.
     static let openPacksMax = 64
     /// Seconds that the chunks of an unfinished upload are kept.
-    static let uploadSeconds: Int64 = 86_400
+    package static let uploadSeconds: Int64 = 86_400
+    /// Seconds after which an object is not expected to become known any more, where nothing but that keeps it from being
+    /// removed.
+    package static let unrecordedSeconds: Int64 = 3600
     /// Seconds after which a lease of a process that no longer renews it is void.
-    static let leaseSeconds: Int64 = 3600
+    package static let leaseSeconds: Int64 = 3600
     /// Bytes kept free, by a file that gives them up, so that remove and gc work on a full disk.
     static let reserveBytes = 16 << 20
     /// Milliseconds to wait for another process's change.
@@ -48,7 +51,7 @@ package enum StoreLimits {
     /// A pack is rewritten when at least this share of its bytes is of no use.
     static let wasteShare = 0.2
     /// What hooks keep in a vault: values, and the bytes of a key and of a value.
-    static let hookValuesMax: Int64 = 100_000
+    package static let hookValuesMax: Int64 = 100_000
     static let hookKeyBytesMax = 512
     static let hookValueBytesMax = 64 << 10
 }

@@ -3,7 +3,7 @@ import VaultModel
 
 extension StoredVault {
     var readOnly: VaultError {
-        VaultError(.denied, "The vault in '\(directory)' can only be read.", path: directory)
+        VaultError(.denied, "The vault in '\(place)' can only be read.", path: home?.directory)
     }
 
     /// Refuses a change of a vault that was opened for reading, and takes over an unfinished pack
@@ -19,7 +19,7 @@ extension StoredVault {
             try await packs.adopt(Array(unfinished.keys)) { (pack) throws(VaultError) in
                 try await committedLength(of: pack)
             }
-            reserve.fill()
+            home?.reserve.fill()
             hasAdopted.store(true, ordering: .releasing)
         }
     }
@@ -42,8 +42,8 @@ extension StoredVault {
             if try await catalog.journalLocations([previous])[0] == nil {
                 throw VaultError(
                     .integrity,
-                    "The catalog of '\(directory)' is older than its packs: run 'minivault verify --repair' to rebuild it.",
-                    path: directory)
+                    "The catalog of '\(place)' is older than its packs: run 'minivault verify --repair' to rebuild it.",
+                    path: home?.directory)
             }
         }
         return length

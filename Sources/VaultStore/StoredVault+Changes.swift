@@ -56,7 +56,7 @@ extension StoredVault {
     private func committing(
         _ call: CommitCall
     ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {
-        try await reserve.duringChange { () throws(VaultError) in
+        try await makingRoom { () throws(VaultError) in
             try await committer.commit(call)
         }.map { result in
             result.flatMap { result in

@@ -134,12 +134,12 @@ extension StoredVault {
         case .success(.saved(let outcome)):
             return outcome
         case .success(.collected):
-            await keep(chunks, of: upload, by: state.caller)
+            await keep(chunks, of: upload, state)
             return nil
         case .success(.changed):
             throw VaultError(.internal, "A save was answered as another change.")
         case .failure(let error):
-            await keep(chunks, of: upload, by: state.caller)
+            await keep(chunks, of: upload, state)
             throw error
         }
     }
@@ -150,8 +150,8 @@ extension StoredVault {
     ) async throws(VaultError) -> SaveDecision? {
         guard let deciding else { return nil }
         // From here on they can be found, and read.
-        let (chunks, user) = try change(upload) { state in (state.take(), state.caller.user) }
-        if !chunks.isEmpty { try await record(chunks, of: upload, by: user) }
+        let chunks = try change(upload) { state in state.take() }
+        if !chunks.isEmpty { try await record(chunks, of: upload) }
         let intent = try change(upload) { $0.intent }
         let decisions = await deciding([StagedSave(intent: intent, content: content)])
         guard let decision = decisions.first else {
@@ -174,15 +174,16 @@ extension StoredVault {
         guard let ending = uploads.withLock({ $0[upload]?.ending }) else { return }
         await ending.withLock {
             guard var state = uploads.withLock({ $0.removeValue(forKey: upload) }) else { return }
-            await keep(state.take(), of: upload, by: state.caller)
+            await keep(state.take(), of: upload, state)
         }
     }
 
     /// Keeps what an upload that ended without a version had stored, so that the next try need not.
-    private func keep(_ chunks: UnrecordedChunks, of upload: UploadID, by caller: Caller) async {
+    private func keep(_ chunks: UnrecordedChunks, of upload: UploadID, _ state: UploadState) async {
         if chunks.isEmpty { return }
         do {
-            try await catalog.record(chunks, of: upload, by: caller.user, at: clock())
+            try await catalog.record(
+                chunks, of: upload, by: state.caller.user, epoch: state.epoch, at: clock())
         } catch {
             // Losing them costs sending them again, no more.
             await catalog.giveBack(chunks.reservedBytes)
@@ -222,27 +223,26 @@ extension StoredVault {
             // After the reservation, so that a used-up quota does not tell what the vault has.
             let missing = try await sharing(records, of: upload)
             let appended = try await packs.append(missing)
-            let (full, user) = try change(upload) { state in
+            let full = try change(upload) { state in
                 for (record, location) in zip(missing, appended.locations) {
                     let chunk = ReceivedChunk(digest: record.digest, location: location, hold: appended.hold)
                     if state.receive(record, chunk) { unused -= record.storedBytes }
                 }
-                return (state.takeFull(), state.caller.user)
+                return state.takeFull()
             }
             if unused > 0 { await catalog.giveBack(unused) }
             unused = 0
-            if let full { try await record(full, of: upload, by: user) }
+            if let full { try await record(full, of: upload) }
         } catch {
             if unused > 0 { await catalog.giveBack(unused) }
             throw error
         }
     }
 
-    private func record(
-        _ full: UnrecordedChunks, of upload: UploadID, by user: String
-    ) async throws(VaultError) {
+    private func record(_ full: UnrecordedChunks, of upload: UploadID) async throws(VaultError) {
+        let (user, epoch) = try change(upload) { state in (state.caller.user, state.epoch) }
         do throws(VaultError) {
-            try await catalog.record(full, of: upload, by: user, at: clock())
+            try await catalog.record(full, of: upload, by: user, epoch: epoch, at: clock())
         } catch {
             // A later recording, or the commit, takes them along. Without an upload they are lost.
             do {

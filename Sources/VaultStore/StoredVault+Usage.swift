@@ -6,6 +6,11 @@ package struct VaultUsage: Sendable, Equatable {
     package var storedBytes: UInt64
     /// Nil for no limit.
     package var quota: UInt64?
+
+    package init(storedBytes: UInt64, quota: UInt64?) {
+        self.storedBytes = storedBytes
+        self.quota = quota
+    }
 }
 
 extension StoredVault {
@@ -24,7 +29,7 @@ extension StoredVault {
 }
 
 extension VaultError {
-    static func usedUp(_ quota: UInt64) -> VaultError {
+    package static func usedUp(_ quota: UInt64) -> VaultError {
         VaultError(
             .quota, "The vault's quota of \(text(quota)) is used up: remove what is not needed, or ask for more.")
     }

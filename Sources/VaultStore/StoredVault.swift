@@ -1,8 +1,7 @@
-import Glibc
 import Synchronization
 package import VaultModel
 
-/// A vault in a directory of this machine: packs hold what is saved, a catalog finds it.
+/// A vault whose records are in packs and whose index is a catalog: in a directory, or in other engines.
 ///
 /// Several processes may use one vault at once. Operations block in system calls, so callers prefer a
 /// `BlockingExecutor`.
@@ -14,11 +13,13 @@ package final class StoredVault: Vault {
         case readOnly
     }
 
-    package let directory: LocalPath
+    /// Where the vault is, as people are told.
+    package let place: String
     let id: UniqueID
     let catalog: any Catalog
     let packs: any PackStore
-    let files: any StoreFiles
+    /// Nil for a vault in other engines.
+    let home: VaultHome?
     let committer: Committer
     /// Who changes the vault, where an operation does not say.
     let caller: Caller
@@ -27,77 +28,42 @@ package final class StoredVault: Vault {
     let uploads = Mutex<[UploadID: UploadState]>([:])
     let reads = Mutex<[ReadID: ReadState]>([:])
     let lease = LeaseHolder()
-    let reserve: DiskReserve
     let adoption = AsyncLock()
     let hasAdopted = Atomic<Bool>(false)
-    private let use: VaultUse
 
-    /// Opens the vault in `directory`.
-    ///
     /// - Parameters:
+    ///   - id: the vault's identity, which is in the header of every record.
+    ///   - place: where the vault is, as people are told.
     ///   - savedBy: who is named as the saver of new versions.
-    ///   - clock: seconds since 1970 UTC.
-    /// - Throws: `notFound` where there is no vault and none may be made, `integrity` where packs have
-    ///   lost their catalog or it is damaged, `invalid` for a newer format or a directory with
-    ///   something else in it, `denied` where permissions forbid.
-    package static func open(
-        _ directory: LocalPath, access: Access = .readWrite, savedBy: String = "",
-        files: any StoreFiles = SystemFiles(), clock: @escaping @Sendable () -> Int64 = currentSeconds
-    ) async throws(VaultError) -> StoredVault {
-        guard !directory.bytes.isEmpty, !directory.bytes.contains(0) else {
-            throw VaultError(.invalid, "'\(directory)' is not the path of a directory.", path: directory)
-        }
-        let layout = VaultLayout(directory)
-        var state = try layout.state
-        if state == .packsOnly {
-            // Unless a repair is just about to put the new catalog there.
-            try VaultUse(layout.lock, isExclusive: false, isReadOnly: access == .readOnly).end()
-            state = try layout.state
-        }
-        switch (state, access) {
-        case (.vault, _): break
-        case (.absent, .create): try layout.make(files)
-        case (.absent, _):
-            throw VaultError(.notFound, "There is no vault in '\(directory)'.", path: directory)
-        case (.packsOnly, _):
-            throw VaultError(
-                .integrity,
-                "The vault in '\(directory)' has lost its catalog: run 'minivault verify --repair' to rebuild it.",
-                path: directory)
-        case (.other, _):
-            throw VaultError(
-                .invalid, "'\(directory)' is not empty and holds no vault.", path: directory)
-        }
-        let use = try VaultUse(layout.lock, isExclusive: false, isReadOnly: access == .readOnly)
-        let hasPacks = try layout.hasPacks
-        let catalog = try await SQLiteCatalog(
-            layout.catalog, files: files, creating: access == .create && !hasPacks ? UniqueID() : nil,
-            isReadOnly: access == .readOnly)
-        return StoredVault(layout, catalog, access: access, savedBy: savedBy, files: files, clock: clock, use: use)
+    ///   - clock: seconds since 1970 UTC, the same for all who use the vault.
+    package convenience init(
+        _ id: UniqueID, catalog: any Catalog, packs: any PackStore, place: String, savedBy: String = "",
+        clock: @escaping @Sendable () -> Int64
+    ) {
+        self.init(
+            id, catalog, packs, place: place, home: nil, access: .readWrite, savedBy: savedBy, clock: clock)
     }
 
-    private init(
-        _ layout: VaultLayout, _ catalog: SQLiteCatalog, access: Access, savedBy: String,
-        files: any StoreFiles, clock: @escaping @Sendable () -> Int64, use: VaultUse
+    init(
+        _ id: UniqueID, _ catalog: any Catalog, _ packs: any PackStore, place: String, home: VaultHome?,
+        access: Access, savedBy: String, clock: @escaping @Sendable () -> Int64
     ) {
-        directory = layout.directory
-        id = catalog.vault
+        self.id = id
         self.catalog = catalog
-        packs = DirectoryPackStore(layout.packs, vault: catalog.vault, files: files)
+        self.packs = packs
+        self.place = place
+        self.home = home
         self.access = access
-        self.files = files
         caller = Caller(user: savedBy)
         self.clock = clock
-        self.use = use
-        reserve = DiskReserve(layout.reserve)
-        committer = Committer(catalog: catalog, packs: packs, vault: catalog.vault, clock: clock)
+        committer = Committer(catalog: catalog, packs: packs, vault: id, clock: clock)
     }
 
     package func close() async {
         await endLeases()
         await packs.close()
         await catalog.close()
-        use.end()
+        home?.use.end()
     }
 }
 

@@ -18,6 +18,18 @@ package struct AuditRecord: Sendable, Equatable {
     package var name: Name?
     /// Names that were changed.
     package var count: Int
+
+    package init(
+        sequences: ClosedRange<UInt64>, time: Int64, user: String, peer: String, action: Action, name: Name?, count: Int
+    ) {
+        self.sequences = sequences
+        self.time = time
+        self.user = user
+        self.peer = peer
+        self.action = action
+        self.name = name
+        self.count = count
+    }
 }
 
 extension CommitRequest {

@@ -33,8 +33,11 @@ package protocol Catalog: Sendable {
 
     /// Records chunks that an unfinished upload of a user stored, so that they outlive it for a day.
     /// Their reservation ends.
+    ///
+    /// - Parameter epoch: that of the upload's beginning. Where packs have been disowned since, the chunks are not
+    ///   recorded, and the upload's commit will be answered that it must be tried again.
     func record(
-        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64
+        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, epoch: UInt64, at time: Int64
     ) async throws(VaultError)
 
     /// Carries out calls in one transaction, and the requests of each, in their order.
@@ -111,6 +114,9 @@ package protocol Catalog: Sendable {
     /// Forgets a pack in which no record is in use.
     func forget(_ packs: [PackID]) async throws(VaultError)
 
+    /// Those of `packs` of which the catalog knows nothing, and never will.
+    func disown(_ packs: [PackID]) async throws(VaultError) -> Set<PackID>
+
     /// Withdraws chunks that cannot be read, so that saving them again heals what uses them.
     func withdraw(_ damaged: [PackLocation: Digest]) async throws(VaultError)
 
@@ -140,6 +146,12 @@ package struct StoredChunk: Sendable {
     package var digest: Digest
     package var location: PackLocation
     package var isDamaged: Bool
+
+    package init(digest: Digest, location: PackLocation, isDamaged: Bool) {
+        self.digest = digest
+        self.location = location
+        self.isDamaged = isDamaged
+    }
 }
 
 /// A journal group with its place.
@@ -149,6 +161,13 @@ package struct StoredGroup: Sendable {
     package var location: PackLocation
     /// Seconds since 1970 UTC.
     package var time: Int64
+
+    package init(lastSequence: UInt64, digest: Digest, location: PackLocation, time: Int64) {
+        self.lastSequence = lastSequence
+        self.digest = digest
+        self.location = location
+        self.time = time
+    }
 }
 
 /// A chunk that an upload has stored.
@@ -184,6 +203,12 @@ package struct ObjectHistory: Sendable {
     /// The present name; nil for a removed object whose name another one has taken.
     package var name: Name?
     package var versions: [KeepPolicy.Candidate]
+
+    package init(object: UInt64, name: Name?, versions: [KeepPolicy.Candidate]) {
+        self.object = object
+        self.name = name
+        self.versions = versions
+    }
 }
 
 /// The last journal group.
@@ -191,4 +216,10 @@ package struct JournalHead: Sendable, Equatable {
     package var sequence: UInt64
     package var digest: Digest?
     package var time: Int64
+
+    package init(sequence: UInt64, digest: Digest?, time: Int64) {
+        self.sequence = sequence
+        self.digest = digest
+        self.time = time
+    }
 }

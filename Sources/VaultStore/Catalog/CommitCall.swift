@@ -6,6 +6,12 @@ package struct CommitCall: Sendable {
     package var by: Caller
     /// By what a repetition of the call is known; nil where it cannot be repeated.
     package var change: UniqueID?
+
+    package init(requests: [CommitRequest], by: Caller, change: UniqueID? = nil) {
+        self.requests = requests
+        self.by = by
+        self.change = change
+    }
 }
 
 /// One request of a commit.
@@ -36,6 +42,19 @@ package struct CommitSave: Sendable {
     package var refusal: VaultError?
     /// Where the chunk is already; nil where it is still to be stored.
     package var staged: ReceivedChunk?
+
+    package init(
+        intent: SaveIntent, content: Content, chunk: Chunk? = nil, upload: UploadID? = nil,
+        chunks: UnrecordedChunks = UnrecordedChunks(), epoch: UInt64? = nil, newBytes: UInt64 = 0
+    ) {
+        self.intent = intent
+        self.content = content
+        self.chunk = chunk
+        self.upload = upload
+        self.chunks = chunks
+        self.epoch = epoch
+        self.newBytes = newBytes
+    }
 }
 
 /// What became of a request.

@@ -49,6 +49,17 @@ package struct OutboxRecord: Sendable, Equatable {
     /// Why the last attempt failed.
     package var error: String?
     package var traceback: String?
+
+    package init(
+        number: UInt64, event: OutboxEvent, failures: Int, due: Int64, error: String? = nil, traceback: String? = nil
+    ) {
+        self.number = number
+        self.event = event
+        self.failures = failures
+        self.due = due
+        self.error = error
+        self.traceback = traceback
+    }
 }
 
 /// What became of an attempt to tell of an event.

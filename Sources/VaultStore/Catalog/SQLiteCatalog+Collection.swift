@@ -173,6 +173,18 @@ extension SQLiteCatalog {
         }
     }
 
+    package func disown(_ packs: [PackID]) async throws(VaultError) -> Set<PackID> {
+        try read { database in
+            Set(
+                try packs.filter { pack in
+                    var query = try Query(database, "SELECT 1 FROM pack WHERE id = ?")
+                    query.bind(blob: pack.value.bytes)
+                    defer { query.finish() }
+                    return try !query.step()
+                })
+        }
+    }
+
     package func withdraw(_ damaged: [PackLocation: Digest]) async throws(VaultError) {
         try await write { database in
             for (location, digest) in damaged {

@@ -1,14 +1,6 @@
 import GRDB
 package import VaultModel
 
-/// A value that hooks keep, with the version by which a change of it is made sure of.
-package struct HookValue: Sendable, Equatable {
-    /// Empty for none.
-    package var value: [UInt8]
-    /// 0 for a key that was never stored.
-    package var version: UInt64
-}
-
 /// What hooks keep in a vault: values by keys. No part of the journal, like the outbox.
 extension SQLiteCatalog {
     package func hookValue(_ key: String) async throws(VaultError) -> HookValue {
@@ -70,13 +62,7 @@ extension SQLiteCatalog {
                 delete.bind(time - StoreLimits.answerSeconds)
                 try delete.first()
             }
-            let text = String(decoding: current.value, as: UTF8.self)
-            guard let number = current.value.isEmpty ? 0 : Double(text) else {
-                throw VaultError(.invalid, "The value of '\(printable(key))' is no number to add to.")
-            }
-            let sum = number + amount
-            let value = sum == sum.rounded() && abs(sum) < 1e15 ? "\(Int64(sum))" : "\(sum)"
-            return try SQLiteCatalog.store(Array(value.utf8), as: key, after: current, database)
+            return try SQLiteCatalog.store(current.adding(amount, to: key), as: key, after: current, database)
         }
     }
 }

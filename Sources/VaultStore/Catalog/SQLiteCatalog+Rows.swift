@@ -22,7 +22,7 @@ extension SQLiteCatalog {
                     depth: UInt8(truncatingIfNeeded: query.int(8)), root: try query.digest(9)),
                 version: query.unsigned(3), sequence: query.unsigned(4), attributes: attributes,
                 savedAt: query.int(14), savedBy: query.text(15),
-                tags: query.isNull(16) ? [:] : try decodeTags(query.bytes(16))))
+                tags: query.isNull(16) ? [:] : try Tags.decode(query.bytes(16))))
     }
 
     static func entryByName(_ database: Database, _ name: Name) throws -> StoredVersion? {
@@ -55,29 +55,7 @@ extension SQLiteCatalog {
         }
         query.bind(time)
         query.bind(text: saved.savedBy)
-        if saved.tags.isEmpty { query.bindNull() } else { query.bind(blob: encodeTags(saved.tags)) }
-    }
-
-    /// Tags as the journal has them: their number as a varint, then keys and values behind their
-    /// lengths, ordered by keys.
-    static func encodeTags(_ tags: [String: String]) -> [UInt8] {
-        var bytes = ByteWriter()
-        bytes.writeVarint(UInt64(tags.count))
-        for (key, value) in tags.sorted(by: { $0.key < $1.key }) {
-            bytes.writeString(key.utf8)
-            bytes.writeString(value.utf8)
-        }
-        return bytes.bytes
-    }
-
-    static func decodeTags(_ bytes: [UInt8]) throws -> [String: String] {
-        var reader = ByteReader(bytes)
-        var tags: [String: String] = [:]
-        for _ in 0..<(try reader.readVarint()) {
-            let key = String(decoding: try reader.readString(), as: UTF8.self)
-            tags[key] = String(decoding: try reader.readString(), as: UTF8.self)
-        }
-        return tags
+        if saved.tags.isEmpty { query.bindNull() } else { query.bind(blob: Tags.encode(saved.tags)) }
     }
 
     /// The range of names strictly below `name`: from `name/` to before `name0`.

@@ -79,14 +79,14 @@ package struct RecordHeader: Sendable, Hashable {
 ///
 /// 64 bytes: the letters `MVPK`, the format (4 bytes, little-endian), the vault's id (16), the pack's
 /// id (16), 16 zero bytes, and the first 8 bytes of the SHA-256 of all this.
-struct PackHeader: Sendable, Hashable {
-    static let byteCount = 64
+package struct PackHeader: Sendable, Hashable {
+    package static let byteCount = 64
     static let format: UInt32 = 1
 
-    var vault: UniqueID
-    var pack: PackID
+    package var vault: UniqueID
+    package var pack: PackID
 
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var bytes = ByteWriter(reserving: PackHeader.byteCount)
         bytes.write(Array("MVPK".utf8))
         bytes.write(PackHeader.format)
@@ -97,7 +97,7 @@ struct PackHeader: Sendable, Hashable {
         return bytes.bytes
     }
 
-    init(vault: UniqueID, pack: PackID) {
+    package init(vault: UniqueID, pack: PackID) {
         self.vault = vault
         self.pack = pack
     }

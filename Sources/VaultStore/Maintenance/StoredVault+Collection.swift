@@ -5,19 +5,19 @@ extension StoredVault {
     package func collect() async throws(VaultError) -> CollectionReport {
         try await prepareToWrite()
         var report = CollectionReport()
-        let before = try await packs.list().values.reduce(0, +)
+        let before = try await packs.list().values.reduce(0) { $0 + $1.length }
         let reader = recordReader
-        report.removedChunks = try await reserve.duringChange { () throws(VaultError) in
+        report.removedChunks = try await makingRoom { () throws(VaultError) in
             try await catalog.forgetUnused(at: clock()) { (digest) throws(VaultError) in
                 try await reader.node(digest)
             }
         }
         // What is copied must not land in a pack that is about to be given up.
         await packs.close()
-        report.changedPacks = try await reserve.duringChange { () throws(VaultError) in try await removeUnusedPacks() }
+        report.changedPacks = try await makingRoom { () throws(VaultError) in try await removeUnusedPacks() }
         do throws(VaultError) {
             for pack in try await wastefulPacks() {
-                let isRewritten = try await reserve.duringChange { () throws(VaultError) in try await rewrite(pack) }
+                let isRewritten = try await makingRoom { () throws(VaultError) in try await rewrite(pack) }
                 if isRewritten { report.changedPacks += 1 }
             }
         } catch  where error.code == .quota && report.changedPacks > 0 {
@@ -25,7 +25,7 @@ extension StoredVault {
         }
         // What was written to before is unfinished now, and may be taken over again.
         hasAdopted.store(false, ordering: .releasing)
-        let after = try await packs.list().values.reduce(0, +)
+        let after = try await packs.list().values.reduce(0) { $0 + $1.length }
         report.freedBytes = before > after ? before - after : 0
         report.keptBytes = after
         return report
@@ -35,24 +35,26 @@ extension StoredVault {
     private func removeUnusedPacks() async throws(VaultError) -> Int {
         let used = try await catalog.usedBytes()
         let known = try await catalog.packs()
-        try await catalog.forget(known.keys.filter { used[$0] == nil })
-        let unused = try await packs.list().keys.filter { used[$0] == nil }
-        return try await delete(Array(unused))
+        let forgotten = known.keys.filter { used[$0] == nil }
+        try await catalog.forget(Array(forgotten))
+        let left = try await packs.list().filter { known[$0.key] == nil && !$0.value.isFresh }.keys
+        return try await delete(forgotten + left)
     }
 
     private func delete(_ unused: [PackID]) async throws(VaultError) -> Int {
         let catalog = catalog
-        return try await packs.delete(unused) { (pack) throws(VaultError) in
-            try await catalog.packs()[pack] == nil
+        return try await packs.delete(unused) { (packs) throws(VaultError) in
+            try await catalog.disown(packs)
         }.count
     }
 
     /// Packs of which too large a share is of no use, the emptiest first.
     private func wastefulPacks() async throws(VaultError) -> [PackID] {
         let used = try await catalog.usedBytes()
-        return try await packs.list().filter { pack, length in
+        return try await packs.list().filter { pack, status in
             guard let used = used[pack] else { return false }
-            return Double(length) - Double(used) > Double(length) * StoreLimits.wasteShare
+            let length = Double(status.length) - Double(PackHeader.byteCount)
+            return length - Double(used) > length * StoreLimits.wasteShare
         }.keys.sorted { (used[$0] ?? 0) < (used[$1] ?? 0) }
     }
 

@@ -134,7 +134,8 @@ package struct VaultRepair: Sendable {
     ) async throws(VaultError) -> [FoundGroup] {
         let reader = RecordReader(vault: vault, catalog: catalog, packs: packs)
         var groups: [FoundGroup] = []
-        for (pack, length) in try await packs.list().sorted(by: { $0.key.value.high < $1.key.value.high }) {
+        for (pack, status) in try await packs.list().sorted(by: { $0.key.value.high < $1.key.value.high }) {
+            let length = status.length
             var scanner = PackScanner(pack, length: length, vault: vault, packs: packs)
             var found: [StoredChunk] = []
             var end = UInt64(PackHeader.byteCount)

@@ -131,8 +131,8 @@ package final class DirectoryPackStore: PackStore {
         }
     }
 
-    package func list() async throws(VaultError) -> [PackID: UInt64] {
-        var packs: [PackID: UInt64] = [:]
+    package func list() async throws(VaultError) -> [PackID: PackStatus] {
+        var packs: [PackID: PackStatus] = [:]
         for group in try DirectoryListing(directory).names {
             let groupPath = directory.appending(group)
             guard group.count == 2 else { continue }
@@ -140,7 +140,7 @@ package final class DirectoryPackStore: PackStore {
                 guard let id = PackID(fileName: name) else { continue }
                 // Another process may remove a pack meanwhile.
                 do throws(VaultError) {
-                    packs[id] = try FileStatus(of: groupPath.appending(name)).size
+                    packs[id] = PackStatus(length: try FileStatus(of: groupPath.appending(name)).size)
                 } catch  where error.code == .notFound {
                     continue
                 }
@@ -166,7 +166,7 @@ package final class DirectoryPackStore: PackStore {
     }
 
     package func delete(
-        _ packs: [PackID], isUnused: (PackID) async throws(VaultError) -> Bool
+        _ packs: [PackID], disowned: ([PackID]) async throws(VaultError) -> Set<PackID>
     ) async throws(VaultError) -> Set<PackID> {
         var deleted: Set<PackID> = []
         for id in packs {
@@ -175,7 +175,9 @@ package final class DirectoryPackStore: PackStore {
                 continue
             }
             // The lock of this process's own writer counts too: it is another open file's.
-            guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0, try await isUnused(id) else { continue }
+            guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0, try await disowned([id]).contains(id) else {
+                continue
+            }
             try files.remove(path(of: id))
             state.withLock { state in
                 state.reading[id] = nil

@@ -18,8 +18,8 @@ package protocol PackStore: Sendable {
         _ pack: PackID, at offset: UInt64, into memory: UnsafeMutableRawBufferPointer
     ) async throws(VaultError) -> Int
 
-    /// The packs that are there, with their lengths in bytes.
-    func list() async throws(VaultError) -> [PackID: UInt64]
+    /// The packs that are there.
+    func list() async throws(VaultError) -> [PackID: PackStatus]
 
     /// Takes over packs that a writer left unfinished, to append to them.
     ///
@@ -31,15 +31,29 @@ package protocol PackStore: Sendable {
 
     /// Removes packs that nobody writes to or holds.
     ///
-    /// - Parameter isUnused: whether the catalog knows nothing of a pack; it is asked once nobody can
-    ///   write to the pack or hold it any more.
+    /// - Parameter disowned: which packs the catalog knows nothing of; it is asked once nobody can write to
+    ///   them or hold them any more, or once what somebody stores in them is not going to count.
     /// - Returns: the packs that are gone.
     func delete(
-        _ packs: [PackID], isUnused: (PackID) async throws(VaultError) -> Bool
+        _ packs: [PackID], disowned: ([PackID]) async throws(VaultError) -> Set<PackID>
     ) async throws(VaultError) -> Set<PackID>
 
     /// Ends all appending; packs that are not full stay adoptable.
     func close() async
+}
+
+/// A pack as its store knows it.
+package struct PackStatus: Sendable, Equatable {
+    /// Bytes.
+    package var length: UInt64
+    /// Whether it was stored so recently that its writer may not have made it known to the catalog yet, and nothing
+    /// else keeps it from being deleted meanwhile.
+    package var isFresh: Bool
+
+    package init(length: UInt64, isFresh: Bool = false) {
+        self.length = length
+        self.isFresh = isFresh
+    }
 }
 
 /// Records that were stored.

@@ -21,7 +21,7 @@ struct Status: VaultCommand {
             lines += status.hooks.map { ("hook", $0.text) }
         } else if let local = vault as? StoredVault {
             let usage = try await local.usage()
-            lines = [("vault", "\(local.directory)")] + Status.usage(usage.storedBytes, usage.quota)
+            lines = [("vault", local.place)] + Status.usage(usage.storedBytes, usage.quota)
         }
         for (label, value) in lines {
             Output.line(Output.isTerminal ? "\(Format.padded(label, 8))  \(value)" : "\(label)\t\(value)")

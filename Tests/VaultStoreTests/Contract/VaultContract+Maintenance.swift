@@ -149,8 +149,8 @@ extension VaultContract {
                 try await vault.upload("a", bytes)
                 try await vault.upload("b", bytes + sample(2))
                 try await vault.save("other", sample(4))
-                try damage(Array(bytes[300..<400]), below: subject.directory)
-                try damage(sample(3), below: subject.directory)
+                try await subject.damage(Array(bytes[300..<400]))
+                try await subject.damage(sample(3))
                 #expect(await code { _ = try await vault.read("a") } == .integrity)
                 let report = try await vault.verify(VerifyRequest())
                 #expect(report.damagedChunks == 2)
@@ -182,7 +182,7 @@ extension VaultContract {
                 try await vault.upload("a", bytes)
                 let upload = try await vault.beginUpload(try intent("b"))
                 let content = try await vault.send(bytes, to: upload)
-                try damage(Array(bytes[300..<400]), below: subject.directory)
+                try await subject.damage(Array(bytes[300..<400]))
                 #expect(try await vault.verify(VerifyRequest()).damagedChunks == 1)
                 #expect(try await vault.commit(upload, content: content) == nil)
                 #expect(try await vault.upload("b", bytes)?.newBytes == 100)
@@ -196,7 +196,7 @@ extension VaultContract {
                 let vault = subject.vault
                 try await vault.save("a name in the journal", sample(1))
                 try await vault.save("another", sample(2))
-                try damage(Array("a name in the journal".utf8), below: subject.directory)
+                try await subject.damage(Array("a name in the journal".utf8))
                 let report = try await vault.verify(VerifyRequest())
                 #expect(report.damagedChunks == 0)
                 #expect(report.problems.count == 1)
@@ -210,7 +210,7 @@ extension VaultContract {
                 let vault = subject.vault
                 try await vault.upload("p/a", sample(1, count: 1000))
                 try await vault.save("q", sample(2))
-                try damage(sample(2), below: subject.directory)
+                try await subject.damage(sample(2))
                 #expect(try await vault.verify(VerifyRequest(prefix: try NamePrefix("p"))).isClean)
                 let report = try await vault.verify(VerifyRequest(prefix: try NamePrefix("q")))
                 #expect(report.damaged.map(\.name.text) == ["q"])
@@ -221,25 +221,4 @@ extension VaultContract {
             }
         }
     }
-}
-
-/// Flips a bit of `bytes` wherever they are in a pack.
-func damage(_ bytes: [UInt8], below directory: LocalPath) throws {
-    var count = 0
-    for pack in directory.files(ending: ".pack") {
-        var stored = try pack.contents()
-        var found: [Int] = []
-        var index = 0
-        while index + bytes.count <= stored.count {
-            if stored[index] == bytes[0], stored[index..<index + bytes.count].elementsEqual(bytes) {
-                found.append(index)
-            }
-            index += 1
-        }
-        for start in found { stored[start + bytes.count / 2] ^= 1 }
-        // In place: readers may have the file open.
-        if !found.isEmpty { try pack.overwrite(stored) }
-        count += found.count
-    }
-    try #require(count > 0)
 }

@@ -40,7 +40,7 @@ import VaultModel
                 #expect(try await read(location, store) == sample(index, count: 50))
             }
             #expect(try await store.append([]).locations.isEmpty)
-            #expect(try await store.list() == [appended.locations[0].pack: 674])
+            #expect(try await store.list() == [appended.locations[0].pack: PackStatus(length: 674)])
             #expect(directory.files(ending: ".new").isEmpty)
             let missing = PackLocation(pack: PackID(), offset: 64, length: 1)
             #expect(await code { _ = try await read(missing, store) } == .notFound)
@@ -116,7 +116,7 @@ import VaultModel
             await first.close()
             let store = DirectoryPackStore(directory, vault: Self.vault, files: SystemFiles())
             try await store.adopt([locations[0].pack]) { _ in locations[0].end }
-            #expect(try await store.list() == [locations[0].pack: locations[0].end])
+            #expect(try await store.list() == [locations[0].pack: PackStatus(length: locations[0].end)])
             locations += try await store.append([record(3)]).locations
             #expect(locations[1].pack == locations[0].pack)
             #expect(locations[1].offset == locations[0].end)
@@ -132,7 +132,7 @@ import VaultModel
                 let store = DirectoryPackStore(directory, vault: Self.vault, files: SystemFiles())
                 try await store.adopt([location.pack, PackID()]) { _ in length }
                 #expect(try await store.append([record(2)]).locations[0].pack != location.pack)
-                #expect(try await store.list()[location.pack] == location.end)
+                #expect(try await store.list()[location.pack]?.length == location.end)
             }
         }
     }
@@ -152,18 +152,18 @@ import VaultModel
         try await withStore { directory, store in
             var appended: Appended? = try await store.append([record(1)])
             let id = try #require(appended?.locations.first?.pack)
-            #expect(try await store.delete([id]) { _ in true } == [])
+            #expect(try await store.delete([id]) { Set($0) } == [])
             await store.close()
-            #expect(try await store.delete([id]) { _ in true } == [])
+            #expect(try await store.delete([id]) { Set($0) } == [])
             let other = DirectoryPackStore(directory, vault: Self.vault, files: SystemFiles())
-            #expect(try await other.delete([id]) { _ in true } == [])
+            #expect(try await other.delete([id]) { Set($0) } == [])
             withExtendedLifetime(appended) {}
             appended = nil
-            #expect(try await other.delete([id]) { _ in false } == [])
+            #expect(try await other.delete([id]) { _ in [] } == [])
             #expect(try await store.list().count == 1)
-            #expect(try await other.delete([id]) { _ in true } == [id])
+            #expect(try await other.delete([id]) { Set($0) } == [id])
             #expect(try await store.list().isEmpty)
-            #expect(try await other.delete([id]) { _ in true } == [id])
+            #expect(try await other.delete([id]) { Set($0) } == [id])
         }
     }
 

@@ -4,6 +4,7 @@ import Testing
 import VaultClient
 import VaultModel
 
+@testable import VaultEngines
 @testable import VaultStore
 
 /// A kind of vault that must keep the contract, made anew for each claim.
@@ -11,15 +12,15 @@ struct VaultImplementation: Sendable, CustomTestStringConvertible {
     /// What a claim works with.
     struct Subject: Sendable {
         let vault: any Vault
-        /// Where its packs are, so that a claim can damage them.
-        let directory: LocalPath
+        /// Flips a bit of these bytes wherever they are in a pack.
+        let damage: @Sendable ([UInt8]) async throws -> Void
         let clock: ManualClock
     }
 
     let testDescription: String
     private let run: @Sendable (@Sendable (Subject) async throws -> Void) async throws -> Void
 
-    static let all = [local, served]
+    static let all = [local, served] + (TestEngines.places == nil ? [] : [engines])
 
     /// The vault of a user of the built server, over TLS.
     static let served = VaultImplementation(testDescription: "served") { body in
@@ -36,8 +37,8 @@ struct VaultImplementation: Sendable, CustomTestStringConvertible {
             defer { server.kill() }
             let vault = try await server.connect(as: "anna")
             do {
-                try await body(
-                    Subject(vault: vault, directory: try server.vaultDirectory(of: "anna"), clock: clock))
+                let packs = try server.vaultDirectory(of: "anna")
+                try await body(Subject(vault: vault, damage: { try flip($0, below: packs) }, clock: clock))
             } catch {
                 await vault.close()
                 throw error
@@ -52,11 +53,22 @@ struct VaultImplementation: Sendable, CustomTestStringConvertible {
             let vault = try await StoredVault.open(
                 directory, access: .create, savedBy: "anna", clock: { clock.now })
             do {
-                try await body(Subject(vault: vault, directory: directory, clock: clock))
+                try await body(Subject(vault: vault, damage: { try flip($0, below: directory) }, clock: clock))
             } catch {
                 await vault.close()
                 throw error
             }
+            await vault.close()
+        }
+    }
+
+    /// A vault in PostgreSQL and an object store.
+    static let engines = VaultImplementation(testDescription: "engines") { body in
+        let clock = ManualClock()
+        try await TestEngines.with(clock: { clock.now }) { engines in
+            let vault = try await engines.makeVault(UniqueID(), savedBy: "anna")
+            try await body(
+                Subject(vault: vault, damage: { try await engines.flip($0, of: vault) }, clock: clock))
             await vault.close()
         }
     }

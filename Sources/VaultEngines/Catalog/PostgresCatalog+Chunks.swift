@@ -1,0 +1,192 @@
+import Synchronization
+package import VaultModel
+package import VaultStore
+
+extension PostgresCatalog {
+    package func known(_ digests: [Digest]) async throws(VaultError) -> [Bool] {
+        try await contains(
+            digests, "SELECT digest FROM chunk WHERE vault = $1 AND digest = ANY ($2) AND NOT damaged",
+            [vaultValue, .bytes(digests)])
+    }
+
+    package func received(_ digests: [Digest], by user: String) async throws(VaultError) -> [Bool] {
+        try await contains(
+            digests,
+            """
+            SELECT wanted FROM unnest($2) AS asked (wanted) WHERE EXISTS (
+              SELECT 1 FROM upload_chunk JOIN upload ON upload.vault = $1 AND upload.id = upload_chunk.upload
+              JOIN chunk ON chunk.vault = $1 AND chunk.digest = wanted
+              WHERE upload_chunk.vault = $1 AND upload_chunk.digest = wanted AND owner = $3 AND NOT damaged)
+            """, [vaultValue, .bytes(digests), .text(user)])
+    }
+
+    /// Which of the digests are in the first column of what a statement finds.
+    private func contains(
+        _ digests: [Digest], _ sql: String, _ values: [PostgresValue]
+    ) async throws(VaultError) -> [Bool] {
+        if digests.isEmpty { return [] }
+        let found = try await ask(sql, values) { result in Set(try result.rows.map { try $0.digest(0) }) }
+        return digests.map(found.contains)
+    }
+
+    package func locations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?] {
+        try await locations(of: digests, in: "chunk", "AND NOT damaged")
+    }
+
+    package func journalLocations(_ digests: [Digest]) async throws(VaultError) -> [PackLocation?] {
+        try await locations(of: digests, in: "journal_group", "")
+    }
+
+    private func locations(
+        of digests: [Digest], in table: String, _ condition: String
+    ) async throws(VaultError) -> [PackLocation?] {
+        if digests.isEmpty { return [] }
+        let found = try await ask(
+            """
+            SELECT digest, pack.id, start, \(table).length FROM \(table) JOIN pack ON pack.number = \(table).pack
+            WHERE \(table).vault = $1 AND digest = ANY ($2) \(condition)
+            """, [vaultValue, .bytes(digests)]
+        ) { result in
+            var found: [Digest: PackLocation] = [:]
+            for row in result.rows { found[try row.digest(0)] = try PostgresCatalog.location(row, from: 1) }
+            return found
+        }
+        return digests.map { found[$0] }
+    }
+
+    /// Reads a location from the columns pack id, start, length.
+    static func location(_ row: PostgresRow, from column: Int32) throws -> PackLocation {
+        let (offset, length) = (row.unsigned(column + 1), row.unsigned(column + 2))
+        guard let pack = UniqueID(row.bytes(column)), offset <= StoreLimits.packBytesMax,
+            length <= UInt64(StoreLimits.recordBytesMax)
+        else { throw CatalogDamage(what: "the place of a record") }
+        return PackLocation(pack: PackID(pack), offset: offset, length: UInt32(length))
+    }
+
+    package func record(
+        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, epoch: UInt64, at time: Int64
+    ) async throws(VaultError) {
+        let digests = PostgresValue.bytes(chunks.received.map(\.digest) + chunks.shared)
+        let id = PostgresValue.bytes(upload.value.bytes)
+        try await write { connection in
+            let now = try connection.run("SELECT epoch FROM vault WHERE number = $1", [vaultValue]).first?.unsigned(0)
+            // Packs that nobody knew may have been removed since the upload began; its commit will say so.
+            guard now == epoch else { return }
+            try connection.run(
+                [
+                    PostgresQuery(
+                        """
+                        INSERT INTO upload (vault, id, touched_at, owner) VALUES ($1, $2, $3, $4)
+                        ON CONFLICT (vault, id) DO UPDATE SET touched_at = excluded.touched_at
+                        """, [vaultValue, id, .int(time), .text(user)]),
+                    PostgresQuery(
+                        """
+                        INSERT INTO upload_chunk (vault, upload, digest) SELECT $1, $2, * FROM unnest($3)
+                        ON CONFLICT DO NOTHING
+                        """, [vaultValue, id, digests]),
+                ] + inserting(chunks.received))
+        }
+        endReservation(chunks.reservedBytes)
+    }
+
+    package func packs() async throws(VaultError) -> [PackID: UInt64] {
+        try await ask("SELECT id, length FROM pack WHERE vault = $1", [vaultValue]) { result in
+            try PostgresCatalog.packs(result)
+        }
+    }
+
+    /// Reads packs with numbers of bytes.
+    static func packs(_ result: PostgresResult) throws -> [PackID: UInt64] {
+        var packs: [PackID: UInt64] = [:]
+        for row in result.rows {
+            guard let id = UniqueID(row.bytes(0)) else { throw CatalogDamage(what: "a pack's id") }
+            packs[PackID(id)] = row.unsigned(1)
+        }
+        return packs
+    }
+
+    package func journal(after sequence: UInt64, limit: Int) async throws(VaultError) -> [StoredGroup] {
+        try await ask(
+            """
+            SELECT last_sequence, digest, time, pack.id, start, journal_group.length
+            FROM journal_group JOIN pack ON pack.number = journal_group.pack
+            WHERE journal_group.vault = $1 AND last_sequence > $2 ORDER BY last_sequence LIMIT $3
+            """, [vaultValue, .int(min(sequence, UInt64(Int64.max))), .int(Int64(limit))]
+        ) { result in
+            try result.rows.map { row in
+                StoredGroup(
+                    lastSequence: row.unsigned(0), digest: try row.digest(1),
+                    location: try PostgresCatalog.location(row, from: 3), time: row.int(2))
+            }
+        }
+    }
+
+    package func journalHead() async throws(VaultError) -> JournalHead {
+        try await ask(
+            "SELECT sequence, head_digest, head_time FROM vault WHERE number = $1", [vaultValue]
+        ) { result in
+            guard let row = result.first else { throw CatalogDamage(what: "the vault's row is missing") }
+            return JournalHead(
+                sequence: row.unsigned(0), digest: row.isNull(1) ? nil : try row.digest(1), time: row.int(2))
+        }
+    }
+
+    package func chunks(after: Digest?, limit: Int) async throws(VaultError) -> [StoredChunk] {
+        try await ask(
+            """
+            SELECT digest, damaged, pack.id, start, chunk.length
+            FROM chunk LEFT JOIN pack ON pack.number = chunk.pack
+            WHERE chunk.vault = $1 AND digest > $2 ORDER BY digest LIMIT $3
+            """, [vaultValue, .bytes(after?.bytes ?? []), .int(Int64(limit))]
+        ) { result in
+            try result.rows.map { row in
+                let isLost = row.isNull(2)
+                return StoredChunk(
+                    digest: try row.digest(0),
+                    location: isLost
+                        ? PackLocation(pack: PackID(), offset: 0, length: 0)
+                        : try PostgresCatalog.location(row, from: 2),
+                    isDamaged: isLost || row.bool(1))
+            }
+        }
+    }
+
+    // MARK: Quota
+
+    package func usage() async throws(VaultError) -> VaultUsage {
+        try await ask("SELECT stored_bytes, quota FROM vault WHERE number = $1", [vaultValue]) { result in
+            guard let row = result.first else { throw CatalogDamage(what: "the vault's row is missing") }
+            return VaultUsage(storedBytes: row.unsigned(0), quota: row.isNull(1) ? nil : row.unsigned(1))
+        }
+    }
+
+    package func setQuota(_ bytes: UInt64?) async throws(VaultError) {
+        let quota = bytes.map { Int64(min($0, UInt64(Int64.max))) }
+        try await ask("UPDATE vault SET quota = $2 WHERE number = $1", [vaultValue, .int(quota)]) { _ in }
+    }
+
+    package func reserve(_ bytes: UInt64) async throws(VaultError) {
+        var reserved = reservedBytes.withLock { reserved in
+            reserved += bytes
+            return reserved
+        }
+        do throws(VaultError) {
+            // What is recorded between the looks at both counts twice: so the second look decides.
+            for _ in 0..<2 {
+                let usage = try await usage()
+                guard let quota = usage.quota, usage.storedBytes + reserved > quota else { return }
+                reserved = reservedBytes.withLock { $0 }
+            }
+            if let quota = try await usage().quota { throw VaultError.usedUp(quota) }
+        } catch {
+            await giveBack(bytes)
+            throw error
+        }
+    }
+
+    package func giveBack(_ bytes: UInt64) async { endReservation(bytes) }
+
+    func endReservation(_ bytes: UInt64) {
+        reservedBytes.withLock { $0 -= min($0, bytes) }
+    }
+}

@@ -1,0 +1,261 @@
+package import VaultModel
+package import VaultStore
+
+extension PostgresCatalog {
+    package func lease(_ id: UniqueID, at time: Int64) async throws(VaultError) {
+        // Not while a collection decides, which has to see it or to be seen by it.
+        try await write { connection in
+            try connection.run(
+                """
+                INSERT INTO lease (vault, id, sequence, renewed_at) SELECT $1, $2, sequence, $3 FROM vault
+                WHERE number = $1 ON CONFLICT (vault, id) DO UPDATE SET renewed_at = excluded.renewed_at
+                """, [vaultValue, .bytes(id.bytes), .int(time)])
+            return
+        }
+    }
+
+    package func endLease(_ id: UniqueID) async throws(VaultError) {
+        try await ask("DELETE FROM lease WHERE vault = $1 AND id = $2", [vaultValue, .bytes(id.bytes)]) { _ in }
+    }
+
+    package func forgetUnused(
+        at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
+    ) async throws(VaultError) -> Int {
+        try await pool.with(isRepeatable: false) { connection in
+            do {
+                try startMarking(at: time, connection)
+                try await mark(node, connection)
+                let count = try sweep(connection)
+                try connection.run("COMMIT")
+                return count
+            } catch {
+                connection.rollBack()
+                throw error
+            }
+        }
+    }
+
+    /// Marks the roots of all that is needed: versions, uploads, and what leases still protect.
+    private func startMarking(at time: Int64, _ connection: PostgresConnection) throws {
+        try run(
+            [
+                PostgresQuery("BEGIN"),
+                // These statements are about much, and each is planned for what it finds.
+                PostgresQuery("SET LOCAL enable_hashjoin = on"), PostgresQuery("SET LOCAL enable_seqscan = on"),
+                PostgresQuery("SET LOCAL enable_sort = on"), PostgresQuery("SET LOCAL statement_timeout = 0"),
+                PostgresQuery("SET LOCAL plan_cache_mode = force_custom_plan"),
+                PostgresQuery("SELECT 1 FROM vault WHERE number = $1 FOR UPDATE", [vaultValue]),
+                PostgresQuery(
+                    "CREATE TEMP TABLE IF NOT EXISTS live (digest bytea PRIMARY KEY) ON COMMIT DELETE ROWS"),
+                PostgresQuery(
+                    "CREATE TEMP TABLE IF NOT EXISTS node (digest bytea PRIMARY KEY) ON COMMIT DELETE ROWS"),
+                PostgresQuery(
+                    "DELETE FROM upload WHERE vault = $1 AND touched_at < $2",
+                    [vaultValue, .int(time - StoreLimits.uploadSeconds)]),
+                PostgresQuery(
+                    """
+                    DELETE FROM upload_chunk WHERE vault = $1
+                    AND upload NOT IN (SELECT id FROM upload WHERE vault = $1)
+                    """, [vaultValue]),
+                PostgresQuery(
+                    "DELETE FROM lease WHERE vault = $1 AND renewed_at < $2",
+                    [vaultValue, .int(time - StoreLimits.leaseSeconds)]),
+                PostgresQuery(
+                    """
+                    DELETE FROM dropped WHERE vault = $1 AND sequence <=
+                    (SELECT coalesce(min(sequence), 9223372036854775807) FROM lease WHERE vault = $1)
+                    """, [vaultValue]),
+                PostgresQuery(
+                    """
+                    DELETE FROM audit WHERE vault = $1 AND first_sequence <= coalesce((
+                      SELECT last_sequence FROM journal_group WHERE vault = $1 AND time <= $2
+                      ORDER BY time DESC, last_sequence DESC LIMIT 1), 0)
+                    """, [vaultValue, .int(time - StoreLimits.auditSeconds)]),
+            ], connection)
+        for table in ["entry", "version", "dropped"] {
+            try run(
+                [
+                    PostgresQuery(
+                        "INSERT INTO live SELECT DISTINCT root FROM \(table) WHERE vault = $1 ON CONFLICT DO NOTHING",
+                        [vaultValue]),
+                    PostgresQuery(
+                        """
+                        INSERT INTO node SELECT DISTINCT root FROM \(table) WHERE vault = $1 AND depth > 0
+                        ON CONFLICT DO NOTHING
+                        """, [vaultValue]),
+                ], connection)
+        }
+        try run(
+            [
+                PostgresQuery(
+                    """
+                    INSERT INTO live SELECT DISTINCT digest FROM upload_chunk WHERE vault = $1 ON CONFLICT DO NOTHING
+                    """, [vaultValue])
+            ], connection)
+    }
+
+    /// Marks what the marked list nodes name, level by level.
+    private func mark(
+        _ read: (Digest) async throws(VaultError) -> ListNode, _ connection: PostgresConnection
+    ) async throws {
+        while true {
+            let digests = try run(
+                [
+                    PostgresQuery(
+                        """
+                        DELETE FROM node WHERE digest IN (SELECT digest FROM node LIMIT \(EngineLimits.nodesMarkedMax))
+                        RETURNING digest
+                        """)
+                ], connection)[0].rows.map { try $0.digest(0) }
+            if digests.isEmpty { return }
+            var chunks: Set<Digest> = []
+            var nodes: Set<Digest> = []
+            for digest in digests {
+                let node = try await read(digest)
+                if node.level > 1 {
+                    nodes.formUnion(node.references.map(\.digest))
+                } else {
+                    chunks.formUnion(node.references.map(\.digest))
+                }
+            }
+            try run(
+                [
+                    PostgresQuery(
+                        "INSERT INTO live SELECT * FROM unnest($1) ON CONFLICT DO NOTHING", [.bytes(Array(chunks))]),
+                    // A node that was marked before has been, or will be, looked into.
+                    PostgresQuery(
+                        """
+                        WITH added AS (
+                          INSERT INTO live SELECT * FROM unnest($1) ON CONFLICT DO NOTHING RETURNING digest)
+                        INSERT INTO node SELECT digest FROM added ON CONFLICT DO NOTHING
+                        """, [.bytes(Array(nodes))]),
+                ], connection)
+        }
+    }
+
+    private func sweep(_ connection: PostgresConnection) throws -> Int {
+        let count = try run(
+            [
+                PostgresQuery("ANALYZE live"),
+                PostgresQuery(
+                    """
+                    DELETE FROM chunk WHERE vault = $1
+                    AND NOT EXISTS (SELECT 1 FROM live WHERE live.digest = chunk.digest)
+                    """, [vaultValue]),
+            ], connection)[1].changed
+        try run([countStoredBytes], connection)
+        if count > 0 {
+            try connection.run("UPDATE vault SET epoch = epoch + 1 WHERE number = $1", [vaultValue])
+        }
+        return count
+    }
+
+    @discardableResult
+    private func run(
+        _ queries: [PostgresQuery], _ connection: PostgresConnection
+    ) throws(PostgresError) -> [PostgresResult] {
+        try connection.run(queries, milliseconds: EngineLimits.collectionMilliseconds)
+    }
+
+    /// Counts anew what the quota is about: undamaged chunks and list nodes.
+    private var countStoredBytes: PostgresQuery {
+        PostgresQuery(
+            """
+            UPDATE vault SET stored_bytes = (
+              SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0)::bigint FROM chunk
+              WHERE vault = $1 AND NOT damaged) WHERE number = $1
+            """, [vaultValue])
+    }
+
+    package func usedBytes() async throws(VaultError) -> [PackID: UInt64] {
+        let header = RecordHeader.byteCount
+        return try await read { connection in
+            let results = try run(
+                [
+                    PostgresQuery("SET LOCAL enable_hashjoin = on"), PostgresQuery("SET LOCAL enable_seqscan = on"),
+                    PostgresQuery(
+                        """
+                        SELECT pack.id, sum(used.bytes)::bigint FROM (
+                          SELECT pack, sum(length + \(header)) AS bytes FROM chunk WHERE vault = $1 GROUP BY pack
+                          UNION ALL
+                          SELECT pack, sum(length + \(header)) FROM journal_group WHERE vault = $1 GROUP BY pack
+                        ) AS used JOIN pack ON pack.number = used.pack GROUP BY pack.id
+                        """, [vaultValue]),
+                ], connection)
+            return try PostgresCatalog.packs(results[2])
+        }
+    }
+
+    package func relocate(_ moved: [Relocation]) async throws(VaultError) {
+        if moved.isEmpty { return }
+        try await write { connection in
+            try connection.run([packing(moved.map(\.to))])
+            for (table, isGroup) in [("chunk", false), ("journal_group", true)] {
+                let moved = moved.filter { ($0.kind == .journalGroup) == isGroup }
+                if moved.isEmpty { continue }
+                try connection.run(
+                    """
+                    UPDATE \(table) SET pack = there.number, start = moved.target
+                    FROM unnest($2, $3, $4, $5, $6) AS moved (which, old, origin, new, target)
+                    JOIN pack AS here ON here.vault = $1 AND here.id = old
+                    JOIN pack AS there ON there.vault = $1 AND there.id = new
+                    WHERE \(table).vault = $1 AND digest = which AND start = origin AND pack = here.number
+                    """,
+                    [
+                        vaultValue, .bytes(moved.map(\.digest)),
+                        .bytes(moved.map { Optional($0.from.pack.value.bytes) }), .ints(moved.map(\.from.offset)),
+                        .bytes(moved.map { Optional($0.to.pack.value.bytes) }), .ints(moved.map(\.to.offset)),
+                    ])
+            }
+        }
+    }
+
+    package func forget(_ packs: [PackID]) async throws(VaultError) {
+        if packs.isEmpty { return }
+        try await write { connection in
+            try connection.run(
+                """
+                DELETE FROM pack WHERE vault = $1 AND id = ANY ($2)
+                AND NOT EXISTS (SELECT 1 FROM chunk WHERE chunk.pack = pack.number)
+                AND NOT EXISTS (SELECT 1 FROM journal_group WHERE journal_group.pack = pack.number)
+                """, [vaultValue, .bytes(packs.map { Optional($0.value.bytes) })])
+            return
+        }
+    }
+
+    package func disown(_ packs: [PackID]) async throws(VaultError) -> Set<PackID> {
+        if packs.isEmpty { return [] }
+        return try await write { connection in
+            let rows = try connection.run(
+                "SELECT id FROM pack WHERE vault = $1 AND id = ANY ($2)",
+                [vaultValue, .bytes(packs.map { Optional($0.value.bytes) })]
+            ).rows
+            let unknown = Set(packs).subtracting(rows.compactMap { UniqueID($0.bytes(0)).map(PackID.init) })
+            // Uploads that have stored something there and have not said so begin again.
+            if !unknown.isEmpty {
+                try connection.run("UPDATE vault SET epoch = epoch + 1 WHERE number = $1", [vaultValue])
+            }
+            return unknown
+        }
+    }
+
+    package func withdraw(_ damaged: [PackLocation: Digest]) async throws(VaultError) {
+        try await write { connection in
+            let places = Array(damaged)
+            try connection.run([
+                PostgresQuery(
+                    """
+                    UPDATE chunk SET damaged = true FROM unnest($2, $3, $4) AS lost (which, place, origin)
+                    JOIN pack ON pack.vault = $1 AND id = place
+                    WHERE chunk.vault = $1 AND digest = which AND start = origin AND chunk.pack = pack.number
+                    """,
+                    [
+                        vaultValue, .bytes(places.map(\.value)),
+                        .bytes(places.map { Optional($0.key.pack.value.bytes) }), .ints(places.map(\.key.offset)),
+                    ]),
+                PostgresQuery("UPDATE vault SET epoch = epoch + 1 WHERE number = $1", [vaultValue]),
+                countStoredBytes,
+            ])
+        }
+    }
+}

@@ -1,0 +1,167 @@
+import Synchronization
+package import VaultModel
+package import VaultStore
+
+extension PostgresCatalog {
+    package func commit(
+        _ calls: [CommitCall], vault: UniqueID, at time: Int64,
+        append: ([PackRecord]) async throws(VaultError) -> Appended
+    ) async throws(VaultError) -> [[Result<CommitResult, VaultError>]] {
+        for _ in 0..<EngineLimits.commitTriesMax {
+            let outcome = try await pool.with { connection in
+                try await commit(calls, at: time, on: connection, append: append)
+            }
+            var isDone = outcome.isKnown
+            if !isDone { isDone = try await hasHappened(outcome) }
+            if isDone {
+                endReservation(outcome.endedBytes)
+                return outcome.results
+            }
+        }
+        throw VaultError(.unavailable, "The catalog was lost again and again during a commit.", isRetryable: true)
+    }
+
+    /// What a commit came to, as far as it is known.
+    private struct CommitOutcome {
+        var results: [[Result<CommitResult, VaultError>]]
+        /// The last journal group that it wrote; nil for none.
+        var group: Digest?
+        var endedBytes: UInt64 = 0
+        /// Whether it is known that it took effect.
+        var isKnown = true
+    }
+
+    private func commit(
+        _ calls: [CommitCall], at time: Int64, on connection: PostgresConnection,
+        append: ([PackRecord]) async throws(VaultError) -> Appended
+    ) async throws -> CommitOutcome {
+        do {
+            let rows = try PostgresRows(connection, self, for: calls)
+            var transaction = try CommitTransaction(rows, at: time, reservedBytes: reservedBytes.withLock { $0 })
+            var outcome = CommitOutcome(results: try calls.map { try transaction.apply($0, rows) })
+            guard transaction.hasEffect else {
+                connection.rollBack()
+                return outcome
+            }
+            let records = transaction.records()
+            let appended = try await append(records)
+            outcome.group = records.last.flatMap { $0.kind == .journalGroup ? $0.digest : nil }
+            outcome.endedBytes = transaction.endedBytes
+            do {
+                try transaction.finish(rows, appended.locations)
+            } catch let error as PostgresError where error.isLost {
+                // The commit itself may be what was lost, or its answer.
+                outcome.isKnown = false
+            }
+            withExtendedLifetime(appended.hold) {}
+            return outcome
+        } catch {
+            connection.rollBack()
+            throw error
+        }
+    }
+
+    /// Whether a commit whose answer was lost has taken effect. What is left of it in the database ends before this
+    /// is answered, since it holds the vault's lock.
+    private func hasHappened(_ commit: CommitOutcome) async throws(VaultError) -> Bool {
+        guard let group = commit.group else { return false }
+        do throws(VaultError) {
+            return try await write { connection in
+                try connection.run(
+                    "SELECT 1 FROM journal_group WHERE vault = $1 AND digest = $2", [vaultValue, .bytes(group)]
+                ).count > 0
+            }
+        } catch {
+            var error = error
+            error.isUncertain = true
+            throw error
+        }
+    }
+
+    package func answer(
+        toCommit change: UniqueID, of user: String
+    ) async throws(VaultError) -> Result<CommitResult, VaultError>? {
+        try await read { try PostgresRows(looking: $0, self).result(ofCommit: change, of: user) }
+    }
+
+    package func results(
+        ofRepeated call: CommitCall
+    ) async throws(VaultError) -> [Result<CommitResult, VaultError>]? {
+        try await read { try PostgresRows(looking: $0, self, for: [call]).results(ofRepeated: call) }
+    }
+
+    package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64 {
+        try await read { connection in
+            let call = CommitCall(
+                requests: [.save(CommitSave(intent: intent, content: .empty))], by: Caller(user: ""), change: nil)
+            let rows = try PostgresRows(looking: connection, self, for: [call])
+            let transaction = try CommitTransaction(rows, at: 0, reservedBytes: 0)
+            try transaction.check(intent, rows)
+            return transaction.epoch
+        }
+    }
+
+    // MARK: What a commit inserts
+
+    func inserting(_ groups: [StoredGroup]) -> [PostgresQuery] {
+        [
+            packing(groups.map(\.location)),
+            PostgresQuery(
+                """
+                INSERT INTO journal_group (vault, last_sequence, time, digest, pack, start, length)
+                SELECT $1, last_sequence, time, digest, pack.number, start, bytes
+                FROM unnest($2, $3, $4, $5, $6, $7) AS added (last_sequence, time, digest, place, start, bytes)
+                JOIN pack ON vault = $1 AND id = place
+                """,
+                [
+                    vaultValue, .ints(groups.map(\.lastSequence)), .ints(groups.map { Optional($0.time) }),
+                    .bytes(groups.map(\.digest)),
+                ] + PostgresCatalog.columns(groups.map(\.location))),
+        ]
+    }
+
+    /// Makes stored chunks known, unless they are known undamaged, and counts their bytes.
+    func inserting(_ stored: [ReceivedChunk]) -> [PostgresQuery] {
+        if stored.isEmpty { return [] }
+        return [
+            packing(stored.map(\.location)),
+            PostgresQuery(
+                """
+                WITH added AS (
+                  INSERT INTO chunk (vault, digest, pack, start, length)
+                  SELECT DISTINCT ON (added.digest) $1, added.digest, pack.number, added.start, added.bytes
+                  FROM unnest($2, $3, $4, $5) AS added (digest, place, start, bytes) JOIN pack ON vault = $1 AND id = place
+                  ON CONFLICT (vault, digest) DO UPDATE
+                  SET pack = excluded.pack, start = excluded.start, length = excluded.length, damaged = false
+                  WHERE chunk.damaged RETURNING length)
+                UPDATE vault SET stored_bytes = stored_bytes +
+                  (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0)::bigint FROM added)
+                WHERE number = $1
+                """,
+                [vaultValue, .bytes(stored.map(\.digest))] + PostgresCatalog.columns(stored.map(\.location))),
+        ]
+    }
+
+    /// Makes packs known up to the ends of records.
+    func packing(_ locations: [PackLocation]) -> PostgresQuery {
+        let lengths = Dictionary(locations.map { ($0.pack, $0.end) }, uniquingKeysWith: max)
+        let packs = Array(lengths.keys)
+        return PostgresQuery(
+            """
+            INSERT INTO pack (vault, id, length) SELECT $1, * FROM unnest($2, $3)
+            ON CONFLICT (vault, id) DO UPDATE SET length = greatest(pack.length, excluded.length)
+            """,
+            [
+                vaultValue, .bytes(packs.map { Optional($0.value.bytes) }),
+                .ints(packs.map { lengths[$0, default: 0] }),
+            ])
+    }
+
+    /// Packs, starts and lengths of records.
+    static func columns(_ locations: [PackLocation]) -> [PostgresValue] {
+        [
+            .bytes(locations.map { Optional($0.pack.value.bytes) }), .ints(locations.map(\.offset)),
+            .ints(locations.map { UInt64($0.length) }),
+        ]
+    }
+}

@@ -1,0 +1,81 @@
+import VaultModel
+import VaultStore
+
+/// Rows of `entry` and `version`.
+extension PostgresCatalog {
+    private static var columns: String { PostgresSchema.versionColumns }
+
+    /// What rows of entries are read as by ``storedVersion(_:name:)``.
+    static var entryColumns: String { "object, since, name, \(columns)" }
+
+    /// Reads a row of `object, since, name` and the columns of a version.
+    static func storedVersion(_ row: PostgresRow, name: Name? = nil) throws -> StoredVersion {
+        guard let kind = Entry.Kind(rawValue: UInt8(truncatingIfNeeded: row.int(5))) else {
+            throw CatalogDamage(what: "an entry of kind \(row.int(5))")
+        }
+        var attributes = Attributes(mode: UInt32(truncatingIfNeeded: row.int(10)), modified: row.int(11))
+        if !row.isNull(12) {
+            attributes.origin = Attributes.Origin(changed: row.int(12), inode: row.unsigned(13))
+        }
+        return StoredVersion(
+            object: row.unsigned(0), since: row.unsigned(1),
+            entry: Entry(
+                name: name ?? Name(validated: row.bytes(2)), kind: kind,
+                content: Content(
+                    chunker: UInt32(truncatingIfNeeded: row.int(7)), size: row.unsigned(6),
+                    depth: UInt8(truncatingIfNeeded: row.int(8)), root: try row.digest(9)),
+                version: row.unsigned(3), sequence: row.unsigned(4), attributes: attributes,
+                savedAt: row.int(14), savedBy: row.text(15),
+                tags: row.isNull(16) ? [:] : try Tags.decode(row.bytes(16))))
+    }
+
+    /// The values of the columns of versions, an array for each column.
+    static func columns(_ entries: [Entry]) -> [PostgresValue] {
+        [
+            .ints(entries.map(\.version)), .ints(entries.map(\.sequence)),
+            .ints(entries.map { Optional(Int64($0.kind.rawValue)) }), .ints(entries.map(\.size)),
+            .ints(entries.map { Optional(Int64($0.content.chunker)) }),
+            .ints(entries.map { Optional(Int64($0.content.depth)) }), .bytes(entries.map(\.content.root)),
+            .ints(entries.map { Optional(Int64($0.attributes.mode)) }),
+            .ints(entries.map { Optional($0.attributes.modified) }),
+            .ints(entries.map { $0.attributes.origin?.changed }),
+            .ints(entries.map { $0.attributes.origin.map { Int64(bitPattern: $0.inode) } }),
+            .ints(entries.map { Optional($0.savedAt) }), .texts(entries.map(\.savedBy)),
+            .bytes(entries.map { $0.tags.isEmpty ? nil : Tags.encode($0.tags) }),
+        ]
+    }
+
+    /// The query for what names hold, removals included; its rows are those of ``entryColumns``.
+    func entries(_ names: [Name]) -> PostgresQuery {
+        PostgresQuery(
+            """
+            SELECT \(PostgresCatalog.entryColumns) FROM unnest($2) AS asked (wanted) JOIN entry
+            ON vault = $1 AND \(PostgresSchema.head("name")) = \(PostgresSchema.head("wanted")) AND name = wanted
+            """, [vaultValue, .bytes(names.map { Optional($0.bytes) })])
+    }
+
+    /// The earlier versions of objects, oldest first, in the order of the objects.
+    ///
+    /// - Parameter condition: of the columns of `version`, with parameters from `$3` on.
+    func versions(
+        of objects: [UInt64], where condition: String = "true", _ values: [PostgresValue] = [],
+        on connection: PostgresConnection
+    ) throws -> [(object: UInt64, entry: (Name) -> Entry)] {
+        try connection.run(
+            """
+            SELECT object, until, NULL, \(PostgresCatalog.columns) FROM version
+            WHERE vault = $1 AND object = ANY ($2) AND \(condition) ORDER BY object, sequence
+            """, [vaultValue, .ints(objects)] + values
+        ).rows.map { row in
+            let stored = try PostgresCatalog.storedVersion(row, name: Name(validated: Array("x".utf8)))
+            return (
+                stored.object,
+                { name in
+                    var entry = stored.entry
+                    entry.name = name
+                    return entry
+                }
+            )
+        }
+    }
+}

@@ -1,0 +1,55 @@
+package import VaultModel
+import VaultStore
+
+/// A PostgreSQL database with the catalogs of many vaults.
+package final class PostgresDatabase: Sendable {
+    let pool: PostgresPool
+
+    private init(_ pool: PostgresPool) {
+        self.pool = pool
+    }
+
+    /// Opens the database, and makes or updates its tables.
+    ///
+    /// - Parameter location: a connection URI of libpq, such as `postgres://user@host/database`.
+    /// - Throws: `unavailable` where it cannot be reached, `denied`, `notFound`, and `invalid` for a newer format.
+    package static func open(_ location: String) async throws(VaultError) -> PostgresDatabase {
+        let pool = PostgresPool(location)
+        do throws(VaultError) {
+            try await pool.with { try PostgresSchema.prepare($0) }
+        } catch {
+            pool.close()
+            throw error
+        }
+        return PostgresDatabase(pool)
+    }
+
+    /// Makes the catalog of a new vault; one that is there stays as it is.
+    package func makeCatalog(_ vault: UniqueID) async throws(VaultError) -> PostgresCatalog {
+        try await pool.with { connection in
+            try connection.run(
+                "INSERT INTO vault (id, chunker) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                [.bytes(vault.bytes), .int(Int64(Chunker.number))])
+            return
+        }
+        return try await catalog(vault)
+    }
+
+    /// - Throws: `notFound` for a vault that the database does not have.
+    package func catalog(_ vault: UniqueID) async throws(VaultError) -> PostgresCatalog {
+        let number = try await pool.with { connection in
+            try connection.run("SELECT number FROM vault WHERE id = $1", [.bytes(vault.bytes)]).first?.int(0)
+        }
+        guard let number else { throw VaultError(.notFound, "The catalog knows no vault \(vault).") }
+        return PostgresCatalog(pool, number: number, vault: vault)
+    }
+
+    /// The database's time, seconds since 1970 UTC.
+    func time() async throws(VaultError) -> Int64 {
+        try await pool.with { connection in
+            try connection.run("SELECT floor(extract(epoch FROM clock_timestamp()))::bigint").first?.int(0) ?? 0
+        }
+    }
+
+    package func close() { pool.close() }
+}

@@ -1,0 +1,51 @@
+/// Every bound on what is asked of PostgreSQL and of the object store.
+enum EngineLimits {
+    /// PostgreSQL's number of the oldest version that will do.
+    static let postgresVersionMin: Int32 = 150_000
+    /// Connections of one process.
+    static let postgresConnections = 8
+    /// Milliseconds that PostgreSQL works on one statement, and that its answer may take.
+    static let statementMilliseconds: Int64 = 60_000
+    static let answerMilliseconds: Int64 = 65_000
+    /// Milliseconds after which a transaction ends in which nothing is asked.
+    static let idleTransactionMilliseconds: Int64 = 90_000
+    /// How often a transaction is tried that others came in the way of.
+    static let conflictTriesMax = 10
+    /// How often a commit is tried of which it is known that it was lost.
+    static let commitTriesMax = 3
+
+    /// Milliseconds that a statement of a collection may take.
+    static let collectionMilliseconds: Int64 = 3_600_000
+    /// List nodes that a collection reads before it tells the database of what they name.
+    static let nodesMarkedMax = 256
+
+    // MARK: The object store
+
+    /// A configuration file that AWS's programs share.
+    static let settingsBytesMax = 1 << 20
+    /// Connections to the object store.
+    static let storeConnections = 32
+    static let connectSeconds: Int64 = 5
+    /// Seconds without a byte after which an answer is given up.
+    static let idleSeconds: Int64 = 10
+    /// Below this speed a request is given up.
+    static let slowestBytesASecond = 1 << 20
+    /// Seconds after which a request is not tried again.
+    static let storeSecondsMax: Int64 = 45
+    /// Seconds by which the store's clock may differ before its own time is signed.
+    static let skewSecondsMax: Int64 = 120
+    /// An answer that is no content.
+    static let documentBytesMax = 16 << 20
+    /// Bytes that are handed to the network at once.
+    static let pieceBytes = 256 << 10
+    /// Objects that one vault stores at once, and the bytes of those that are gathered into one.
+    static let objectsUnderWay = 4
+    static let gatheredBytesMax = 16 << 20
+    /// Above this an object is stored in parts of this size, so many at once.
+    static let singlePutBytesMax = 32 << 20
+    static let partBytes = 16 << 20
+    static let partsInFlight = 3
+    /// Bytes of an object that are read back at once.
+    static let checkBytes = 1 << 20
+    static let deletesInFlight = 16
+}

@@ -1,0 +1,79 @@
+import Synchronization
+package import VaultModel
+package import VaultStore
+
+/// The engines that many servers share: a PostgreSQL database for the catalogs of their vaults, and an object store for
+/// the packs.
+package final class Engines: Sendable {
+    package let database: PostgresDatabase
+    let store: S3Client
+    private let clock: @Sendable () -> Int64
+    /// Where they are, as people are told.
+    package let place: String
+
+    /// Opens both, and makes or updates the tables of the database.
+    ///
+    /// - Parameters:
+    ///   - catalog: a connection URI of libpq.
+    ///   - packs: `s3://bucket/prefix`.
+    ///   - environment: the variables that name the object store's endpoint, region and credentials.
+    ///   - clock: seconds since 1970 UTC; nil for the database's clock, by which all servers live.
+    package static func open(
+        catalog: String, packs: String, environment: [String: String], clock: (@Sendable () -> Int64)? = nil
+    ) async throws(VaultError) -> Engines {
+        let location = try S3Location(packs, environment: environment)
+        let database = try await PostgresDatabase.open(catalog)
+        do throws(VaultError) {
+            let shared = try await EngineClock(database)
+            let clock = clock ?? { shared.now }
+            let store = try S3Client(location, clock: currentSeconds)
+            return Engines(database, store, clock, place: location.place)
+        } catch {
+            database.close()
+            throw error
+        }
+    }
+
+    private init(
+        _ database: PostgresDatabase, _ store: S3Client, _ clock: @escaping @Sendable () -> Int64, place: String
+    ) {
+        self.database = database
+        self.store = store
+        self.clock = clock
+        self.place = place
+    }
+
+    /// Makes a vault; one that is there stays as it is.
+    package func makeVault(_ id: UniqueID, savedBy: String = "") async throws(VaultError) -> StoredVault {
+        vault(try await database.makeCatalog(id), savedBy)
+    }
+
+    /// - Throws: `notFound` for a vault that is not there.
+    package func vault(_ id: UniqueID, savedBy: String = "") async throws(VaultError) -> StoredVault {
+        vault(try await database.catalog(id), savedBy)
+    }
+
+    private func vault(_ catalog: PostgresCatalog, _ savedBy: String) -> StoredVault {
+        StoredVault(
+            catalog.vault, catalog: catalog, packs: S3PackStore(store, vault: catalog.vault),
+            place: "\(place)\(catalog.vault)", savedBy: savedBy, clock: clock)
+    }
+
+    package func close() async {
+        database.close()
+        await store.close()
+    }
+}
+
+/// The database's clock, read once and carried on by this machine's monotonic one: who shares vaults shares the time,
+/// whatever the clocks of their machines say.
+private final class EngineClock: Sendable {
+    private let start: Int64
+    private let read = ContinuousClock.now
+
+    init(_ database: PostgresDatabase) async throws(VaultError) {
+        start = try await database.time()
+    }
+
+    var now: Int64 { start + (ContinuousClock.now - read).components.seconds }
+}

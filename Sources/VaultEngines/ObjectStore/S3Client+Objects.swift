@@ -1,0 +1,66 @@
+import Crypto
+import NIOHTTP1
+import VaultModel
+
+extension S3Client {
+    /// An object as a listing tells of it.
+    struct ListedObject {
+        var key: String
+        var length: UInt64
+        /// Seconds since it was stored, by the store's clock.
+        var age: Int64
+    }
+
+    /// All objects whose keys begin with `prefix`.
+    func objects(below prefix: String) async throws(VaultError) -> [ListedObject] {
+        var objects: [ListedObject] = []
+        var token: String?
+        repeat {
+            var request = Request(method: .GET)
+            request.query = [("list-type", "2"), ("prefix", prefix), ("max-keys", "1000")]
+            if let token { request.query.append(("continuation-token", token)) }
+            let answer = try await perform(request)
+            let now = answer.headers.first(name: "date").flatMap { S3Time.seconds(http: $0) }
+            for element in answer.document.elements("Contents") {
+                guard let key = element.first("Key"), let length = element.first("Size").flatMap({ UInt64($0) }) else {
+                    throw VaultError(.internal, "The object store lists an object without a key or a size.")
+                }
+                let stored = element.first("LastModified").flatMap { S3Time.seconds(iso: $0) }
+                // Of unknown age is as good as new: nothing is removed on a guess.
+                var age: Int64 = 0
+                if let now, let stored { age = now - stored }
+                objects.append(ListedObject(key: key, length: length, age: age))
+            }
+            token =
+                answer.document.first("IsTruncated") == "true"
+                ? answer.document.first("NextContinuationToken") : nil
+        } while token != nil
+        return objects
+    }
+
+    /// Reads an object back that was stored without its outcome being known at first.
+    ///
+    /// - Throws: `integrity` where it holds something else.
+    func check(_ key: String, holds body: S3Body) async throws(VaultError) {
+        var hash = SHA256()
+        let buffer = Buffer(byteCount: min(body.count, EngineLimits.checkBytes))
+        var position = 0
+        while position < body.count {
+            let memory = UnsafeMutableRawBufferPointer(
+                rebasing: buffer.memory[..<min(buffer.capacity, body.count - position)])
+            let range = "bytes=\(position)-\(position + memory.count - 1)"
+            let answer = try await perform(
+                Request(method: .GET, key: key, headers: [("range", range)]), into: memory)
+            guard answer.count == memory.count else { throw S3Client.holdsSomethingElse(key) }
+            hash.update(bufferPointer: UnsafeRawBufferPointer(memory))
+            position += memory.count
+        }
+        guard hash.finalize().withUnsafeBytes({ VaultModel.Digest($0) }) == body.digest else {
+            throw S3Client.holdsSomethingElse(key)
+        }
+    }
+
+    private static func holdsSomethingElse(_ key: String) -> VaultError {
+        VaultError(.integrity, "The object store holds something else under '\(key)' than was stored there.")
+    }
+}

@@ -1,0 +1,25 @@
+import VaultModel
+
+/// Tags as the journal and the catalogs have them: their number as a varint, then keys and values behind their lengths,
+/// ordered by keys.
+package enum Tags {
+    package static func encode(_ tags: [String: String]) -> [UInt8] {
+        var bytes = ByteWriter()
+        bytes.writeVarint(UInt64(tags.count))
+        for (key, value) in tags.sorted(by: { $0.key < $1.key }) {
+            bytes.writeString(key.utf8)
+            bytes.writeString(value.utf8)
+        }
+        return bytes.bytes
+    }
+
+    package static func decode(_ bytes: [UInt8]) throws -> [String: String] {
+        var reader = ByteReader(bytes)
+        var tags: [String: String] = [:]
+        for _ in 0..<(try reader.readVarint()) {
+            let key = String(decoding: try reader.readString(), as: UTF8.self)
+            tags[key] = String(decoding: try reader.readString(), as: UTF8.self)
+        }
+        return tags
+    }
+}
