@@ -90,7 +90,6 @@ let package = Package(
                 "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "CryptoExtras", package: "swift-crypto"),
-                .product(name: "GRDB", package: "GRDB.swift"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -154,6 +153,7 @@ let package = Package(
                 "LuaEngine",
                 "VaultAccess",
                 "VaultClient",
+                "VaultEngines",
                 "VaultLua",
                 "VaultModel",
                 "VaultServer",
@@ -169,7 +169,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "VaultClient", "VaultModel", "VaultServer", "VaultTransport", "VaultWire",
+                "VaultClient", "VaultModel", "VaultServer", "VaultStore", "VaultTransport", "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -31,6 +31,8 @@
     F(PQresultErrorField)                                                                                              \
     F(PQresultErrorMessage)                                                                                            \
     F(PQntuples)                                                                                                       \
+    F(PQnfields)                                                                                                       \
+    F(PQftype)                                                                                                         \
     F(PQcmdTuples)                                                                                                     \
     F(PQgetisnull)                                                                                                     \
     F(PQgetvalue)                                                                                                      \
@@ -142,6 +144,10 @@ const char *cpg_state(const CPGResult *result) { return pq.PQresultErrorField(re
 const char *cpg_error(const CPGResult *result) { return pq.PQresultErrorMessage(result); }
 
 int cpg_row_count(const CPGResult *result) { return pq.PQntuples(result); }
+
+int cpg_column_count(const CPGResult *result) { return pq.PQnfields(result); }
+
+uint32_t cpg_column_type(const CPGResult *result, int column) { return pq.PQftype(result, column); }
 
 int64_t cpg_changed_count(CPGResult *result) { return strtoll(pq.PQcmdTuples(result), NULL, 10); }
 

@@ -59,6 +59,20 @@ package final class Engines: Sendable {
             place: "\(place)\(catalog.vault)", savedBy: savedBy, clock: clock)
     }
 
+    /// Removes a vault with all that is in it; one that is not there is no error.
+    package func removeVault(_ id: UniqueID) async throws(VaultError) {
+        // What is no longer in the catalog nobody reads; what a crash leaves of the objects, the next try removes.
+        try await database.removeCatalog(id)
+        let packs = S3PackStore(store, vault: id)
+        _ = try await packs.delete(Array(try await packs.list().keys)) { Set($0) }
+    }
+
+    /// The small tables of those who share the engines.
+    package func tables() throws(VaultError) -> PostgresTables { try database.tables() }
+
+    /// Seconds since 1970 UTC, the same for all who share the engines.
+    package var time: @Sendable () -> Int64 { clock }
+
     package func close() async {
         database.close()
         await store.close()

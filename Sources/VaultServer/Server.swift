@@ -52,11 +52,20 @@ package final class Server: Sendable {
 
     /// Opens the data directory, making it on first use, loads the hooks, and starts to listen.
     ///
-    /// - Parameter launcher: starts the processes in which hooks run.
+    /// - Parameters:
+    ///   - accounts: those that many servers share; nil for those in the data directory.
+    ///   - launcher: starts the processes in which hooks run.
     package static func start(
-        _ options: Options, launcher: (any HookLauncher)? = nil, logger: Logger
+        _ options: Options, accounts shared: Accounts? = nil, launcher: (any HookLauncher)? = nil, logger: Logger
     ) async throws(VaultError) -> Server {
-        let accounts = try Accounts.open(options.data)
+        let accounts: Accounts
+        if let shared {
+            accounts = shared
+            try LocalDirectories.make(options.data, mode: 0o700)
+            if options.certificate == nil { try ServerCertificate.share(in: accounts, data: options.data) }
+        } else {
+            accounts = try Accounts.open(options.data)
+        }
         try await accounts.removeLeftovers()
         let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger, makesMissing: true)))
         let services = ServerServices(accounts, options.bounds, logger)
@@ -114,7 +123,7 @@ package final class Server: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.watch() }
             if let pool = services.hooks.value {
-                group.addTask { await HookKeeper(pool, self.services, self.logger).run() }
+                group.addTask { await HookKeeper(pool, self.services, data: self.options.data, self.logger).run() }
             }
             await withTaskExecutorPreference(ServerExecutor.shared) {
                 await listener.serve { connection in await self.serve(connection) }

@@ -25,8 +25,6 @@ package enum ServerLimits {
     /// Each text of an audit event, and what a device calls itself, in bytes; the rest is cut off.
     static let auditTextBytesMax = 512
     static let deviceLabelBytesMax = 200
-    /// Milliseconds to wait for another process that makes or removes vaults.
-    static let directoryBusyMilliseconds = 60_000
     /// Seconds for which a connection may say nothing.
     package static let idleSecondsMax = 900
     /// Seconds within which more bytes of a request's content must come, or an answer's go.

@@ -48,6 +48,8 @@ package enum StoreLimits {
     static let reserveBytes = 16 << 20
     /// Milliseconds to wait for another process's change.
     static let busyMilliseconds: Int32 = 60_000
+    /// Milliseconds to wait for another process that makes or removes vaults.
+    static let lockMilliseconds = 60_000
     /// A pack is rewritten when at least this share of its bytes is of no use.
     static let wasteShare = 0.2
     /// What hooks keep in a vault: values, and the bytes of a key and of a value.

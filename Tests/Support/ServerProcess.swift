@@ -5,6 +5,7 @@ import Synchronization
 package import VaultClient
 package import VaultModel
 import VaultServer
+import VaultStore
 import VaultTransport
 import VaultWire
 
@@ -77,7 +78,7 @@ package final class ServerProcess: Sendable {
     package func vaultDirectory(of user: String) throws -> LocalPath {
         let accounts = try Accounts.open(data)
         defer { accounts.close() }
-        return accounts.directory(ofVault: try accounts.knownVault(user).id)
+        return LocalPath(accounts.places.place(of: try accounts.knownVault(user).id))
     }
 
     /// Connects as a user, straight or through something else that listens on this machine.

@@ -61,6 +61,9 @@ CPGResultKind cpg_kind(const CPGResult *result);
 const char *cpg_state(const CPGResult *result);
 const char *cpg_error(const CPGResult *result);
 int cpg_row_count(const CPGResult *result);
+int cpg_column_count(const CPGResult *result);
+/// The number of a column's type in `pg_type.dat`.
+uint32_t cpg_column_type(const CPGResult *result, int column);
 /// Rows that a statement changed.
 int64_t cpg_changed_count(CPGResult *result);
 bool cpg_is_null(const CPGResult *result, int row, int column);

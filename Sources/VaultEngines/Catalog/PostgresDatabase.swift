@@ -4,9 +4,11 @@ import VaultStore
 /// A PostgreSQL database with the catalogs of many vaults.
 package final class PostgresDatabase: Sendable {
     let pool: PostgresPool
+    private let location: String
 
-    private init(_ pool: PostgresPool) {
+    private init(_ pool: PostgresPool, _ location: String) {
         self.pool = pool
+        self.location = location
     }
 
     /// Opens the database, and makes or updates its tables.
@@ -21,7 +23,7 @@ package final class PostgresDatabase: Sendable {
             pool.close()
             throw error
         }
-        return PostgresDatabase(pool)
+        return PostgresDatabase(pool, location)
     }
 
     /// Makes the catalog of a new vault; one that is there stays as it is.
@@ -43,6 +45,25 @@ package final class PostgresDatabase: Sendable {
         guard let number else { throw VaultError(.notFound, "The catalog knows no vault \(vault).") }
         return PostgresCatalog(pool, number: number, vault: vault)
     }
+
+    /// Forgets a vault; one that is not there is no error.
+    func removeCatalog(_ vault: UniqueID) async throws(VaultError) {
+        try await pool.with { connection in
+            try connection.transaction {
+                let row = try connection.run(
+                    "SELECT number FROM vault WHERE id = $1 FOR UPDATE", [.bytes(vault.bytes)]
+                ).first
+                guard let row else { return }
+                let number = PostgresValue.int(row.int(0))
+                for table in PostgresSchema.vaultTables {
+                    try connection.run("DELETE FROM \(table) WHERE vault = $1", [number])
+                }
+                try connection.run("DELETE FROM vault WHERE number = $1", [number])
+            }
+        }
+    }
+
+    package func tables() throws(VaultError) -> PostgresTables { try PostgresTables(location) }
 
     /// The database's time, seconds since 1970 UTC.
     func time() async throws(VaultError) -> Int64 {

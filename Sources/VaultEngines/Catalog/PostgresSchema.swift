@@ -53,6 +53,12 @@ enum PostgresSchema {
         version, sequence, kind, size, chunker, depth, root, mode, modified, changed, inode, saved_at, saved_by, tags
         """
 
+    /// The tables whose rows belong to vaults, those first that others point to nothing of.
+    static let vaultTables = [
+        "chunk", "journal_group", "pack", "entry", "version", "former_name", "retired_name", "dropped", "upload",
+        "upload_chunk", "lease", "answer", "audit", "outbox", "hook_value", "hook_count", "duty",
+    ]
+
     private static let versionColumnTypes = """
         version bigint NOT NULL,
         sequence bigint NOT NULL,
@@ -226,6 +232,13 @@ enum PostgresSchema {
           key text COLLATE "C" NOT NULL,
           id text COLLATE "C" NOT NULL,
           PRIMARY KEY (vault, key, id)
+        );
+        CREATE TABLE minivault.duty (
+          vault bigint NOT NULL,
+          expires_at bigint NOT NULL,
+          holder bytea NOT NULL,
+          name text COLLATE "C" NOT NULL,
+          PRIMARY KEY (vault, name)
         );
         CREATE INDEX hook_count_at ON minivault.hook_count (vault, at);
 

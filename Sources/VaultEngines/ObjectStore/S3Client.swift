@@ -71,6 +71,11 @@ final class S3Client: Sendable {
 
     func close() async { try? await http.shutdown() }
 
+    deinit {
+        // Of one that was closed this does nothing.
+        http.shutdown { _ in }
+    }
+
     /// Sends a request until it is answered.
     ///
     /// - Parameters:

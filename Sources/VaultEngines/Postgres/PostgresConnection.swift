@@ -10,6 +10,8 @@ final class PostgresConnection: @unchecked Sendable {
     private var namesGiven = 0
     /// Whether it can go on being used.
     private(set) var isSound = true
+    /// Whether nothing was answered in the present transaction, which has so had no effect.
+    private(set) var hasOnlyBegun = false
 
     /// Connects, and makes the session plan for what a catalog asks: few rows, found by an index, however empty or
     /// full the tables are.
@@ -87,7 +89,9 @@ final class PostgresConnection: @unchecked Sendable {
     func transaction<Value>(
         _ beginning: String = "BEGIN", _ body: () throws -> Value
     ) throws -> Value {
+        hasOnlyBegun = true
         try run([PostgresQuery(beginning)])
+        hasOnlyBegun = false
         do {
             let value = try body()
             try run([PostgresQuery("COMMIT")])

@@ -1,5 +1,6 @@
 import CPostgres
 import VaultModel
+import VaultStore
 
 /// What a statement was answered: its rows, or how many it changed.
 ///
@@ -18,7 +19,20 @@ final class PostgresResult {
     /// Rows that the statement inserted, changed or removed.
     var changed: Int { Int(cpg_changed_count(handle)) }
     var rows: some Sequence<PostgresRow> { (0..<count).lazy.map { PostgresRow(self, Int32($0)) } }
+    var columns: Int { Int(cpg_column_count(handle)) }
     var first: PostgresRow? { count > 0 ? PostgresRow(self, 0) : nil }
+
+    /// A value by the type of its column; nil for NULL.
+    func tableValue(_ row: Int, _ column: Int) throws(CatalogDamage) -> TableValue? {
+        let (row, column) = (Int32(row), Int32(column))
+        if isNull(row, column) { return nil }
+        switch cpg_column_type(handle, column) {
+        case PostgresValue.textType: return .text(PostgresRow(self, row).text(column))
+        case PostgresValue.byteaType: return .bytes(PostgresRow(self, row).bytes(column))
+        case PostgresValue.int8Type, PostgresValue.int4Type: return .int(PostgresRow(self, row).int(column))
+        default: throw CatalogDamage(what: "a column of another type")
+        }
+    }
 
     fileprivate func value(_ row: Int32, _ column: Int32) -> UnsafeRawBufferPointer {
         UnsafeRawBufferPointer(

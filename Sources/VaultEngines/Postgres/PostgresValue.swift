@@ -7,12 +7,18 @@ struct PostgresValue: Sendable {
         case bool = 16
         case bytea = 17
         case int8 = 20
+        case int4 = 23
         case text = 25
         case float8 = 701
         case byteaArray = 1001
         case textArray = 1009
         case int8Array = 1016
     }
+
+    static let textType = ValueType.text.rawValue
+    static let byteaType = ValueType.bytea.rawValue
+    static let int8Type = ValueType.int8.rawValue
+    static let int4Type = ValueType.int4.rawValue
 
     /// The number of the type.
     let type: UInt32

@@ -1,32 +1,28 @@
-import FoundationEssentials
-import GRDB
 package import VaultModel
 import VaultStore
 
 extension Accounts {
     package func vaults() throws(VaultError) -> [Vault] {
-        try read { database in
-            try Row.fetchAll(database, sql: "SELECT id, name FROM vault ORDER BY name").map {
-                Vault(id: $0[0], name: $0[1])
-            }
+        try read { session in
+            try session.rows("SELECT id, name FROM vault ORDER BY name").map { Vault(id: $0.text(0), name: $0.text(1)) }
         }
     }
 
     package func vault(named name: String) throws(VaultError) -> Vault? {
-        try read { database in
-            try Row.fetchOne(database, sql: "SELECT id, name FROM vault WHERE name = ?", arguments: [name]).map {
-                Vault(id: $0[0], name: $0[1])
+        try read { session in
+            try session.first("SELECT id, name FROM vault WHERE name = ?", [.text(name)]).map {
+                Vault(id: $0.text(0), name: $0.text(1))
             }
         }
     }
 
     /// What a user may do in a vault.
     package func access(of user: String, in vault: String) throws(VaultError) -> AccessRules {
-        try read { database in
-            let rows = try Row.fetchAll(
-                database, sql: "SELECT prefix, rights FROM access WHERE user = ? AND vault = ? ORDER BY prefix",
-                arguments: [user, vault])
-            return AccessRules(rows.map { Accounts.grant($0[0], $0[1]) })
+        try read { session in
+            let rows = try session.rows(
+                "SELECT prefix, rights FROM access WHERE \"user\" = ? AND vault = ? ORDER BY prefix",
+                [.text(user), .text(vault)])
+            return AccessRules(rows.map { Accounts.grant($0.bytes(0), $0.int(1)) })
         }
     }
 
@@ -36,11 +32,11 @@ extension Accounts {
     package func grant(_ grant: Grant, to user: UserName, in vault: String) throws(VaultError) {
         let found = try knownVault(vault)
         let now = clock()
-        try write { database in
-            try Accounts.require(user, database)
-            try Accounts.put(grant, of: user.text, in: found.id, database)
+        try write { session in
+            try Accounts.require(user, session)
+            try Accounts.put(grant, of: user.text, in: found.id, session)
             try Accounts.record(
-                AuditEvent(.granted, user: user.text, detail: "\(vault): \(grant)", time: now), database)
+                AuditEvent(.granted, user: user.text, detail: "\(vault): \(grant)", time: now), session)
         }
     }
 
@@ -50,29 +46,25 @@ extension Accounts {
     package func revoke(_ prefix: NamePrefix?, of user: UserName, in vault: String) throws(VaultError) {
         let found = try knownVault(vault)
         let now = clock()
-        try write { database in
-            try Accounts.require(user, database)
-            if let prefix {
-                try database.execute(
-                    sql: "DELETE FROM access WHERE user = ? AND vault = ? AND prefix = ?",
-                    arguments: [user.text, found.id, Data(prefix.top?.bytes ?? [])])
-            } else {
-                try database.execute(
-                    sql: "DELETE FROM access WHERE user = ? AND vault = ?", arguments: [user.text, found.id])
-            }
-            guard database.changesCount > 0 else {
+        try write { session in
+            try Accounts.require(user, session)
+            let one = prefix.map { [TableValue.bytes($0.top?.bytes ?? [])] } ?? []
+            let count = try session.execute(
+                "DELETE FROM access WHERE \"user\" = ? AND vault = ?" + (one.isEmpty ? "" : " AND prefix = ?"),
+                [.text(user.text), .text(found.id)] + one)
+            guard count > 0 else {
                 throw VaultError(.notFound, "\(user) has no such grant in the vault '\(printable(vault))'.")
             }
             try Accounts.record(
                 AuditEvent(.revoked, user: user.text, detail: "\(vault)\(prefix.map { ": \($0)" } ?? "")", time: now),
-                database)
+                session)
         }
     }
 
     /// Sets how many bytes a vault may store; nil for no limit.
     package func setQuota(_ bytes: UInt64?, of vault: String) async throws(VaultError) {
         let found = try knownVault(vault)
-        let local = try await StoredVault.open(directory(ofVault: found.id))
+        let local = try await places.open(found.id, access: .readWrite)
         do {
             try await local.setQuota(bytes)
         } catch {
@@ -92,20 +84,22 @@ extension Accounts {
         return vault
     }
 
-    static func require(_ user: UserName, _ database: Database) throws {
-        let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM user WHERE name = ?", arguments: [user.text])
-        if count != 1 { throw noUser(user) }
+    static func require(_ user: UserName, _ session: any TableSession) throws {
+        if try session.first("SELECT 1 FROM \"user\" WHERE name = ?", [.text(user.text)]) == nil { throw noUser(user) }
     }
 
-    static func put(_ grant: Grant, of user: String, in vault: String, _ database: Database) throws {
-        try database.execute(
-            sql: "INSERT OR REPLACE INTO access (user, vault, prefix, rights) VALUES (?, ?, ?, ?)",
-            arguments: [user, vault, Data(grant.prefix.top?.bytes ?? []), Int(grant.rights.rawValue)])
+    static func put(_ grant: Grant, of user: String, in vault: String, _ session: any TableSession) throws {
+        try session.execute(
+            """
+            INSERT INTO access ("user", vault, prefix, rights) VALUES (?, ?, ?, ?)
+            ON CONFLICT ("user", vault, prefix) DO UPDATE SET rights = excluded.rights
+            """,
+            [.text(user), .text(vault), .bytes(grant.prefix.top?.bytes ?? []), .int(Int64(grant.rights.rawValue))])
     }
 
-    static func grant(_ prefix: Data, _ rights: Int) -> Grant {
+    static func grant(_ prefix: [UInt8], _ rights: Int64) -> Grant {
         Grant(
-            prefix: NamePrefix(prefix.isEmpty ? nil : Name(validated: Array(prefix))),
+            prefix: NamePrefix(prefix.isEmpty ? nil : Name(validated: prefix)),
             rights: Rights(rawValue: UInt8(truncatingIfNeeded: rights)))
     }
 }

@@ -1,16 +1,14 @@
-import FoundationEssentials
-import GRDB
 package import VaultModel
+import VaultStore
 
 extension Accounts {
     /// Keys of one user.
     private static let keysMax = 64
 
     package func hasKey(_ key: [UInt8], of user: String) throws(VaultError) -> Bool {
-        try read { database in
-            try Int.fetchOne(
-                database, sql: "SELECT count(*) FROM device_key WHERE user = ? AND public_key = ?",
-                arguments: [user, Data(key)]) == 1
+        try read { session in
+            try session.first(
+                "SELECT 1 FROM device_key WHERE \"user\" = ? AND public_key = ?", [.text(user), .bytes(key)]) != nil
         }
     }
 
@@ -22,20 +20,23 @@ extension Accounts {
     ) throws(VaultError) {
         let now = clock()
         let label = printable(label.cut(toBytes: ServerLimits.deviceLabelBytesMax))
-        try write { database in
-            try Accounts.require(user, database)
-            let others = try Int.fetchOne(
-                database, sql: "SELECT count(*) FROM device_key WHERE user = ? AND public_key <> ?",
-                arguments: [user.text, Data(key)])
-            guard let others, others < Accounts.keysMax else {
+        try write { session in
+            try Accounts.require(user, session)
+            let others = try session.first(
+                "SELECT count(*) FROM device_key WHERE \"user\" = ? AND public_key <> ?",
+                [.text(user.text), .bytes(key)])
+            guard let others, others.int(0) < Accounts.keysMax else {
                 throw VaultError(
                     .quota, "\(user) has \(Accounts.keysMax) device keys: the server's operator can remove old ones.")
             }
-            try database.execute(
-                sql: "INSERT OR REPLACE INTO device_key (user, public_key, label, enrolled_at) VALUES (?, ?, ?, ?)",
-                arguments: [user.text, Data(key), label, now])
+            try session.execute(
+                """
+                INSERT INTO device_key ("user", public_key, label, enrolled_at) VALUES (?, ?, ?, ?)
+                ON CONFLICT ("user", public_key)
+                DO UPDATE SET label = excluded.label, enrolled_at = excluded.enrolled_at
+                """, [.text(user.text), .bytes(key), .text(label), .int(now)])
             try Accounts.record(
-                AuditEvent(.keyEnrolled, user: user.text, peer: peer, detail: label, time: now), database)
+                AuditEvent(.keyEnrolled, user: user.text, peer: peer, detail: label, time: now), session)
         }
     }
 
@@ -45,28 +46,27 @@ extension Accounts {
     /// - Throws: `notFound` for no such key, `conflict` for several.
     package func removeKey(_ fingerprint: String, of user: UserName) throws(VaultError) {
         let now = clock()
-        try write { database in
-            try Accounts.require(user, database)
-            let found = try Accounts.keys(of: user.text, database).filter { $0.fingerprint.hasPrefix(fingerprint) }
+        try write { session in
+            try Accounts.require(user, session)
+            let found = try Accounts.keys(of: user.text, session).filter { $0.fingerprint.hasPrefix(fingerprint) }
             guard let key = found.first else {
                 throw VaultError(.notFound, "\(user) has no device key '\(printable(fingerprint))'.")
             }
             guard found.count == 1 else {
                 throw VaultError(.conflict, "\(user) has \(found.count) device keys that begin so.")
             }
-            try database.execute(
-                sql: "DELETE FROM device_key WHERE user = ? AND public_key = ?",
-                arguments: [user.text, Data(key.publicKey)])
-            try Accounts.record(AuditEvent(.keyRemoved, user: user.text, detail: key.label, time: now), database)
+            try session.execute(
+                "DELETE FROM device_key WHERE \"user\" = ? AND public_key = ?",
+                [.text(user.text), .bytes(key.publicKey)])
+            try Accounts.record(AuditEvent(.keyRemoved, user: user.text, detail: key.label, time: now), session)
         }
     }
 
-    static func keys(of user: String, _ database: Database) throws -> [DeviceKey] {
-        try Row.fetchAll(
-            database,
-            sql:
-                "SELECT public_key, label, enrolled_at FROM device_key WHERE user = ? ORDER BY enrolled_at, public_key",
-            arguments: [user]
-        ).map { DeviceKey(publicKey: Array($0[0] as Data), label: $0[1], enrolledAt: $0[2]) }
+    static func keys(of user: String, _ session: any TableSession) throws -> [DeviceKey] {
+        try session.rows(
+            """
+            SELECT public_key, label, enrolled_at FROM device_key WHERE "user" = ? ORDER BY enrolled_at, public_key
+            """, [.text(user)]
+        ).map { DeviceKey(publicKey: $0.bytes(0), label: $0.text(1), enrolledAt: $0.int(2)) }
     }
 }

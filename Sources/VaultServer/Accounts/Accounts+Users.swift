@@ -1,7 +1,7 @@
 import Crypto
 import FoundationEssentials
-import GRDB
 package import VaultModel
+import VaultStore
 package import VaultWire
 
 extension Accounts {
@@ -44,22 +44,21 @@ extension Accounts {
         _ name: UserName, _ credentials: ScramCredentials, quota: UInt64? = nil
     ) async throws(VaultError) -> Bool {
         let now = clock()
-        func insert(_ database: Database, vault: Vault) throws {
-            guard try Int.fetchOne(database, sql: "SELECT 1 FROM user WHERE name = ?", arguments: [name.text]) == nil
-            else {
+        func insert(_ session: any TableSession, vault: Vault) throws {
+            guard try session.first("SELECT 1 FROM \"user\" WHERE name = ?", [.text(name.text)]) == nil else {
                 throw VaultError(.exists, "There is a user \(name) already: change the password with 'user passwd'.")
             }
-            try database.execute(
-                sql: """
-                    INSERT INTO user (name, salt, iterations, stored_key, server_key, created_at)
-                    VALUES (?, ?, ?, ?, ?, ?)
-                    """,
-                arguments: [
-                    name.text, Data(credentials.salt), credentials.iterations, Data(credentials.storedKey),
-                    Data(credentials.serverKey), now,
+            try session.execute(
+                """
+                INSERT INTO "user" (name, salt, iterations, stored_key, server_key, created_at)
+                VALUES (?, ?, ?, ?, ?, ?)
+                """,
+                [
+                    .text(name.text), .bytes(credentials.salt), .int(credentials.iterations),
+                    .bytes(credentials.storedKey), .bytes(credentials.serverKey), .int(now),
                 ])
-            try Accounts.put(Grant(prefix: .all, rights: .full), of: name.text, in: vault.id, database)
-            try Accounts.record(AuditEvent(.userAdded, user: name.text, time: now), database)
+            try Accounts.put(Grant(prefix: .all, rights: .full), of: name.text, in: vault.id, session)
+            try Accounts.record(AuditEvent(.userAdded, user: name.text, time: now), session)
         }
         return try await changingVaults { () async throws(VaultError) in
             guard let known = try vault(named: name.text) else {
@@ -75,46 +74,44 @@ extension Accounts {
     /// Removes a user with all keys and grants. The vault of that name stays, for its other users and its content.
     package func removeUser(_ name: UserName) throws(VaultError) {
         let now = clock()
-        try write { database in
-            try database.execute(sql: "DELETE FROM user WHERE name = ?", arguments: [name.text])
-            guard database.changesCount > 0 else { throw Accounts.noUser(name) }
-            try Accounts.record(AuditEvent(.userRemoved, user: name.text, time: now), database)
+        try write { session in
+            let count = try session.execute("DELETE FROM \"user\" WHERE name = ?", [.text(name.text)])
+            guard count > 0 else { throw Accounts.noUser(name) }
+            try Accounts.record(AuditEvent(.userRemoved, user: name.text, time: now), session)
         }
     }
 
     package func setPassword(of name: UserName, _ credentials: ScramCredentials) throws(VaultError) {
         let now = clock()
-        try write { database in
-            try database.execute(
-                sql: "UPDATE user SET salt = ?, iterations = ?, stored_key = ?, server_key = ? WHERE name = ?",
-                arguments: [
-                    Data(credentials.salt), credentials.iterations, Data(credentials.storedKey),
-                    Data(credentials.serverKey), name.text,
+        try write { session in
+            let count = try session.execute(
+                "UPDATE \"user\" SET salt = ?, iterations = ?, stored_key = ?, server_key = ? WHERE name = ?",
+                [
+                    .bytes(credentials.salt), .int(credentials.iterations), .bytes(credentials.storedKey),
+                    .bytes(credentials.serverKey), .text(name.text),
                 ])
-            guard database.changesCount > 0 else { throw Accounts.noUser(name) }
-            try Accounts.record(AuditEvent(.passwordChanged, user: name.text, time: now), database)
+            guard count > 0 else { throw Accounts.noUser(name) }
+            try Accounts.record(AuditEvent(.passwordChanged, user: name.text, time: now), session)
         }
     }
 
     /// By what a user proves the password; for one that is not there, what looks the same and proves nothing.
     package func credentials(for name: String) throws(VaultError) -> (credentials: ScramCredentials, isKnown: Bool) {
-        try read { database in
-            if let row = try Row.fetchOne(
-                database, sql: "SELECT salt, iterations, stored_key, server_key FROM user WHERE name = ?",
-                arguments: [name])
-            {
+        try read { session in
+            let row = try session.first(
+                "SELECT salt, iterations, stored_key, server_key FROM \"user\" WHERE name = ?", [.text(name)])
+            if let row {
                 let credentials = ScramCredentials(
-                    salt: Array(row[0] as Data), iterations: row[1], storedKey: Array(row[2] as Data),
-                    serverKey: Array(row[3] as Data))
+                    salt: row.bytes(0), iterations: Int(row.int(1)), storedKey: row.bytes(2), serverKey: row.bytes(3))
                 return (credentials, true)
             }
-            let secret = try Data.fetchOne(database, sql: "SELECT bytes FROM secret WHERE name = 'unknown users'")
-            return (Accounts.madeUp(for: name, secret ?? Data()), false)
+            let secret = try session.first("SELECT bytes FROM secret WHERE name = 'unknown users'")
+            return (Accounts.madeUp(for: name, secret?.bytes(0) ?? []), false)
         }
     }
 
     /// Credentials of nobody: with a salt that stays the same, and a key that no password gives.
-    private static func madeUp(for name: String, _ secret: Data) -> ScramCredentials {
+    private static func madeUp(for name: String, _ secret: [UInt8]) -> ScramCredentials {
         func bytes(_ label: String) -> [UInt8] {
             let text = Data("\(label)\0\(name)".utf8)
             return Array(HMAC<SHA256>.authenticationCode(for: text, using: SymmetricKey(data: secret)))
@@ -125,19 +122,18 @@ extension Accounts {
     }
 
     package func users() throws(VaultError) -> [User] {
-        try read { database in
-            try Row.fetchAll(database, sql: "SELECT name, created_at FROM user ORDER BY name").map { row in
-                let name: String = row[0]
-                let access = try Row.fetchAll(
-                    database,
-                    sql: """
-                        SELECT vault.name, access.prefix, access.rights FROM access JOIN vault ON vault.id = access.vault
-                        WHERE access.user = ? ORDER BY vault.name, access.prefix
-                        """, arguments: [name])
+        try read { session in
+            try session.rows("SELECT name, created_at FROM \"user\" ORDER BY name").map { row in
+                let name = row.text(0)
+                let access = try session.rows(
+                    """
+                    SELECT vault.name, access.prefix, access.rights FROM access JOIN vault ON vault.id = access.vault
+                    WHERE access."user" = ? ORDER BY vault.name, access.prefix
+                    """, [.text(name)])
                 return User(
-                    name: name, createdAt: row[1],
-                    access: access.map { ($0[0], Accounts.grant($0[1], $0[2])) },
-                    keys: try Accounts.keys(of: name, database))
+                    name: name, createdAt: row.int(1),
+                    access: access.map { ($0.text(0), Accounts.grant($0.bytes(1), $0.int(2))) },
+                    keys: try Accounts.keys(of: name, session))
             }
         }
     }

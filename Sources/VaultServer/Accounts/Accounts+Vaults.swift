@@ -1,5 +1,3 @@
-import GRDB
-import Glibc
 package import VaultModel
 import VaultStore
 
@@ -13,8 +11,8 @@ extension Accounts {
             guard try vault(named: name.text) == nil else {
                 throw VaultError(.exists, "There is a vault '\(name)' already.")
             }
-            try await makeVault(name.text, quota: quota) { (database, vault) in
-                try Accounts.record(AuditEvent(.vaultAdded, user: "", detail: vault.name, time: clock()), database)
+            try await makeVault(name.text, quota: quota) { (session, vault) in
+                try Accounts.record(AuditEvent(.vaultAdded, user: "", detail: vault.name, time: clock()), session)
             }
         }
     }
@@ -28,19 +26,19 @@ extension Accounts {
     package func removeVault(_ name: String) async throws(VaultError) {
         try await changingVaults { () async throws(VaultError) in
             let vault = try knownVault(name)
-            try write { database in
-                try database.execute(sql: "DELETE FROM vault WHERE id = ?", arguments: [vault.id])
-                try database.execute(
-                    sql: "INSERT INTO unfinished_vault (id, is_removal) VALUES (?, 1)", arguments: [vault.id])
-                try Accounts.record(AuditEvent(.vaultRemoved, user: "", detail: name, time: clock()), database)
+            try write { session in
+                try session.execute("DELETE FROM vault WHERE id = ?", [.text(vault.id)])
+                try session.execute(
+                    "INSERT INTO unfinished_vault (id, is_removal) VALUES (?, 1)", [.text(vault.id)])
+                try Accounts.record(AuditEvent(.vaultRemoved, user: "", detail: name, time: clock()), session)
             }
-            try finishVaults()
+            try await finishVaults()
         }
     }
 
     /// Removes what is left of vaults whose making or removal was cut short.
     package func removeLeftovers() async throws(VaultError) {
-        guard try read({ try Row.fetchOne($0, sql: "SELECT 1 FROM unfinished_vault") }) != nil else { return }
+        guard try read({ try $0.first("SELECT 1 FROM unfinished_vault") }) != nil else { return }
         try await changingVaults { () async throws(VaultError) in }
     }
 
@@ -48,102 +46,58 @@ extension Accounts {
     func changingVaults<Value: Sendable>(
         _ body: () async throws(VaultError) -> Value
     ) async throws(VaultError) -> Value {
-        try await VaultsLock(directory: directory).withLock { () async throws(VaultError) in
-            try finishVaults()
+        try await tables.withLock { () async throws(VaultError) in
+            try await finishVaults()
             return try await body()
         }
     }
 
-    /// Makes a vault's directory, and then lets it and what `body` inserts be known in one transaction.
+    /// Makes a vault, and then lets it and what `body` inserts be known in one transaction.
     func makeVault(
-        _ name: String, quota: UInt64?, _ body: (Database, Vault) throws -> Void
+        _ name: String, quota: UInt64?, _ body: (any TableSession, Vault) throws -> Void
     ) async throws(VaultError) {
         let vault = try beginVault(name)
         do throws(VaultError) {
-            try await makeDirectory(of: vault, quota: quota)
+            try await places.make(vault.id, quota: quota)
             let now = clock()
-            try write { database in
-                try database.execute(
-                    sql: "INSERT INTO vault (id, name, created_at) VALUES (?, ?, ?)",
-                    arguments: [vault.id, vault.name, now])
-                try body(database, vault)
-                try Accounts.forget(vault.id, database)
+            try write { session in
+                try session.execute(
+                    "INSERT INTO vault (id, name, created_at) VALUES (?, ?, ?)",
+                    [.text(vault.id), .text(vault.name), .int(now)])
+                try body(session, vault)
+                try Accounts.forget(vault.id, session)
             }
         } catch {
             // Only the database knows whether a commit that failed took place.
-            try? finishVaults()
+            try? await finishVaults()
             throw error
         }
     }
 
-    /// Notes a vault as one whose directory is being made.
+    /// Notes a vault as one that is being made.
     func beginVault(_ name: String) throws(VaultError) -> Vault {
         let vault = Vault(id: UniqueID().description, name: name)
-        try write { database in
-            try database.execute(
-                sql: "INSERT INTO unfinished_vault (id, is_removal) VALUES (?, 0)", arguments: [vault.id])
+        try write { session in
+            try session.execute("INSERT INTO unfinished_vault (id, is_removal) VALUES (?, 0)", [.text(vault.id)])
         }
         return vault
     }
 
-    func makeDirectory(of vault: Vault, quota: UInt64?) async throws(VaultError) {
-        let path = directory(ofVault: vault.id)
-        let local = try await StoredVault.open(path, access: .create)
-        do {
-            try await local.setQuota(quota)
-        } catch {
-            await local.close()
-            throw error
-        }
-        await local.close()
-        try SystemFiles().syncDirectory(path)
-        let owner = try DataOwner(directory)
-        try owner.take(path)
-        try owner.takeAlone(path.parent)
-    }
-
-    private func finishVaults() throws(VaultError) {
-        let unfinished = try read { database in
-            try Row.fetchAll(database, sql: "SELECT id, is_removal FROM unfinished_vault").map { row in
-                (id: row[0] as String, isRemoval: row[1] as Bool)
+    private func finishVaults() async throws(VaultError) {
+        let unfinished = try read { session in
+            try session.rows("SELECT id, is_removal FROM unfinished_vault").map { row in
+                (id: row.text(0), isRemoval: row.int(1) != 0)
             }
         }
         for (id, isRemoval) in unfinished {
             // Accounts put back from an older copy can take a vault in use for one that is being made.
-            let isUsed = isRemoval ? false : try hasContent(directory(ofVault: id))
-            if !isUsed { try removeDirectory(ofVault: id) }
+            let isUsed = isRemoval ? false : try await places.hasContent(id)
+            if !isUsed { try await places.remove(id) }
             try write { try Accounts.forget(id, $0) }
         }
     }
 
-    private static func forget(_ id: String, _ database: Database) throws {
-        try database.execute(sql: "DELETE FROM unfinished_vault WHERE id = ?", arguments: [id])
-    }
-
-    private func hasContent(_ vault: LocalPath) throws(VaultError) -> Bool {
-        do {
-            return try !DirectoryListing(vault.appending("packs")).names.isEmpty
-        } catch  where error.code == .notFound {
-            return false
-        }
-    }
-
-    private func removeDirectory(ofVault id: String) throws(VaultError) {
-        let path = directory(ofVault: id)
-        // Under another name first, so that a server that still has it open makes nothing anew in it.
-        let removed = directory(ofVault: id + ".removed")
-        do {
-            try SystemFiles().rename(path, to: removed)
-        } catch  where error.code == .notFound {}
-        try Accounts.removeTree(removed)
-    }
-
-    /// Removes a file or a directory with all that is in it, never what a link in it points to.
-    private static func removeTree(_ path: LocalPath) throws(VaultError) {
-        do {
-            guard try FileStatus(of: path).kind == .directory else { return try SystemFiles().remove(path) }
-            for name in try DirectoryListing(path).names { try removeTree(path.appending(name)) }
-            try retrying("remove", path) { path.withCString { rmdir($0) } }
-        } catch  where error.code == .notFound {}
+    private static func forget(_ id: String, _ session: any TableSession) throws {
+        try session.execute("DELETE FROM unfinished_vault WHERE id = ?", [.text(id)])
     }
 }

@@ -1,30 +1,29 @@
-import Crypto
-import FoundationEssentials
-import GRDB
 import VaultModel
+import VaultStore
 
 /// The tables of the accounts.
 enum AccountsSchema {
     /// The newest format that this program reads and writes.
-    static let format = 1
+    static let format: Int64 = 1
 
-    static func prepare(_ database: Database, _ path: LocalPath) throws {
-        let found = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+    static func prepare(_ session: any TableSession, _ place: String) throws {
+        let found = try session.format()
         guard found <= format else {
             throw VaultError(
-                .invalid, "The accounts '\(path)' have format \(found), this program knows \(format): use a newer one.",
-                path: path)
+                .invalid, "The accounts '\(place)' have format \(found), this program knows \(format): use a newer one."
+            )
         }
         guard found == 0 else { return }
-        try database.execute(sql: tables)
-        try database.execute(
-            sql: "INSERT INTO secret (name, bytes) VALUES ('unknown users', ?)",
-            arguments: [SymmetricKey(size: .bits256).withUnsafeBytes { Data($0) }])
-        try database.execute(sql: "PRAGMA user_version = \(format)")
+        try session.define(tables)
+        var generator = SystemRandomNumberGenerator()
+        try session.execute(
+            "INSERT INTO secret (name, bytes) VALUES ('unknown users', ?)",
+            [.bytes((0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) })])
+        try session.setFormat(format)
     }
 
     private static let tables = """
-        CREATE TABLE user (
+        CREATE TABLE "user" (
           name TEXT PRIMARY KEY,
           salt BLOB NOT NULL,
           iterations INTEGER NOT NULL,
@@ -33,11 +32,11 @@ enum AccountsSchema {
           created_at INTEGER NOT NULL
         ) WITHOUT ROWID;
         CREATE TABLE device_key (
-          user TEXT NOT NULL REFERENCES user (name) ON DELETE CASCADE,
+          "user" TEXT NOT NULL REFERENCES "user" (name) ON DELETE CASCADE,
           public_key BLOB NOT NULL,
           label TEXT NOT NULL,
           enrolled_at INTEGER NOT NULL,
-          PRIMARY KEY (user, public_key)
+          PRIMARY KEY ("user", public_key)
         ) WITHOUT ROWID;
         CREATE TABLE vault (
           id TEXT PRIMARY KEY,
@@ -50,11 +49,11 @@ enum AccountsSchema {
           is_removal INTEGER NOT NULL
         ) WITHOUT ROWID;
         CREATE TABLE access (
-          user TEXT NOT NULL REFERENCES user (name) ON DELETE CASCADE,
+          "user" TEXT NOT NULL REFERENCES "user" (name) ON DELETE CASCADE,
           vault TEXT NOT NULL REFERENCES vault (id) ON DELETE CASCADE,
           prefix BLOB NOT NULL,
           rights INTEGER NOT NULL,
-          PRIMARY KEY (user, vault, prefix)
+          PRIMARY KEY ("user", vault, prefix)
         ) WITHOUT ROWID;
         CREATE TABLE secret (
           name TEXT PRIMARY KEY,
@@ -64,7 +63,7 @@ enum AccountsSchema {
           id INTEGER PRIMARY KEY,
           at INTEGER NOT NULL,
           event TEXT NOT NULL,
-          user TEXT NOT NULL,
+          "user" TEXT NOT NULL,
           peer TEXT NOT NULL,
           detail TEXT NOT NULL
         );

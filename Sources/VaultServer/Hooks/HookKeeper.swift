@@ -7,6 +7,7 @@ import VaultStore
 struct HookKeeper {
     private let pool: HookPool
     private let services: ServerServices
+    private let data: LocalPath
     private let logger: Logger
     private var seen: FileStatus?
     private var seenRetry: FileStatus?
@@ -27,15 +28,17 @@ struct HookKeeper {
         func end(_ run: String) { _ = runs.withLock { $0.remove(run) } }
     }
 
-    init(_ pool: HookPool, _ services: ServerServices, _ logger: Logger) {
+    /// - Parameter data: the server's data directory.
+    init(_ pool: HookPool, _ services: ServerServices, data: LocalPath, _ logger: Logger) {
         self.pool = pool
         self.services = services
+        self.data = data
         self.logger = logger
     }
 
     func run() async {
         var keeper = self
-        keeper.seenRetry = try? FileStatus(of: Server.retryFile(in: services.accounts.directory))
+        keeper.seenRetry = try? FileStatus(of: Server.retryFile(in: data))
         keeper.seen = try? FileStatus(of: pool.settings.file, followsLinks: true)
         await openVaults()
         while !Task.isCancelled {
@@ -60,7 +63,7 @@ struct HookKeeper {
             seen = now
             await pool.reload()
         }
-        if let now = try? FileStatus(of: Server.retryFile(in: services.accounts.directory)), now != seenRetry {
+        if let now = try? FileStatus(of: Server.retryFile(in: data)), now != seenRetry {
             seenRetry = now
             for host in services.hosts.all { host.outbox?.wake() }
         }

@@ -35,7 +35,7 @@ final class VaultHosts: Sendable {
         if let known { return known }
         return try await opening.withLock { () async throws(VaultError) in
             if let vault = self.state.withLock({ $0.open[id] }) { return vault }
-            let local = try await StoredVault.open(self.accounts.directory(ofVault: id), access: .readWrite)
+            let local = try await self.accounts.places.open(id, access: .readWrite)
             let name = try self.accounts.vaults().first { $0.id == id }?.name ?? id
             let vault = HostedVault(
                 id: id, name: name, local: local, hooks: self.hooks.withLock { $0 }, logger: self.logger)

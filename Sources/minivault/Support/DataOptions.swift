@@ -1,21 +1,46 @@
 import ArgumentParser
 import Glibc
 import VaultAccess
+import VaultEngines
 import VaultModel
 import VaultServer
 
-/// The option that names a server's data directory.
+/// The options that name a server's data directory, and the engines that it shares with others.
 struct DataOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The server's data directory.", valueName: "directory"))
     var data: String?
+    @Option(
+        help: ArgumentHelp(
+            "Keep accounts and catalogs in this PostgreSQL database, which other servers use too.",
+            valueName: "postgres://..."))
+    var catalog: String?
+    @Option(
+        help: ArgumentHelp(
+            "Keep packs in this object store; AWS_* variables name its endpoint, region and keys.",
+            valueName: "s3://bucket/prefix"))
+    var packs: String?
+
+    func validate() throws {
+        if (catalog == nil) != (packs == nil) { throw ValidationError("--catalog and --packs go together.") }
+    }
 
     /// The directory that is named, or `$XDG_DATA_HOME/minivault/server`.
     var directory: LocalPath {
         data.map { CommandText.path($0) } ?? VaultLocation.dataHome.appending("minivault/server")
     }
 
-    /// Opens the accounts there; making them where a name was mistyped would only hide that.
-    func open(creating: Bool = false) throws(VaultError) -> Accounts {
-        try Accounts.open(directory, creating: creating)
+    /// The accounts in the engines that are named; nil for none.
+    func openShared() async throws(VaultError) -> Accounts? {
+        guard let catalog, let packs else { return nil }
+        let engines = try await Engines.open(catalog: catalog, packs: packs, environment: environment)
+        return try Accounts(try engines.tables(), EnginePlaces(engines), clock: engines.time)
     }
+
+    /// Opens the accounts; making them where a directory was mistyped would only hide that.
+    func open(creating: Bool = false) async throws(VaultError) -> Accounts {
+        if let shared = try await openShared() { return shared }
+        return try Accounts.open(directory, creating: creating)
+    }
+
+    private var environment: [String: String] { ProcessEnvironment.variables }
 }

@@ -1,4 +1,3 @@
-import GRDB
 import TestSupport
 import Testing
 import VaultModel
@@ -22,7 +21,7 @@ import VaultWire
         try await accounts.addUser(anna, AccountsTests.credentials, quota: 5000)
         let vault = try #require(try accounts.vault(named: "anna"))
         #expect(try accounts.access(of: "anna", in: vault.id).grants == [Grant(prefix: .all, rights: .full)])
-        let local = try await StoredVault.open(accounts.directory(ofVault: vault.id))
+        let local = try await accounts.places.open(vault.id, access: .readWrite)
         #expect(try await local.usage().quota == 5000)
         await local.close()
         #expect(try accounts.credentials(for: "anna").credentials.storedKey == AccountsTests.credentials.storedKey)
@@ -113,7 +112,7 @@ import VaultWire
     }
 
     @Test func accountsOfANewerFormatAreRefused() throws {
-        try accounts.write { try $0.execute(sql: "PRAGMA user_version = 99") }
+        try accounts.write { try $0.setFormat(99) }
         let error = #expect(throws: VaultError.self) { try Accounts.open(directory("data")) }
         #expect(error?.code == .invalid)
         #expect(error?.message.contains("99") == true)

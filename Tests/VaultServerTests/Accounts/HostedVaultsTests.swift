@@ -1,4 +1,3 @@
-import GRDB
 import Glibc
 import TestSupport
 import Testing
@@ -27,7 +26,7 @@ import VaultWire
     @Test func whatAKilledAdditionLeavesGoesWithTheNextChange() async throws {
         // All but the last transaction, as a kill leaves it.
         let vault = try accounts.beginVault("anna")
-        try await accounts.makeDirectory(of: vault, quota: nil)
+        try await accounts.places.make(vault.id, quota: nil)
         #expect(vaultDirectories == [vault.id])
         let other = try Accounts.open(directory("data"))
         #expect(try other.users().isEmpty)
@@ -39,9 +38,9 @@ import VaultWire
     @Test func whatAKilledRemovalLeavesGoesAsAServerStarts() async throws {
         try await accounts.addUser(anna, HostedVaultsTests.credentials)
         let vault = try accounts.knownVault("anna")
-        try accounts.write { database in
-            try database.execute(sql: "DELETE FROM vault")
-            try database.execute(sql: "INSERT INTO unfinished_vault VALUES (?, 1)", arguments: [vault.id])
+        try accounts.write { session in
+            try session.execute("DELETE FROM vault", [])
+            try session.execute("INSERT INTO unfinished_vault VALUES (?, 1)", [.text(vault.id)])
         }
         try await accounts.removeLeftovers()
         #expect(vaultDirectories.isEmpty)
@@ -52,9 +51,9 @@ import VaultWire
         try await accounts.addUser(anna, HostedVaultsTests.credentials)
         let vault = try accounts.knownVault("anna")
         // Accounts put back from a copy that was made in the midst of the addition.
-        try accounts.write { database in
-            try database.execute(sql: "DELETE FROM vault")
-            try database.execute(sql: "INSERT INTO unfinished_vault VALUES (?, 0)", arguments: [vault.id])
+        try accounts.write { session in
+            try session.execute("DELETE FROM vault", [])
+            try session.execute("INSERT INTO unfinished_vault VALUES (?, 0)", [.text(vault.id)])
         }
         let pack = directory("data/vaults/\(vault.id)/packs/ab")
         #expect(pack.withCString { mkdir($0, 0o700) } == 0)

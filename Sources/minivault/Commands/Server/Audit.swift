@@ -25,7 +25,7 @@ struct Audit: AsyncParsableCommand {
 
     func run() async throws {
         let since = try since.map { try CommandText.time($0) } ?? .min
-        let accounts = try data.open()
+        let accounts = try await data.open()
         var lines = try accounts.audit(of: user, since: since, limit: limit).map { event in
             AuditLine(
                 time: event.time, user: event.user, peer: event.peer, what: event.kind.rawValue, detail: event.detail)
@@ -38,7 +38,7 @@ struct Audit: AsyncParsableCommand {
     private func changes(
         in vault: Accounts.Vault, _ accounts: Accounts, _ since: Int64
     ) async throws(VaultError) -> [AuditLine] {
-        let local = try await StoredVault.open(accounts.directory(ofVault: vault.id), access: .readOnly)
+        let local = try await accounts.places.open(vault.id, access: .readOnly)
         var lines: [AuditLine] = []
         var after: UInt64 = 0
         let result: Result<Void, VaultError>

@@ -139,11 +139,11 @@ private struct OutboxVaults {
     func visit(
         _ body: (String, StoredVault) async throws(VaultError) -> Void
     ) async throws(VaultError) {
-        let accounts = try data.open()
+        let accounts = try await data.open()
         var isFound = false
         for known in try accounts.vaults() where vault == nil || known.name == vault {
             isFound = true
-            let local = try await StoredVault.open(accounts.directory(ofVault: known.id), access: .readWrite)
+            let local = try await accounts.places.open(known.id, access: .readWrite)
             do throws(VaultError) {
                 try await body(known.name, local)
             } catch {

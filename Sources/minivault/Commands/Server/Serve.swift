@@ -57,7 +57,8 @@ struct Serve: AsyncParsableCommand {
         let launcher = try options.hooks.map { settings in
             try HookProcesses(data.directory.appending("workers"), settings)
         }
-        let server = try await Server.start(options, launcher: launcher, logger: logger)
+        let server = try await Server.start(
+            options, accounts: try await data.openShared(), launcher: launcher, logger: logger)
         Interruption.whenAsked { Task { await server.stop() } }
         Interruption.whenAskedToReload {
             do throws(VaultError) {

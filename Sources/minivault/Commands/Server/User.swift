@@ -27,7 +27,7 @@ struct UserAdd: AsyncParsableCommand {
 
     func run() async throws {
         let user = try UserName(name)
-        let accounts = try data.open(creating: true)
+        let accounts = try await data.open(creating: true)
         if try accounts.credentials(for: user.text).isKnown {
             throw VaultError(.exists, "There is a user \(user) already: change the password with 'user passwd'.")
         }
@@ -52,7 +52,7 @@ struct UserRemove: AsyncParsableCommand {
 
     func run() async throws {
         let user = try UserName(name)
-        let accounts = try data.open()
+        let accounts = try await data.open()
         try accounts.removeUser(user)
         Output.note("\(user) may no longer log in.")
         guard let vault = try accounts.vault(named: user.text) else { return }
@@ -76,7 +76,7 @@ struct UserList: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        for user in try data.open().users() {
+        for user in try await data.open().users() {
             if json {
                 Output.line(Format.json(user).text)
                 continue
@@ -100,7 +100,7 @@ struct UserPassword: AsyncParsableCommand {
 
     func run() async throws {
         let user = try UserName(name)
-        let accounts = try data.open()
+        let accounts = try await data.open()
         guard try accounts.credentials(for: user.text).isKnown else {
             throw VaultError(.notFound, "There is no user \(user).")
         }
@@ -125,7 +125,7 @@ struct UserGrant: AsyncParsableCommand {
 
     func run() async throws {
         let grant = Grant(prefix: try CommandText.prefix(prefix), rights: try Rights(rights))
-        try data.open().grant(grant, to: try UserName(user), in: vault)
+        try await data.open().grant(grant, to: try UserName(user), in: vault)
         Output.note("\(user) may now, in the vault '\(printable(vault))': \(grant)")
     }
 }
@@ -144,7 +144,7 @@ struct UserRevoke: AsyncParsableCommand {
     var prefix: String?
 
     func run() async throws {
-        try data.open().revoke(
+        try await data.open().revoke(
             try prefix.map { try CommandText.prefix($0) }, of: try UserName(user), in: vault)
         Output.note("Taken back from \(user) in the vault '\(printable(vault))'.")
     }

@@ -11,7 +11,7 @@ struct UserKeys: AsyncParsableCommand {
 
     func run() async throws {
         let name = try UserName(user)
-        guard let user = try data.open().users().first(where: { $0.name == name.text }) else {
+        guard let user = try await data.open().users().first(where: { $0.name == name.text }) else {
             throw VaultError(.notFound, "There is no user \(name).")
         }
         for key in user.keys {
@@ -32,7 +32,7 @@ struct UserForgetKey: AsyncParsableCommand {
     var key: String
 
     func run() async throws {
-        try data.open().removeKey(key, of: try UserName(user))
+        try await data.open().removeKey(key, of: try UserName(user))
         Output.note("The device may no longer log in as \(user) by its key.")
     }
 }

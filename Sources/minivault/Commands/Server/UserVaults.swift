@@ -1,18 +1,19 @@
 import ArgumentParser
 import VaultModel
 import VaultServer
+import VaultStore
 
 struct UserVaults: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vaults", abstract: "List the vaults of a server with their directories.")
+        commandName: "vaults", abstract: "List the vaults of a server with their places.")
 
     @OptionGroup var data: DataOptions
 
     func run() async throws {
-        let accounts = try data.open()
+        let accounts = try await data.open()
         for vault in try accounts.vaults() {
             Output.line(
-                [vault.name, "\(accounts.directory(ofVault: vault.id))"].joined(
+                [vault.name, accounts.places.place(of: vault.id)].joined(
                     separator: Output.isTerminal ? "  " : "\t"))
         }
     }

@@ -1,0 +1,46 @@
+import Glibc
+import VaultModel
+import VaultStore
+
+extension ServerCertificate {
+    private static let names = (key: "server key", certificate: "server certificate")
+
+    /// Sees to it that all servers which share accounts have the same certificate and key of their own: those of the
+    /// first one, which the accounts keep. Their data directories have copies.
+    ///
+    /// - Throws: what making, reading or writing them throws.
+    static func share(in accounts: Accounts, data: LocalPath) throws(VaultError) {
+        let (certificate, key) = (data.appending("certificate.pem"), data.appending("key.pem"))
+        if try accounts.secret(names.key) == nil {
+            _ = try loadOrMake(in: data)
+            let bytesMax = ServerLimits.certificateFileBytesMax
+            try accounts.keepSecrets([
+                (names.certificate, try SmallFile.read(certificate, bytesMax: bytesMax)),
+                (names.key, try SmallFile.read(key, bytesMax: bytesMax)),
+            ])
+        }
+        // Another server may have been first.
+        for (name, path, mode) in [(names.key, key, 0o600), (names.certificate, certificate, 0o644)] {
+            guard let kept = try accounts.secret(name) else { continue }
+            try SmallFile.write(kept, to: path, mode: mode_t(mode), .isReplaced)
+        }
+    }
+}
+
+extension Accounts {
+    /// What servers know and nobody else; nil for nothing of that name.
+    func secret(_ name: String) throws(VaultError) -> [UInt8]? {
+        try read { try $0.first("SELECT bytes FROM secret WHERE name = ?", [.text(name)])?.bytes(0) }
+    }
+
+    /// Keeps secrets together, unless there are such already.
+    func keepSecrets(_ secrets: [(name: String, bytes: [UInt8])]) throws(VaultError) {
+        try write { session in
+            for (name, bytes) in secrets {
+                try session.execute(
+                    "INSERT INTO secret (name, bytes) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+                    [.text(name), .bytes(bytes)])
+            }
+        }
+    }
+}
