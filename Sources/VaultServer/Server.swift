@@ -68,7 +68,7 @@ package final class Server: Sendable {
         }
         try await accounts.removeLeftovers()
         let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger, makesMissing: true)))
-        let services = ServerServices(accounts, options.bounds, logger)
+        let services = try ServerServices(accounts, options.bounds, logger)
         if let settings = options.hooks, let launcher {
             let pool = HookPool(settings, launcher, services, logger)
             try await pool.load()

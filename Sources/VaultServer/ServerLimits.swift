@@ -33,6 +33,8 @@ package enum ServerLimits {
     static let contentBytesPerSecondMin = 4 << 10
     /// Seconds for which a session outlives its last connection.
     package static let lingerSeconds = 120
+    /// Seconds for which other servers of the same vaults take what one has written about a login or a read.
+    static let tokenSecondsMax: Int64 = 86_400
     /// Bytes of content that all requests hold in memory together, and answers that are longer than
     /// a few kilobytes.
     package static let contentBytesMax = 256 << 20
@@ -43,6 +45,8 @@ package enum ServerLimits {
     /// Open uploads and open reads of one session.
     package static let uploadsPerSessionMax = 256
     package static let readsPerSessionMax = 1024
+    /// Open reads of one session that another server has opened.
+    static let readsTakenOverMax = 256
     /// Milliseconds between looks for changes of the accounts by other processes.
     static let watchMilliseconds = 200
     /// Threads that may wait for a disk at the same time.

@@ -15,10 +15,14 @@ final class ServerServices: Sendable {
     /// What decides on requests and hears of changes; nil for no hooks.
     let hooks = Shelf<HookPool?>(nil)
 
+    /// What this server tells others that serve the same vaults; nil where there are none.
+    let tokens: SharedTokens?
+
     private let memory: UserMemory.All
 
-    init(_ accounts: Accounts, _ bounds: ServerBounds, _ logger: Logger) {
+    init(_ accounts: Accounts, _ bounds: ServerBounds, _ logger: Logger) throws(VaultError) {
         self.accounts = accounts
+        tokens = try accounts.sharedKey().map { SharedTokens(key: $0) }
         self.bounds = bounds
         self.logger = logger
         hosts = VaultHosts(accounts, logger)

@@ -91,6 +91,25 @@ extension StoredVault {
         try await catalog.retryFailed(ids)
     }
 
+    /// Whether servers on other machines have the vault open too.
+    package var isShared: Bool { home == nil }
+
+    /// Takes or keeps a duty that one of those who have the vault open has, for so many seconds.
+    ///
+    /// - Returns: whether `holder` has it; always in a vault that is not shared.
+    package func takeDuty(_ name: String, as holder: UniqueID, seconds: Int64) async throws(VaultError) -> Bool {
+        try await catalog.takeDuty(name, as: holder, seconds: seconds)
+    }
+
+    package func leaveDuty(_ name: String, as holder: UniqueID) async throws(VaultError) {
+        try await catalog.leaveDuty(name, as: holder)
+    }
+
+    /// Lets one of those who have the vault open do what is to be done once: who asks first since a time.
+    package func claim(_ name: String, since time: Int64) async throws(VaultError) -> Bool {
+        try await catalog.claim(name, since: time, at: clock())
+    }
+
     // MARK: What hooks keep
 
     package func hookValue(_ key: String) async throws(VaultError) -> HookValue {

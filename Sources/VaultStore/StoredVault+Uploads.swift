@@ -109,6 +109,7 @@ extension StoredVault {
             throw VaultError(.invalid, "What was offered is not the content that the save ends with.")
         }
         try await store(nodes, of: upload)
+        try await takeWhatCameElsewhere(for: upload)
         let missing = try self.change(upload) { $0.expected.count }
         guard missing == 0 else {
             throw VaultError(.invalid, "\(missing) chunks that were needed have not been put.")
@@ -228,7 +229,7 @@ extension StoredVault {
                     let chunk = ReceivedChunk(digest: record.digest, location: location, hold: appended.hold)
                     if state.receive(record, chunk) { unused -= record.storedBytes }
                 }
-                return state.takeFull()
+                return home == nil ? state.take() : state.takeFull()
             }
             if unused > 0 { await catalog.giveBack(unused) }
             unused = 0

@@ -10,6 +10,8 @@ struct RemoteRead: Sendable {
     var entry: Entry
     /// The first chunks, which came along when the read was opened.
     var first: [ChunkReference]
+    /// By which other servers of the vault know of it; empty where there are none.
+    var pass: Data
     /// The whole content, where it came along too.
     var content: Chunk?
 }
@@ -52,7 +54,8 @@ extension RemoteVault {
         let answer = try await session.perform(message, on: .control)
         let ready = answer.message.readReady
         var read = try reading { () throws(WireViolation) in
-            RemoteRead(remote: id, entry: try ready.entry.model, first: try ready.first.model)
+            RemoteRead(
+                remote: id, entry: try ready.entry.model, first: try ready.first.model, pass: ready.pass)
         }
         guard read.entry.name == name, read.entry.kind != .removed else {
             throw VaultError(WireViolation("an entry that was not asked for"))
@@ -71,8 +74,9 @@ extension RemoteVault {
         let first = placed(known.first, from: 0).drop { $0.end <= position }
         if !first.isEmpty { return Array(first.prefix(count)) }
         guard position < known.entry.size else { return [] }
-        let answer = try await asking(read) { message, id in
-            message.layout.read = id.wire
+        let answer = try await asking(read) { message, known in
+            message.layout.read = known.remote.wire
+            message.layout.pass = known.pass
             message.layout.position = position
             message.layout.count = UInt32(clamping: min(count, WireLimits.chunksMax))
         }
@@ -101,8 +105,9 @@ extension RemoteVault {
         var isVerified = false
         var tries = 0
         while true {
-            let answer = try await asking(read) { message, id in
-                message.fetch.read = id.wire
+            let answer = try await asking(read) { message, known in
+                message.fetch.read = known.remote.wire
+                message.fetch.pass = known.pass
                 message.fetch.positions = chunks.map(\.position)
                 message.fetch.verify = isVerified
             }
@@ -213,13 +218,13 @@ extension RemoteVault {
 
     /// Asks about an open read, opening it again where the server has forgotten it.
     private func asking(
-        _ read: ReadID, _ fill: (inout WireClientMessage, UniqueID) -> Void
+        _ read: ReadID, _ fill: (inout WireClientMessage, RemoteRead) -> Void
     ) async throws(VaultError) -> ClientAnswer {
         var isRepeated = false
         while true {
             let known = try self.read(read)
             var message = WireClientMessage()
-            fill(&message, known.remote)
+            fill(&message, known)
             do throws(VaultError) {
                 return try await session.perform(message, on: .content)
             } catch {
@@ -232,7 +237,10 @@ extension RemoteVault {
                     throw VaultError(
                         .conflict, "'\(known.entry.name)' was replaced while it was read.", name: known.entry.name)
                 }
-                reads.withLock { $0[read]?.remote = again.remote }
+                reads.withLock { reads in
+                    reads[read]?.remote = again.remote
+                    reads[read]?.pass = again.pass
+                }
             }
         }
     }

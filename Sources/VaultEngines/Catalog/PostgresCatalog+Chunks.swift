@@ -105,6 +105,10 @@ extension PostgresCatalog {
         return packs
     }
 
+    package func epoch() async throws(VaultError) -> UInt64 {
+        try await ask("SELECT epoch FROM vault WHERE number = $1", [vaultValue]) { $0.first?.unsigned(0) ?? 0 }
+    }
+
     package func journal(after sequence: UInt64, limit: Int) async throws(VaultError) -> [StoredGroup] {
         try await ask(
             """

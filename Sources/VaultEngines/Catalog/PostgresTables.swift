@@ -7,6 +7,7 @@ package final class PostgresTables: TableDatabase {
     private let location: String
     private let connection = Mutex<PostgresConnection?>(nil)
 
+    package var isShared: Bool { true }
     package let place = "the database of the catalog"
 
     /// - Parameter location: a connection URI of libpq.

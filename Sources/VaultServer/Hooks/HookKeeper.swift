@@ -67,29 +67,31 @@ struct HookKeeper {
             seenRetry = now
             for host in services.hosts.all { host.outbox?.wake() }
         }
-        await runSchedules(at: currentSeconds())
+        await runSchedules(at: services.accounts.clock())
     }
 
     private mutating func runSchedules(at now: Int64) async {
         let hooks = pool.table.hooks.filter { $0.schedule != nil }
         var next: [Key: Int64] = [:]
-        var ready: [HookDeclaration] = []
+        var ready: [(hook: HookDeclaration, since: Int64)] = []
         for hook in hooks {
             guard let schedule = hook.schedule else { continue }
             let key = Key(place: hook.place, schedule: schedule)
             let time = due[key] ?? schedule.next(after: now)
-            if time <= now { ready.append(hook) }
+            if time <= now { ready.append((hook, schedule.since(time, now))) }
             next[key] = time <= now ? schedule.next(after: now) : time
         }
         due = next
         if ready.isEmpty { return }
         for vault in (try? services.accounts.vaults()) ?? [] {
             guard let host = try? await services.hosts.vault(vault.id) else { continue }
-            for hook in ready {
+            for (hook, since) in ready {
                 let event = HookEvent(
                     kind: .schedule, vaultName: vault.name, host: host, user: "", peer: "", time: now, scheduled: hook)
                 let run = "\(hook.place) \(vault.id)"
-                guard underway.begin(run) else { continue }
+                // Of servers that share the vault, one does it.
+                let isOurs = try? await host.local.claim("\(hook.place)", since: since)
+                guard isOurs == true, underway.begin(run) else { continue }
                 pool.submit(event) { [logger, underway] outcome in
                     underway.end(run)
                     guard case .failed(let error, _) = outcome else { return }
@@ -116,6 +118,15 @@ extension Server {
 }
 
 extension HookDeclaration.Schedule {
+    /// Since when another run would be the one that is due: seconds since 1970 UTC.
+    fileprivate func since(_ due: Int64, _ now: Int64) -> Int64 {
+        switch self {
+        // Servers look at somewhat different moments.
+        case .interval(let seconds): now - Int64(seconds) + 2
+        case .daily: due
+        }
+    }
+
     /// Seconds since 1970 UTC.
     func next(after now: Int64) -> Int64 {
         switch self {

@@ -14,7 +14,12 @@ final class OutboxDelivery: Sendable {
         var sleeper: CheckedContinuation<Void, Never>?
         var isEnded = false
         var task: Task<Void, Never>?
+        /// Until when this server is the one that tells; nil where another is.
+        var isOnDutyUntil: ContinuousClock.Instant?
     }
+
+    /// As whom it has the duty.
+    private let holder = UniqueID()
 
     private let local: StoredVault
     private let pool: HookPool
@@ -69,6 +74,21 @@ final class OutboxDelivery: Sendable {
     func end() async {
         stop()
         await state.withLock { $0.task }?.value
+        // The next server need not wait until it is over.
+        try? await local.leaveDuty(OutboxDelivery.duty, as: holder)
+    }
+
+    private static let duty = "outbox"
+
+    /// Whether this server is the one that tells.
+    private func isOnDuty() async throws(VaultError) -> Bool {
+        guard local.isShared else { return true }
+        let now = ContinuousClock.now
+        let margin = Duration.seconds(HookLimits.dutySeconds / 2)
+        if let end = state.withLock({ $0.isOnDutyUntil }), now + margin < end { return true }
+        let has = try await local.takeDuty(OutboxDelivery.duty, as: holder, seconds: HookLimits.dutySeconds)
+        state.withLock { $0.isOnDutyUntil = has ? now + .seconds(HookLimits.dutySeconds) : nil }
+        return has
     }
 
     // MARK: One round
@@ -91,9 +111,11 @@ final class OutboxDelivery: Sendable {
                 throw error
             }
             state.withLock { state in for outcome in outcomes { state.telling[outcome.number] = nil } }
+            guard try await isOnDuty() else { return now() + HookLimits.dutyLookMilliseconds }
             let (ready, next) = try await ready()
             for (index, record) in ready.enumerated() { await tell(record, host, isLast: index == ready.count - 1) }
-            return next
+            // What other servers add nobody says.
+            return local.isShared ? min(next ?? .max, now() + HookLimits.sharedLookMilliseconds) : next
         } catch {
             logger.error(
                 "the outbox cannot be read",

@@ -26,21 +26,3 @@ extension ServerCertificate {
         }
     }
 }
-
-extension Accounts {
-    /// What servers know and nobody else; nil for nothing of that name.
-    func secret(_ name: String) throws(VaultError) -> [UInt8]? {
-        try read { try $0.first("SELECT bytes FROM secret WHERE name = ?", [.text(name)])?.bytes(0) }
-    }
-
-    /// Keeps secrets together, unless there are such already.
-    func keepSecrets(_ secrets: [(name: String, bytes: [UInt8])]) throws(VaultError) {
-        try write { session in
-            for (name, bytes) in secrets {
-                try session.execute(
-                    "INSERT INTO secret (name, bytes) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
-                    [.text(name), .bytes(bytes)])
-            }
-        }
-    }
-}

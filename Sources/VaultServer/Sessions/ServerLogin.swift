@@ -37,7 +37,7 @@ struct ServerLogin {
         switch begin.method {
         case .password(let password): return try await self.begin(password)
         case .key(let key): return self.begin(key)
-        case .ticket(let ticket): return try takeUp(ticket)
+        case .ticket(let ticket): return try await takeUp(ticket)
         case nil: throw VaultError(WireViolation("a login of no kind"))
         }
     }
@@ -127,12 +127,39 @@ struct ServerLogin {
 
     // MARK: Sessions
 
-    private mutating func takeUp(_ ticket: WireLoginTicket) throws(VaultError) -> Step {
+    private mutating func takeUp(_ ticket: WireLoginTicket) async throws(VaultError) -> Step {
         state = .over
-        guard let session = services.sessions.session(withTicket: Array(ticket.ticket)) else {
-            throw VaultError(.login, "The session is over.")
-        }
+        let known = services.sessions.session(withTicket: Array(ticket.ticket))
+        let session: Session
+        if let known { session = known } else { session = try await takeOver(Array(ticket.ticket)) }
         return .done(session, isControl: ticket.control, welcome(session, serverFinal: []))
+    }
+
+    /// Goes on with a session that was begun at another server.
+    private func takeOver(_ token: [UInt8]) async throws(VaultError) -> Session {
+        let over = VaultError(.login, "The session is over.")
+        guard let tokens = services.tokens, let ticket = tokens.ticket(opening: token, now: currentSeconds()),
+            let vault = try services.accounts.vault(named: ticket.vaultName), vault.id == ticket.vault
+        else { throw over }
+        let method: Session.Method
+        if let key = ticket.deviceKey {
+            method = .deviceKey(key)
+        } else {
+            let found = try services.accounts.credentials(for: ticket.user)
+            method = .password(storedKey: found.credentials.storedKey)
+            guard found.isKnown, method.passwordMark == ticket.passwordMark else { throw over }
+        }
+        let session = Session(
+            user: ticket.user, vaultName: ticket.vaultName, vault: try await services.hosts.vault(vault.id),
+            rules: try services.accounts.access(of: ticket.user, in: vault.id), method: method, peer: ticket.peer,
+            memory: services.memory(of: ticket.user), tokens: tokens, ticket: token)
+        // Of two connections that come at once, one brings the session.
+        let shared = services.sessions.addIfNew(session)
+        if let end = try await services.review(shared) {
+            await services.sessions.end { $0 === shared ? end : nil }
+            throw end
+        }
+        return shared
     }
 
     private func open(
@@ -149,7 +176,7 @@ struct ServerLogin {
         let hosted = try await services.hosts.vault(vault.id)
         let session = Session(
             user: user, vaultName: name, vault: hosted, rules: rules, method: method, peer: peer,
-            memory: services.memory(of: user))
+            memory: services.memory(of: user), tokens: services.tokens)
         services.sessions.add(session)
         // What was changed since the rights were read has passed a session by that was not there yet.
         if let end = try await services.review(session) {

@@ -42,6 +42,10 @@ extension Session {
         var answer = WireServerMessage()
         answer.readReady.entry = WireEntry(read.entry)
         answer.readReady.first = WireChunkList(first.map(\.reference))
+        if let tokens, read.entry.version > 0 {
+            let pass = SharedTokens.Pass(user: user, vault: vault.id, name: name, version: read.entry.version)
+            answer.readReady.pass = Data(tokens.pass(pass, now: currentSeconds()))
+        }
         guard first.count == 1, read.entry.size <= UInt64(Limits.smallFileBytesMax) else { return ServerAnswer(answer) }
         answer.readReady.contentFollows = true
         let share = try await memory.answers.share(waitingFor: first[0].length)
@@ -58,7 +62,7 @@ extension Session {
     private static let firstChunks = 64
 
     func layout(_ layout: WireLayout) async throws -> ServerAnswer {
-        let read = try openRead(layout.read)
+        let read = try await openRead(layout.read, layout.pass)
         let count = max(1, min(Int(layout.count), WireLimits.chunksMax))
         let placed = try await vault.local.layout(read.id, from: layout.position, count: count)
         return ServerAnswer { answer in
@@ -68,7 +72,7 @@ extension Session {
     }
 
     func fetch(_ fetch: WireFetch) async throws -> ServerAnswer {
-        let read = try openRead(fetch.read)
+        let read = try await openRead(fetch.read, fetch.pass)
         guard fetch.positions.count <= WireLimits.chunksMax else {
             throw WireViolation("a fetch of too many chunks")
         }
@@ -121,13 +125,32 @@ extension Session {
         return ServerAnswer(.done)
     }
 
+    /// - Parameter pass: by which a read is known that another server has opened; empty for none.
     /// - Throws: `unavailable` for a read that the session does not know, or no longer; `denied` where the
     ///   right to it has been taken away meanwhile.
-    private func openRead(_ id: Data) throws -> SessionRead {
-        guard let read = self.read(try UniqueID(wire: id)) else {
+    private func openRead(_ id: Data, _ pass: Data) async throws -> SessionRead {
+        let id = try UniqueID(wire: id)
+        let read: SessionRead
+        if let known = self.read(id) { read = known } else { read = try await takeOver(id, Array(pass)) }
+        try require(.read, "read", on: read.entry.name)
+        return read
+    }
+
+    /// Opens what another server has opened, whose hooks have let it pass and have been told.
+    private func takeOver(_ id: UniqueID, _ token: [UInt8]) async throws -> SessionRead {
+        guard let pass = tokens?.pass(opening: token, now: currentSeconds()), pass.user == user, pass.vault == vault.id
+        else {
             throw VaultError(.unavailable, "The server knows nothing of this read any more.", isRetryable: true)
         }
-        try require(.read, "read", on: read.entry.name)
+        try require(.read, "read", on: pass.name)
+        let opened = try await vault.local.openRead(pass.name, .version(pass.version))
+        let read = SessionRead(id: opened.id, entry: opened.entry)
+        do {
+            if let closed = try addTakenOver(read, as: id) { await vault.local.closeRead(closed.id) }
+        } catch {
+            await vault.local.closeRead(opened.id)
+            throw error
+        }
         return read
     }
 }

@@ -43,7 +43,9 @@ extension Session {
     func take(_ put: WirePut, _ content: ContentReceiver?) async throws -> ServerAnswer {
         let id = try UniqueID(wire: put.upload)
         let announced = try put.chunks.model
-        guard let upload = upload(id) else { throw VaultError.noSuchUpload }
+        let upload = upload(id)
+        // What is put here may be for an upload that another server was told of.
+        guard upload != nil || (tokens != nil && mayAdd) else { throw VaultError.noSuchUpload }
         var chunks: [Chunk] = []
         chunks.reserveCapacity(announced.count)
         while let bytes = try await content?.next() {
@@ -51,12 +53,22 @@ extension Session {
             let digest = bytes.withUnsafeBytes { Digest(of: $0) }
             guard digest == announced[chunks.count].digest else {
                 throw VaultError(
-                    .invalid, "A chunk of '\(upload.name)' has other bytes than its digest says.", name: upload.name)
+                    .invalid, "A chunk\(upload.map { " of '\($0.name)'" } ?? "") has other bytes than its digest says.",
+                    name: upload?.name)
             }
             chunks.append(Chunk(digest: digest, bytes: bytes))
         }
-        try await vault.local.put(chunks, to: upload.id)
+        if let upload {
+            try await vault.local.put(chunks, to: upload.id)
+        } else {
+            try await vault.local.put(chunks, toElsewhere: UploadID(id), by: caller)
+        }
         return ServerAnswer(.done)
+    }
+
+    /// Whether the user may add anything anywhere.
+    private var mayAdd: Bool {
+        rules.grants.contains { !$0.rights.isDisjoint(with: [.save, .append]) }
     }
 
     /// The end of the handshake: what was offered and put becomes the name's current version.

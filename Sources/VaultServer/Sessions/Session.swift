@@ -14,12 +14,23 @@ final class Session: RequestOwner {
         case deviceKey([UInt8])
         /// A hook's, which acts as the server.
         case hook
+
+        var deviceKey: [UInt8]? {
+            if case .deviceKey(let key) = self { key } else { nil }
+        }
+
+        /// By which another server tells whether the password is still the same.
+        var passwordMark: [UInt8] {
+            if case .password(let storedKey) = self { Digest(of: storedKey).bytes } else { [] }
+        }
     }
 
     private struct State {
         var rules: AccessRules
         var uploads: [UniqueID: OpenUpload] = [:]
         var reads: [UniqueID: SessionRead] = [:]
+        /// Those among them that another server has opened, oldest first: it alone is told when they end.
+        var takenOver: [UniqueID] = []
         var connections: [ObjectIdentifier: ServerConnection] = [:]
         var control: ServerConnection?
         /// Seconds since an arbitrary start, when the last connection went.
@@ -48,17 +59,18 @@ final class Session: RequestOwner {
     let memory: UserMemory
     /// The event that a hook acts on; nil for somebody's own session.
     let cause: HookEvent?
+    /// What other servers of the same vaults are told; nil where there are none.
+    let tokens: SharedTokens?
     let order = ChangeOrder()
     /// Lets one offer of an upload in at a time, since their order is the file's.
     let offers = AsyncLock()
     private let state: Mutex<State>
 
+    /// - Parameter ticket: that of another server's session, which goes on with this one; nil for a new session.
     init(
         user: String, vaultName: String, vault: HostedVault, rules: AccessRules, method: Method, peer: String,
-        memory: UserMemory, cause: HookEvent? = nil
+        memory: UserMemory, cause: HookEvent? = nil, tokens: SharedTokens? = nil, ticket: [UInt8]? = nil
     ) {
-        var generator = SystemRandomNumberGenerator()
-        ticket = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
         self.user = user
         self.vaultName = vaultName
         self.vault = vault
@@ -66,7 +78,20 @@ final class Session: RequestOwner {
         self.peer = peer
         self.memory = memory
         self.cause = cause
+        self.tokens = tokens
+        self.ticket =
+            ticket
+            ?? tokens?.ticket(
+                SharedTokens.Ticket(
+                    user: user, vaultName: vaultName, vault: vault.id, deviceKey: method.deviceKey,
+                    passwordMark: method.passwordMark, peer: peer), now: currentSeconds())
+            ?? Session.randomTicket()
         state = Mutex(State(rules: rules))
+    }
+
+    private static func randomTicket() -> [UInt8] {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     }
 
     // MARK: Rights
@@ -191,6 +216,19 @@ final class Session: RequestOwner {
                 throw VaultError(.unavailable, "The session has too many open reads.")
             }
             state.reads[id] = read
+        }
+    }
+
+    /// Adds a read that another server has opened, in place of the oldest of many such.
+    ///
+    /// - Returns: the one that is to be closed.
+    func addTakenOver(_ read: SessionRead, as id: UniqueID) throws(VaultError) -> SessionRead? {
+        try state.withLock { (state) throws(VaultError) in
+            if let end = state.end { throw end }
+            state.reads[id] = read
+            state.takenOver.append(id)
+            guard state.takenOver.count > ServerLimits.readsTakenOverMax else { return nil }
+            return state.reads.removeValue(forKey: state.takenOver.removeFirst())
         }
     }
 

@@ -11,7 +11,16 @@ final class SessionRegistry: Sendable {
         sessions.withLock { $0[session.ticket] = session }
     }
 
-    /// The session with this ticket, 32 bytes that nobody can guess.
+    /// - Returns: the session itself, or the one that has its ticket already.
+    func addIfNew(_ session: Session) -> Session {
+        sessions.withLock { sessions in
+            if let known = sessions[session.ticket] { return known }
+            sessions[session.ticket] = session
+            return session
+        }
+    }
+
+    /// The session with this ticket, 32 bytes or more that nobody can guess.
     func session(withTicket ticket: [UInt8]) -> Session? { sessions.withLock { $0[ticket] } }
 
     /// Ends the sessions that `reason` gives a reason for.

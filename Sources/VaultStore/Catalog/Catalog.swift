@@ -23,6 +23,9 @@ package protocol Catalog: Sendable {
     /// - Returns: the epoch: a number that grows whenever chunks are removed or withdrawn.
     func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64
 
+    /// A number that grows whenever chunks are removed or withdrawn, or packs disowned.
+    func epoch() async throws(VaultError) -> UInt64
+
     /// Reserves room for bytes that uploads of this process are about to store.
     ///
     /// - Throws: `quota` where there is none.
@@ -74,6 +77,16 @@ package protocol Catalog: Sendable {
     /// - Returns: nil where the key is at another version.
     func store(_ value: [UInt8], as key: String, ifVersion: UInt64) async throws(VaultError) -> HookValue?
     func add(_ amount: Double, to key: String, once id: String?, at time: Int64) async throws(VaultError) -> HookValue
+
+    // MARK: What one of many processes does
+
+    /// Takes or keeps a duty that one process at a time has, for so many seconds.
+    ///
+    /// - Returns: whether `holder` has it.
+    func takeDuty(_ name: String, as holder: UniqueID, seconds: Int64) async throws(VaultError) -> Bool
+    func leaveDuty(_ name: String, as holder: UniqueID) async throws(VaultError)
+    /// Lets one process do what is to be done once: who asks first since a time (seconds since 1970 UTC).
+    func claim(_ name: String, since time: Int64, at now: Int64) async throws(VaultError) -> Bool
 
     /// The audit behind a sequence, from a time on (seconds since 1970 UTC), oldest first.
     func audit(since time: Int64, after sequence: UInt64, limit: Int) async throws(VaultError) -> [AuditRecord]

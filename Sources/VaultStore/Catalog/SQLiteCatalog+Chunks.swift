@@ -74,6 +74,10 @@ extension SQLiteCatalog {
         }
     }
 
+    package func epoch() async throws(VaultError) -> UInt64 {
+        try read { try SQLiteRows(database: $0, catalog: self).state().epoch }
+    }
+
     package func journal(after sequence: UInt64, limit: Int) async throws(VaultError) -> [StoredGroup] {
         try read { database in
             var query = try Query(

@@ -9,6 +9,7 @@ package final class SQLiteTables: TableDatabase {
     private let path: LocalPath
     private let lock: LocalPath
 
+    package var isShared: Bool { false }
     package var place: String { "\(path)" }
 
     /// Opens the file, making it, for its owner only, where it is missing.

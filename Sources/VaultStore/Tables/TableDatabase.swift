@@ -8,6 +8,8 @@ package import VaultModel
 package protocol TableDatabase: Sendable {
     /// Where it is, as people are told.
     var place: String { get }
+    /// Whether servers on other machines use them too.
+    var isShared: Bool { get }
 
     /// Runs `body` on one state of the tables.
     func read<Value>(_ body: (any TableSession) throws -> Value) throws(VaultError) -> Value

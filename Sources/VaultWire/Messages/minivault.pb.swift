@@ -1411,6 +1411,13 @@ package nonisolated struct WireReadReady: @unchecked Sendable {
     set {_uniqueStorage()._contentFollows = newValue}
   }
 
+  /// By which another server that serves the same vaults knows of the read; empty where there is none. It goes along
+  /// with what is asked about the read.
+  package var pass: Data {
+    get {_storage._pass}
+    set {_uniqueStorage()._pass = newValue}
+  }
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1516,6 +1523,8 @@ package nonisolated struct WireLayout: Sendable {
 
   package var count: UInt32 = 0
 
+  package var pass: Data = Data()
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1558,6 +1567,8 @@ package nonisolated struct WireFetch: Sendable {
 
   /// Whether the server shall verify the chunks first: asked for once the client found one damaged.
   package var verify: Bool = false
+
+  package var pass: Data = Data()
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -5071,12 +5082,13 @@ nonisolated extension WireOpenRead: SwiftProtobuf.Message, SwiftProtobuf._Messag
 
 nonisolated extension WireReadReady: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".ReadReady"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}entry\0\u{1}first\0\u{3}content_follows\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}entry\0\u{1}first\0\u{3}content_follows\0\u{1}pass\0")
 
   fileprivate class _StorageClass {
     var _entry: WireEntry? = nil
     var _first: WireChunkList? = nil
     var _contentFollows: Bool = false
+    var _pass: Data = Data()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -5090,6 +5102,7 @@ nonisolated extension WireReadReady: SwiftProtobuf.Message, SwiftProtobuf._Messa
       _entry = source._entry
       _first = source._first
       _contentFollows = source._contentFollows
+      _pass = source._pass
     }
   }
 
@@ -5111,6 +5124,7 @@ nonisolated extension WireReadReady: SwiftProtobuf.Message, SwiftProtobuf._Messa
         case 1: try { try decoder.decodeSingularMessageField(value: &_storage._entry) }()
         case 2: try { try decoder.decodeSingularMessageField(value: &_storage._first) }()
         case 3: try { try decoder.decodeSingularBoolField(value: &_storage._contentFollows) }()
+        case 4: try { try decoder.decodeSingularBytesField(value: &_storage._pass) }()
         default: break
         }
       }
@@ -5132,6 +5146,9 @@ nonisolated extension WireReadReady: SwiftProtobuf.Message, SwiftProtobuf._Messa
       if _storage._contentFollows != false {
         try visitor.visitSingularBoolField(value: _storage._contentFollows, fieldNumber: 3)
       }
+      if !_storage._pass.isEmpty {
+        try visitor.visitSingularBytesField(value: _storage._pass, fieldNumber: 4)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -5144,6 +5161,7 @@ nonisolated extension WireReadReady: SwiftProtobuf.Message, SwiftProtobuf._Messa
         if _storage._entry != rhs_storage._entry {return false}
         if _storage._first != rhs_storage._first {return false}
         if _storage._contentFollows != rhs_storage._contentFollows {return false}
+        if _storage._pass != rhs_storage._pass {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -5326,7 +5344,7 @@ nonisolated extension WireSmallFound: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension WireLayout: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Layout"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}read\0\u{1}position\0\u{1}count\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}read\0\u{1}position\0\u{1}count\0\u{1}pass\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5337,6 +5355,7 @@ nonisolated extension WireLayout: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 1: try { try decoder.decodeSingularBytesField(value: &self.read) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.position) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.count) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.pass) }()
       default: break
       }
     }
@@ -5352,6 +5371,9 @@ nonisolated extension WireLayout: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if self.count != 0 {
       try visitor.visitSingularUInt32Field(value: self.count, fieldNumber: 3)
     }
+    if !self.pass.isEmpty {
+      try visitor.visitSingularBytesField(value: self.pass, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5359,6 +5381,7 @@ nonisolated extension WireLayout: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.read != rhs.read {return false}
     if lhs.position != rhs.position {return false}
     if lhs.count != rhs.count {return false}
+    if lhs.pass != rhs.pass {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5405,7 +5428,7 @@ nonisolated extension WirePlaced: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension WireFetch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Fetch"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}read\0\u{1}positions\0\u{1}verify\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}read\0\u{1}positions\0\u{1}verify\0\u{1}pass\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5416,6 +5439,7 @@ nonisolated extension WireFetch: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 1: try { try decoder.decodeSingularBytesField(value: &self.read) }()
       case 2: try { try decoder.decodeRepeatedUInt64Field(value: &self.positions) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.verify) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.pass) }()
       default: break
       }
     }
@@ -5431,6 +5455,9 @@ nonisolated extension WireFetch: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if self.verify != false {
       try visitor.visitSingularBoolField(value: self.verify, fieldNumber: 3)
     }
+    if !self.pass.isEmpty {
+      try visitor.visitSingularBytesField(value: self.pass, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5438,6 +5465,7 @@ nonisolated extension WireFetch: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.read != rhs.read {return false}
     if lhs.positions != rhs.positions {return false}
     if lhs.verify != rhs.verify {return false}
+    if lhs.pass != rhs.pass {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -1,0 +1,32 @@
+package import VaultModel
+
+extension PostgresCatalog {
+    package func takeDuty(_ name: String, as holder: UniqueID, seconds: Int64) async throws(VaultError) -> Bool {
+        try await ask(
+            """
+            INSERT INTO duty (vault, name, holder, expires_at)
+            VALUES ($1, $2, $3, floor(extract(epoch FROM clock_timestamp()))::bigint + $4)
+            ON CONFLICT (vault, name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
+            WHERE duty.holder = excluded.holder OR duty.expires_at < extract(epoch FROM clock_timestamp())
+            """, [vaultValue, .text(name), .bytes(holder.bytes), .int(seconds)]
+        ) { $0.changed > 0 }
+    }
+
+    package func leaveDuty(_ name: String, as holder: UniqueID) async throws(VaultError) {
+        try await ask(
+            "DELETE FROM duty WHERE vault = $1 AND name = $2 AND holder = $3",
+            [vaultValue, .text(name), .bytes(holder.bytes)]
+        ) { _ in }
+    }
+
+    package func claim(_ name: String, since time: Int64, at now: Int64) async throws(VaultError) -> Bool {
+        try await pool.with(isRepeatable: false) { connection in
+            try connection.run(
+                """
+                INSERT INTO duty (vault, name, holder, expires_at) VALUES ($1, $2, '', $4)
+                ON CONFLICT (vault, name) DO UPDATE SET expires_at = excluded.expires_at WHERE duty.expires_at < $3
+                """, [vaultValue, .text("claim: \(name)"), .int(time), .int(now)]
+            ).changed > 0
+        }
+    }
+}
