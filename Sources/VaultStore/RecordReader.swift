@@ -95,6 +95,15 @@ struct RecordReader: Sendable {
         }
     }
 
+    /// The kind and payload of a record, if it is there and whole.
+    func record(
+        _ digest: Digest, at location: PackLocation
+    ) async throws(VaultError) -> (RecordHeader.Kind, BufferSlice)? {
+        guard let payload = try await payload(digest, at: location) else { return nil }
+        let bytes = Array(payload.buffer.memory[..<payload.range.lowerBound].suffix(RecordHeader.byteCount))
+        return RecordHeader(decoding: bytes).map { ($0.kind, payload) }
+    }
+
     /// Those of `chunks` that are damaged or missing.
     func unreadable(_ chunks: [StoredChunk]) async throws(VaultError) -> [StoredChunk] {
         var unreadable: [StoredChunk] = []

@@ -52,6 +52,9 @@ package enum StoreLimits {
     static let lockMilliseconds = 60_000
     /// A pack is rewritten when at least this share of its bytes is of no use.
     static let wasteShare = 0.2
+    /// Chunks that a migration looks up at once, and journal groups that it copies at once.
+    static let migrationPage = 1 << 14
+    static let migrationGroups = 64
     /// What hooks keep in a vault: values, and the bytes of a key and of a value.
     package static let hookValuesMax: Int64 = 100_000
     static let hookKeyBytesMax = 512

@@ -90,6 +90,18 @@ extension PostgresCatalog {
         try await read { try PostgresRows(looking: $0, self, for: [call]).results(ofRepeated: call) }
     }
 
+    package func replay(_ groups: [(group: JournalGroup, stored: StoredGroup)]) async throws(VaultError) {
+        if groups.isEmpty { return }
+        try await pool.with(isRepeatable: false) { connection in
+            do {
+                try PostgresRows(connection, self, for: []).replay(groups)
+            } catch {
+                connection.rollBack()
+                throw error
+            }
+        }
+    }
+
     package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64 {
         try await read { connection in
             let call = CommitCall(

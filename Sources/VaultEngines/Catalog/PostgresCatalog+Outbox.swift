@@ -117,6 +117,17 @@ extension PostgresCatalog {
         return row.map { HookValue(value: $0.bytes(0), version: $0.unsigned(1)) } ?? HookValue(value: [], version: 0)
     }
 
+    package func hookValues(
+        after key: String, limit: Int
+    ) async throws(VaultError) -> [(key: String, value: HookValue)] {
+        try await ask(
+            "SELECT key, value, version FROM hook_value WHERE vault = $1 AND key > $2 ORDER BY key LIMIT $3",
+            [vaultValue, .text(key), .int(Int64(limit))]
+        ) { result in
+            result.rows.map { ($0.text(0), HookValue(value: $0.bytes(1), version: $0.unsigned(2))) }
+        }
+    }
+
     package func store(
         _ value: [UInt8], as key: String, ifVersion: UInt64
     ) async throws(VaultError) -> HookValue? {
@@ -179,6 +190,15 @@ extension PostgresCatalog {
                 .texts(records.map(\.action.rawValue)), .bytes(records.map { $0.name?.bytes }),
                 .ints(records.map { Optional(Int64($0.count)) }),
             ])
+    }
+
+    package func restore(_ records: [AuditRecord]) async throws(VaultError) {
+        if records.isEmpty { return }
+        let query = inserting(records)
+        try await pool.with { connection in
+            try connection.run([PostgresQuery(query.sql + " ON CONFLICT DO NOTHING", query.values)])
+            return
+        }
     }
 
     package func audit(

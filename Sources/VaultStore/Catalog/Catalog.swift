@@ -74,6 +74,8 @@ package protocol Catalog: Sendable {
     /// - Parameter ids: which of those set aside; nil for all.
     func retryFailed(_ ids: [UniqueID]?) async throws(VaultError) -> Int
     func hookValue(_ key: String) async throws(VaultError) -> HookValue
+    /// The values behind a key, in the order of the keys.
+    func hookValues(after key: String, limit: Int) async throws(VaultError) -> [(key: String, value: HookValue)]
     /// - Returns: nil where the key is at another version.
     func store(_ value: [UInt8], as key: String, ifVersion: UInt64) async throws(VaultError) -> HookValue?
     func add(_ amount: Double, to key: String, once id: String?, at time: Int64) async throws(VaultError) -> HookValue
@@ -141,6 +143,14 @@ package protocol Catalog: Sendable {
 
     /// The journal behind a sequence, oldest group first.
     func journal(after sequence: UInt64, limit: Int) async throws(VaultError) -> [StoredGroup]
+
+    /// Applies groups of another vault's journal, whose records have been stored, behind those that the vault has.
+    ///
+    /// - Throws: `conflict` where the first does not follow on the last one there.
+    func replay(_ groups: [(group: JournalGroup, stored: StoredGroup)]) async throws(VaultError)
+
+    /// Takes over records of another vault's audit.
+    func restore(_ records: [AuditRecord]) async throws(VaultError)
 
     /// The end of the journal.
     func journalHead() async throws(VaultError) -> JournalHead

@@ -102,4 +102,23 @@ extension CommitRows {
         let found = try self.version(version, of: current)
         return found?.sequence == sequence ? found : nil
     }
+
+    /// See ``Catalog/replay(_:)``.
+    ///
+    /// - Parameter isContinuous: whether the first group has to follow on the last one there.
+    package func replay(
+        _ groups: [(group: JournalGroup, stored: StoredGroup)], isContinuous: Bool = true
+    ) throws {
+        guard let first = groups.first, let last = groups.last else { return }
+        guard try !isContinuous || first.group.previous == state().head.digest else {
+            throw VaultError(
+                .conflict, "The journal at sequence \(first.group.firstSequence) does not follow on the vault's.")
+        }
+        for (group, _) in groups {
+            for (index, change) in group.changes.enumerated() {
+                try apply(change, sequence: group.firstSequence + UInt64(index), time: group.time)
+            }
+        }
+        try finish([], groups.map(\.stored), sequence: last.group.lastSequence)
+    }
 }

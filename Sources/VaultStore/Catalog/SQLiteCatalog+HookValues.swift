@@ -15,6 +15,23 @@ extension SQLiteCatalog {
         return HookValue(value: query.bytes(0), version: query.unsigned(1))
     }
 
+    package func hookValues(
+        after key: String, limit: Int
+    ) async throws(VaultError) -> [(key: String, value: HookValue)] {
+        try read { database in
+            guard try database.tableExists("hook_value") else { return [] }
+            var query = try Query(
+                database, "SELECT key, value, version FROM hook_value WHERE key > ? ORDER BY key LIMIT ?")
+            query.bind(text: key)
+            query.bind(Int64(limit))
+            var values: [(key: String, value: HookValue)] = []
+            while try query.step() {
+                values.append((query.text(0), HookValue(value: query.bytes(1), version: query.unsigned(2))))
+            }
+            return values
+        }
+    }
+
     package func store(
         _ value: [UInt8], as key: String, ifVersion: UInt64
     ) async throws(VaultError) -> HookValue? {

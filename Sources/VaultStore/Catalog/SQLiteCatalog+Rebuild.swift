@@ -1,5 +1,5 @@
 import GRDB
-import VaultModel
+package import VaultModel
 
 extension SQLiteCatalog {
     /// Whether SQLite finds the file whole.
@@ -34,26 +34,20 @@ extension SQLiteCatalog {
         }
     }
 
-    /// Takes over records of the audit.
-    func restore(_ records: [AuditRecord]) async throws(VaultError) {
+    package func restore(_ records: [AuditRecord]) async throws(VaultError) {
         try await write { database in
             for record in records { try SQLiteCatalog.insert(record, database) }
         }
     }
 
-    /// Applies a group of the journal again.
-    func replay(_ group: JournalGroup, digest: Digest, at location: PackLocation) async throws(VaultError) {
+    package func replay(_ groups: [(group: JournalGroup, stored: StoredGroup)]) async throws(VaultError) {
+        try await write { try SQLiteRows(database: $0, catalog: self).replay(groups) }
+    }
+
+    /// Applies a group again that the packs hold, whatever is lost before it.
+    func replay(_ group: JournalGroup, _ stored: StoredGroup) async throws(VaultError) {
         try await write { database in
-            for (index, change) in group.changes.enumerated() {
-                let sequence = group.firstSequence + UInt64(index)
-                try SQLiteCatalog.apply(change, sequence: sequence, time: group.time, database)
-            }
-            try self.insert(
-                StoredGroup(lastSequence: group.lastSequence, digest: digest, location: location, time: group.time),
-                database)
-            var update = try Query(database, "UPDATE vault SET sequence = ?")
-            update.bind(group.lastSequence)
-            try update.first()
+            try SQLiteRows(database: database, catalog: self).replay([(group, stored)], isContinuous: false)
         }
     }
 }

@@ -187,7 +187,9 @@ package struct VaultRepair: Sendable {
             guard let bytes = try await reader.payload(found.digest, at: found.location),
                 let group = JournalGroup(decoding: bytes.bytes)
             else { throw VaultError(.integrity, "A journal group can no longer be read.") }
-            try await catalog.replay(group, digest: found.digest, at: found.location)
+            let stored = StoredGroup(
+                lastSequence: group.lastSequence, digest: found.digest, location: found.location, time: group.time)
+            try await catalog.replay(group, stored)
             report.groups += 1
             report.changes += group.changes.count
         }
