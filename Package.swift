@@ -169,7 +169,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "VaultClient", "VaultModel", "VaultServer", "VaultStore", "VaultTransport", "VaultWire",
+                "VaultClient", "VaultEngines", "VaultModel", "VaultServer", "VaultStore", "VaultTransport", "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -219,6 +219,15 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
                 .product(name: "X509", package: "swift-certificates"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "VaultEnginesTests",
+            dependencies: [
+                "TestSupport", "VaultClient", "VaultEngines", "VaultModel", "VaultServer", "VaultStore", "minivault",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),

@@ -39,7 +39,8 @@ package final class FaultProxy: Sendable {
     }
 
     private struct State {
-        var upstream: Int
+        var upstreams: [Int]
+        var next = 0
         var fault: Fault?
         var records = [0, 0]
         var bytes = [0, 0]
@@ -52,8 +53,13 @@ package final class FaultProxy: Sendable {
     private let listener: Int32
     private let state: Mutex<State>
 
-    /// - Parameter upstream: the server's port; another one after the server was started anew.
-    package init(upstream: Int) throws {
+    private let isTLS: Bool
+
+    /// - Parameters:
+    ///   - upstream: the server's port; another one after the server was started anew.
+    ///   - isTLS: whether TLS passes; if not, what comes at once counts as a record.
+    package init(upstream: Int, isTLS: Bool = true) throws {
+        self.isTLS = isTLS
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.listener = listener
         var address = FaultProxy.address(0)
@@ -70,7 +76,7 @@ package final class FaultProxy: Sendable {
             _ = $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(listener, $0, &boundLength) }
         }
         port = Int(UInt16(bigEndian: bound.sin_port))
-        state = Mutex(State(upstream: upstream))
+        state = Mutex(State(upstreams: [upstream]))
         Thread.detachNewThread { self.accept() }
     }
 
@@ -88,8 +94,9 @@ package final class FaultProxy: Sendable {
     /// Whether the harm has been done.
     package var isDone: Bool { state.withLock { $0.fault == nil } }
 
-    package func redirect(to upstream: Int) {
-        state.withLock { $0.upstream = upstream }
+    /// Lets connections to come go to other servers, to one after another.
+    package func redirect(to upstreams: Int...) {
+        state.withLock { $0.upstreams = upstreams }
     }
 
     /// Cuts all connections that are open.
@@ -107,16 +114,8 @@ package final class FaultProxy: Sendable {
         while true {
             let client = Glibc.accept(listener, nil, nil)
             if client < 0 { break }
-            let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var address = FaultProxy.address(state.withLock { $0.upstream })
-            let status = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            guard status == 0 else {
+            guard let server = connect() else {
                 Glibc.close(client)
-                Glibc.close(server)
                 continue
             }
             for socket in [client, server] {
@@ -132,6 +131,27 @@ package final class FaultProxy: Sendable {
             Thread.detachNewThread { self.pass(pair, .toClient) }
         }
         Glibc.close(listener)
+    }
+
+    /// Connects to the next server that answers.
+    private func connect() -> Int32? {
+        let upstreams = state.withLock { state in
+            state.next += 1
+            let start = state.next % state.upstreams.count
+            return Array(state.upstreams[start...] + state.upstreams[..<start])
+        }
+        for upstream in upstreams {
+            let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            var address = FaultProxy.address(upstream)
+            let status = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    Glibc.connect(server, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                }
+            }
+            if status == 0 { return server }
+            Glibc.close(server)
+        }
+        return nil
     }
 
     private static func address(_ port: Int) -> sockaddr_in {
@@ -162,7 +182,7 @@ package final class FaultProxy: Sendable {
 
     private func pass(_ pair: Pair, _ direction: Direction) {
         let (from, to) = direction == .toServer ? (pair.client, pair.server) : (pair.server, pair.client)
-        while let record = FaultProxy.readRecord(from) {
+        while let record = isTLS ? FaultProxy.readRecord(from) : FaultProxy.readSome(from) {
             let harm = state.withLock { state -> Harm? in
                 let number = state.records[direction.rawValue]
                 state.records[direction.rawValue] += 1
@@ -204,6 +224,12 @@ package final class FaultProxy: Sendable {
         guard let header = read(5, from: socket) else { return nil }
         guard let body = read(Int(header[3]) << 8 | Int(header[4]), from: socket) else { return nil }
         return header + body
+    }
+
+    private static func readSome(_ socket: Int32) -> [UInt8]? {
+        var bytes = [UInt8](repeating: 0, count: 64 << 10)
+        let count = bytes.withUnsafeMutableBytes { recv(socket, $0.baseAddress, $0.count, 0) }
+        return count > 0 ? Array(bytes[..<count]) : nil
     }
 
     private static func read(_ count: Int, from socket: Int32) -> [UInt8]? {

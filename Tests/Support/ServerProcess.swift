@@ -28,24 +28,26 @@ package final class ServerProcess: Sendable {
     /// - Parameters:
     ///   - data: a directory that ``addUser(_:in:)`` has made ready, or that is not there.
     ///   - clock: a file with the time of day, for a server that does not live by the machine's.
+    ///   - engines: what it keeps its vaults in, in place of `data`.
     package static func start(
         data: LocalPath, users: [String: Curve25519.Signing.PrivateKey], port: Int = 0, clock: LocalPath? = nil,
-        options: [String] = []
+        options: [String] = [], engines: TestEngines? = nil
     ) async throws -> ServerProcess {
         let slot = try await slots.share(waitingFor: 1)
         // It waits for the server to listen, on a thread that other tests can spare.
         return try await withTaskExecutorPreference(BlockingExecutor.shared) {
-            try ServerProcess(data, users, port, clock, options, slot)
+            try ServerProcess(
+                data, users, port, clock, options + (engines?.options ?? []), engines?.variables ?? [], slot)
         }
     }
 
     private init(
         _ data: LocalPath, _ users: [String: Curve25519.Signing.PrivateKey], _ port: Int, _ clock: LocalPath?,
-        _ options: [String], _ slot: ByteBudget.Share
+        _ options: [String], _ variables: [String], _ slot: ByteBudget.Share
     ) throws {
         self.data = data
         self.slot = Mutex(slot)
-        var environment = ["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=\(data)"]
+        var environment = ["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=\(data)"] + variables
         if let clock {
             environment += ["MINIVAULT_TEST_CLOCK=\(clock)", "LD_PRELOAD=\(try ClockLibrary.path.get())"]
         }

@@ -1,7 +1,7 @@
 package import Crypto
 package import VaultClient
 package import VaultModel
-import VaultServer
+package import VaultServer
 import VaultWire
 
 /// How users of the tests, which have device keys, reach a server on this machine.
@@ -13,6 +13,14 @@ package struct TestLogin: Sendable {
     /// Makes a user with a vault in a data directory.
     package static func addUser(_ name: String, in data: LocalPath) async throws -> Curve25519.Signing.PrivateKey {
         let accounts = try Accounts.open(data)
+        defer { accounts.close() }
+        return try await addUser(name, to: accounts)
+    }
+
+    /// Makes a user with a vault.
+    package static func addUser(
+        _ name: String, to accounts: Accounts
+    ) async throws -> Curve25519.Signing.PrivateKey {
         let user = try UserName(name)
         // Nobody logs in by this password.
         let credentials = ScramCredentials(
@@ -21,7 +29,6 @@ package struct TestLogin: Sendable {
         try await accounts.addUser(user, credentials)
         let key = Curve25519.Signing.PrivateKey()
         try accounts.enrolKey(Array(key.publicKey.rawRepresentation), label: "test", of: user)
-        accounts.close()
         return key
     }
 

@@ -20,7 +20,7 @@ struct VaultImplementation: Sendable, CustomTestStringConvertible {
     let testDescription: String
     private let run: @Sendable (@Sendable (Subject) async throws -> Void) async throws -> Void
 
-    static let all = [local, served] + (TestEngines.places == nil ? [] : [engines])
+    static let all = [local, served] + (TestEngines.areThere ? [engines] : [])
 
     /// The vault of a user of the built server, over TLS.
     static let served = VaultImplementation(testDescription: "served") { body in
@@ -65,7 +65,7 @@ struct VaultImplementation: Sendable, CustomTestStringConvertible {
     /// A vault in PostgreSQL and an object store.
     static let engines = VaultImplementation(testDescription: "engines") { body in
         let clock = ManualClock()
-        try await TestEngines.with(clock: { clock.now }) { engines in
+        try await #require(TestEngines.shared).with(clock: { clock.now }) { engines in
             let vault = try await engines.makeVault(UniqueID(), savedBy: "anna")
             try await body(
                 Subject(vault: vault, damage: { try await engines.flip($0, of: vault) }, clock: clock))

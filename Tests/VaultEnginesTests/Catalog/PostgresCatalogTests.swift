@@ -1,0 +1,201 @@
+import TestSupport
+import Testing
+import VaultModel
+
+@testable import VaultEngines
+@testable import VaultStore
+
+/// What only a catalog far away has to bear. What every vault must do is told by `VaultContract`.
+@Suite(.enabled(if: TestEngines.areThere, "scripts/test starts the engines")) struct PostgresCatalogTests {
+    private let places: TestEngines
+
+    init() throws {
+        places = try #require(TestEngines.shared)
+    }
+
+    private func small(_ name: String, _ bytes: [UInt8]) throws -> SmallSave {
+        SmallSave(
+            intent: SaveIntent(name: try Name(name), attributes: Attributes(mode: 0o644, modified: 1)),
+            chunk: Chunk(digest: Digest(of: bytes), bytes: BufferSlice(copying: bytes)))
+    }
+
+    private func endOtherConnections(_ pool: PostgresPool) async throws {
+        try await pool.with { connection in
+            try connection.run(
+                """
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE pid <> pg_backend_pid() AND datname = current_database()
+                """)
+            return
+        }
+    }
+
+    @Test func aLostConnectionIsHealed() async throws {
+        try await places.alone().with { engines in
+            let vault = try await engines.makeVault(UniqueID())
+            _ = try await vault.save([small("a", [1])])[0].get()
+            try await endOtherConnections(engines.database.pool)
+            _ = try await vault.save([small("b", [2])])[0].get()
+            try await endOtherConnections(engines.database.pool)
+            #expect(try await vault.list(ListQuery()).entries.map(\.name.text) == ["a", "b"])
+            await vault.close()
+        }
+    }
+
+    @Test func aCommitWhoseConnectionIsLostHappensOnce() async throws {
+        try await places.alone().with { engines in
+            let id = UniqueID()
+            let vault = try await engines.makeVault(id)
+            let catalog = try await engines.database.catalog(id)
+            let tries = Shared(0)
+            let call = CommitCall(
+                requests: [
+                    .save(
+                        CommitSave(
+                            intent: SaveIntent(name: try Name("a"), attributes: Attributes(mode: 0, modified: 0)),
+                            content: .empty))
+                ], by: Caller(user: "anna"))
+            let results = try await catalog.commit([call], vault: id, at: 5) { (records) throws(VaultError) in
+                // At the worst moment: all is decided and stored, and the transaction is about to end.
+                if tries.change({
+                    $0 += 1
+                    return $0
+                }) == 1 {
+                    try await mappingErrors { try await endOtherConnections(engines.database.pool) }
+                }
+                return try await vault.packs.append(records)
+            }
+            guard case .success(.saved(let outcome)) = results[0][0] else {
+                Issue.record("the save failed: \(results)")
+                return
+            }
+            #expect(outcome.entry.version == 1)
+            #expect(tries.value == 2)
+            #expect(try await vault.history(try Name("a")).map(\.version) == [1])
+            await vault.close()
+        }
+    }
+
+    @Test func changesOfManyServersTakeTheirTurns() async throws {
+        let places = try places.alone()
+        try await places.with { first in
+            try await places.with { second in
+                let id = UniqueID()
+                let vaults = [try await first.makeVault(id), try await second.vault(id)]
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for (number, vault) in vaults.enumerated() {
+                        for round in 0..<20 {
+                            group.addTask {
+                                let saves = [
+                                    try small("both", [UInt8(number), UInt8(round)]),
+                                    try small("own/\(number)/\(round)", [UInt8(round)]),
+                                ]
+                                for result in try await vault.save(saves) { _ = try result.get() }
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                let history = try await vaults[0].history(try Name("both"))
+                #expect(history.map(\.version) == Array(1...40))
+                #expect(try await vaults[1].list(ListQuery()).entries.count == 41)
+                #expect(try await vaults[0].verify(VerifyRequest()).isClean)
+                for vault in vaults { await vault.close() }
+            }
+        }
+    }
+
+    @Test func longNamesThatBeginAlikeAreKeptApartAndInOrder() async throws {
+        try await places.with { engines in
+            let vault = try await engines.makeVault(UniqueID())
+            let part = String(repeating: "ä", count: 120)
+            let stem = Array(repeating: part, count: 12).joined(separator: "/")
+            #expect(stem.utf8.count > 2 * PostgresSchema.headBytes)
+            let names = (0..<20).map { "\(stem)/\($0)" }
+            let saves = try names.shuffled().map { try small($0, Array($0.utf8)) }
+            for result in try await vault.save(saves) { _ = try result.get() }
+            #expect(try await vault.list(ListQuery()).entries.map(\.name.text) == names.sorted())
+            let found = try await vault.stat(try Name(names[7]), .current)
+            #expect(found?.content.root == Digest(of: Array(names[7].utf8)))
+            let page = try await vault.list(ListQuery(prefix: try NamePrefix(stem), limit: 3))
+            #expect(page.entries.map(\.name.text) == Array(names.sorted()[..<3]))
+            let next = try await vault.list(try #require(page.next))
+            #expect(next.entries.map(\.name.text) == Array(names.sorted()[3..<6]))
+            await vault.close()
+        }
+    }
+
+    @Test func twoCollectionsAtOnceLeaveAllThatIsNeeded() async throws {
+        let places = try places.alone()
+        try await places.with { first in
+            try await places.with { second in
+                let id = UniqueID()
+                let vaults = [try await first.makeVault(id), try await second.vault(id)]
+                for round in 0..<10 {
+                    _ = try await vaults[0].save([
+                        try small("x", [UInt8(round)]), try small("y\(round)", [9, UInt8(round)]),
+                    ])
+                }
+                var policy = KeepPolicy()
+                policy.last = 1
+                _ = try await vaults[0].keep(
+                    .all, policy, calendar: try CivilCalendar(zone: "UTC"), isDryRun: false)
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for vault in vaults { group.addTask { _ = try await vault.collect() } }
+                    for round in 10..<20 {
+                        group.addTask {
+                            _ = try await vaults[round % 2].save([try small("z\(round)", [UInt8(round)])])[0].get()
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+                let report = try await vaults[0].verify(VerifyRequest())
+                #expect(report.isClean)
+                #expect(try await vaults[1].list(ListQuery()).entries.count == 21)
+                for vault in vaults { await vault.close() }
+            }
+        }
+    }
+
+    @Test func aDutyHasOneHolderAndAClaimOneWinner() async throws {
+        try await places.with { engines in
+            let catalog = try await engines.database.makeCatalog(UniqueID())
+            let (one, two) = (UniqueID(), UniqueID())
+            #expect(try await catalog.takeDuty("d", as: one, seconds: 60))
+            #expect(try await !catalog.takeDuty("d", as: two, seconds: 60))
+            #expect(try await catalog.takeDuty("d", as: one, seconds: 60))
+            try await catalog.leaveDuty("d", as: two)
+            #expect(try await !catalog.takeDuty("d", as: two, seconds: 60))
+            try await catalog.leaveDuty("d", as: one)
+            #expect(try await catalog.takeDuty("d", as: two, seconds: -1))
+            #expect(try await catalog.takeDuty("d", as: one, seconds: 60))
+            #expect(try await catalog.claim("c", since: 100, at: 100))
+            #expect(try await !catalog.claim("c", since: 100, at: 101))
+            #expect(try await catalog.claim("c", since: 200, at: 200))
+        }
+    }
+
+    @Test func aNewerFormatIsRefused() async throws {
+        let places = try places.alone()
+        try await places.with { engines in
+            try await engines.database.pool.with { connection in
+                try connection.run("UPDATE minivault.format SET number = 99")
+                return
+            }
+        }
+        let error = await #expect(throws: VaultError.self) { try await places.with { _ in } }
+        #expect(error?.code == .invalid)
+        #expect(error?.message.contains("99") == true)
+    }
+
+    @Test func aDatabaseThatIsNotThereIsNamedWithoutItsPassword() async throws {
+        for (location, code) in [
+            ("postgres://minivault:secret@127.0.0.1:1/minivault", VaultError.Code.unavailable),
+            (places.catalog.replacing("/minivault?", with: "/nothing?"), .notFound),
+        ] {
+            let error = await #expect(throws: VaultError.self) { try await PostgresDatabase.open(location) }
+            #expect(error?.code == code)
+            #expect(error?.description.contains("secret") == false)
+        }
+    }
+}
