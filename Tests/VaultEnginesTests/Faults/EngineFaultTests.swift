@@ -1,0 +1,168 @@
+import Glibc
+import NIOHTTP1
+import Synchronization
+import TestSupport
+import Testing
+import VaultClient
+import VaultModel
+import VaultStore
+
+@testable import VaultEngines
+
+/// What becomes of saves whose engines are stopped, frozen or killed.
+@Suite(.serialized, .enabled(if: TestEngines.areThere, "scripts/test starts the engines"))
+struct EngineFaultTests {
+    /// Engines for the tests of this suite alone, which harm them, and leave them running.
+    private static let own = Result { try OwnEngines() }
+    private let own: OwnEngines
+
+    init() throws {
+        own = try Self.own.get()
+        _ = Self.stopping
+    }
+
+    private static let stopping: Void = { atexit { try? EngineFaultTests.own.get().end() } }()
+
+    private func withVault(_ body: (RemoteVault) async throws -> Void) async throws {
+        let engines = try own.engines.alone()
+        let directory = try TemporaryDirectory()
+        let key = try await engines.withAccounts { try await TestLogin.addUser("anna", to: $0) }
+        let server = try await ServerProcess.start(data: directory("data"), users: ["anna": key], engines: engines)
+        defer { server.kill() }
+        let vault = try await server.connect(as: "anna")
+        do {
+            try await body(vault)
+        } catch {
+            await vault.close()
+            throw error
+        }
+        await vault.close()
+    }
+
+    /// Saves files one after another while `harm` is done, until some have been saved behind it.
+    ///
+    /// - Returns: the codes of the saves that failed.
+    private func saving(
+        to vault: RemoteVault, while harm: @escaping @Sendable () async throws -> Void
+    ) async throws -> Set<VaultError.Code> {
+        let isDone = Shared(false)
+        let work = Task(executorPreference: BlockingExecutor.shared) {
+            defer { isDone.change { $0 = true } }
+            try await harm()
+        }
+        var saved: [Name: [UInt8]] = [:]
+        var codes: Set<VaultError.Code> = []
+        var after = 0
+        var number: UInt64 = 0
+        let deadline = ContinuousClock.now + .seconds(90)
+        while after < 5, ContinuousClock.now < deadline {
+            let wasDone = isDone.value
+            let bytes = randomBytes(number % 10 == 9 ? 3 << 20 : 2000, seed: number)
+            let name = try Name("f/\(number)")
+            number += 1
+            do {
+                _ = try await ContentSave(to: vault).save(
+                    bytes, SaveIntent(name: name, attributes: Attributes(mode: 0o644, modified: 1)))
+                saved[name] = bytes
+                if wasDone { after += 1 }
+            } catch {
+                let error = VaultError(error)
+                codes.insert(error.code)
+                #expect(error.cause != nil, "\(error)")
+            }
+        }
+        try await work.value
+        #expect(after == 5)
+        for (name, bytes) in saved {
+            #expect(try await ContentRead(from: vault).read(name, .current) == bytes, "\(name)")
+        }
+        #expect(try await vault.verify(VerifyRequest()).isClean)
+        return codes
+    }
+
+    @Test func savesGoOnWhenPostgresIsStoppedAndStartedAgain() async throws {
+        try await withVault { vault in
+            let codes = try await saving(to: vault) {
+                try own.stop(.postgres)
+                // Somebody has noticed.
+                try await Task.sleep(for: .milliseconds(200))
+                try own.start(.postgres)
+            }
+            #expect(codes.isSubset(of: [.unavailable]))
+        }
+    }
+
+    @Test func savesGoOnWhenPostgresIsKilled() async throws {
+        try await withVault { vault in
+            let codes = try await saving(to: vault) {
+                try own.send(SIGKILL, to: .postgres)
+                try await Task.sleep(for: .milliseconds(200))
+                try own.start(.postgres)
+            }
+            #expect(codes.isSubset(of: [.unavailable]))
+        }
+    }
+
+    @Test func savesGoOnWhenTheObjectStoreIsKilledAndStartedAgain() async throws {
+        try await withVault { vault in
+            let codes = try await saving(to: vault) {
+                try own.send(SIGKILL, to: .store)
+                try own.start(.store)
+            }
+            #expect(codes.isSubset(of: [.unavailable]))
+        }
+    }
+
+    @Test func savesGoOnWhenTheObjectStoreThaws() async throws {
+        try await withVault { vault in
+            let codes = try await saving(to: vault) {
+                try own.send(SIGSTOP, to: .store)
+                // Longer than a request is waited for.
+                try await Task.sleep(for: .seconds(EngineLimits.idleSeconds + 2))
+                try own.send(SIGCONT, to: .store)
+            }
+            #expect(codes.isEmpty)
+        }
+    }
+
+    @Test func savesGoOnOnceThereAreConnectionsAgain() async throws {
+        try await withVault { vault in
+            let codes = try await saving(to: vault) {
+                var hogs: [PostgresConnection] = []
+                while let hog = try? PostgresConnection(own.engines.catalog) { hogs.append(hog) }
+                #expect(hogs.count > 50)
+                try await Task.sleep(for: .milliseconds(100))
+                withExtendedLifetime(hogs) {}
+                hogs = []
+            }
+            #expect(codes.isSubset(of: [.unavailable]))
+        }
+    }
+
+    @Test func anObjectThatWasLostIsToldOfAndHealed() async throws {
+        let engines = try own.engines.alone()
+        try await engines.with { engines in
+            let vault = try await engines.makeVault(UniqueID())
+            func save(_ name: String, _ seed: UInt64) async throws {
+                _ = try await ContentSave(to: vault).save(
+                    randomBytes(1000, seed: seed),
+                    SaveIntent(name: try Name(name), attributes: Attributes(mode: 0o644, modified: 1)))
+            }
+            for number in 0..<5 { try await save("f\(number)", UInt64(number)) }
+            let key = try #require(try await engines.store.objects(below: engines.store.location.prefix).first?.key)
+            _ = try await engines.store.perform(S3Client.Request(method: .DELETE, key: key))
+            let report = try await vault.verify(VerifyRequest())
+            #expect(report.damaged.count == 1)
+            let lost = try #require(report.damaged.first?.name)
+            await #expect(throws: VaultError.self) { try await ContentRead(from: vault).read(lost, .current) }
+            for number in 0..<5 { try await save("f\(number)", UInt64(number)) }
+            #expect(try await vault.verify(VerifyRequest()).damaged.isEmpty)
+            for number in 0..<5 {
+                #expect(
+                    try await ContentRead(from: vault).read(try Name("f\(number)"), .current)
+                        == randomBytes(1000, seed: UInt64(number)))
+            }
+            await vault.close()
+        }
+    }
+}
