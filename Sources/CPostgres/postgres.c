@@ -11,7 +11,7 @@
 
 // Every function of libpq that is used.
 #define FUNCTIONS(F)                                                                                                   \
-    F(PQconnectdb)                                                                                                     \
+    F(PQconnectdbParams)                                                                                               \
     F(PQstatus)                                                                                                        \
     F(PQerrorMessage)                                                                                                  \
     F(PQserverVersion)                                                                                                 \
@@ -69,7 +69,11 @@ static void ignore(void *argument, const PGresult *notice) {
 }
 
 CPGConnection *cpg_connect(const char *conninfo) {
-    PGconn *connection = pq.PQconnectdb(conninfo);
+    // What the location says comes last, and counts.
+    const char *const names[] = {"connect_timeout",     "keepalives_idle", "keepalives_interval", "keepalives_count",
+                                 "tcp_user_timeout",    "application_name", "dbname",             NULL};
+    const char *const values[] = {"5", "30", "10", "3", "60000", "minivault", conninfo, NULL};
+    PGconn *connection = pq.PQconnectdbParams(names, values, 1);
     if (connection == NULL || pq.PQstatus(connection) != CONNECTION_OK) return connection;
     pq.PQsetNoticeReceiver(connection, ignore, NULL);
     pq.PQsetnonblocking(connection, 1);

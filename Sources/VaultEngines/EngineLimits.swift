@@ -16,6 +16,10 @@ enum EngineLimits {
 
     /// Milliseconds that a statement of a collection may take.
     static let collectionMilliseconds: Int64 = 3_600_000
+    /// Seconds between looks at the database's clock.
+    static let clockSeconds: Int64 = 60
+    /// Milliseconds that a change of the accounts waits for another one.
+    static let accountsLockMilliseconds = 5000
     /// Milliseconds to wait for another process that makes or removes vaults.
     static let lockMilliseconds = 60_000
     /// List nodes that a collection reads before it tells the database of what they name.

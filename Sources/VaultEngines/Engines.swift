@@ -79,15 +79,22 @@ package final class Engines: Sendable {
     }
 }
 
-/// The database's clock, read once and carried on by this machine's monotonic one: who shares vaults shares the time,
-/// whatever the clocks of their machines say.
+/// The database's clock, read once a minute and carried on by this machine's monotonic one: who shares vaults shares the
+/// time, whatever the clocks of their machines say.
 private final class EngineClock: Sendable {
-    private let start: Int64
-    private let read = ContinuousClock.now
+    private let reading: Mutex<(time: Int64, at: ContinuousClock.Instant)>
 
     init(_ database: PostgresDatabase) async throws(VaultError) {
-        start = try await database.time()
+        reading = Mutex((try await database.time(), .now))
+        Task { [weak self] in
+            while true {
+                do { try await Task.sleep(for: .seconds(EngineLimits.clockSeconds)) } catch { return }
+                guard let self else { return }
+                guard let time = try? await database.time() else { continue }
+                self.reading.withLock { $0 = (time, .now) }
+            }
+        }
     }
 
-    var now: Int64 { start + (ContinuousClock.now - read).components.seconds }
+    var now: Int64 { reading.withLock { $0.time + ($0.at.duration(to: .now)).components.seconds } }
 }

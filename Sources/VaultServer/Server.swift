@@ -58,15 +58,24 @@ package final class Server: Sendable {
     package static func start(
         _ options: Options, accounts shared: Accounts? = nil, launcher: (any HookLauncher)? = nil, logger: Logger
     ) async throws(VaultError) -> Server {
+        var options = options
         let accounts: Accounts
         if let shared {
             accounts = shared
             try LocalDirectories.make(options.data, mode: 0o700)
-            if options.certificate == nil { try ServerCertificate.share(in: accounts, data: options.data) }
+            if options.certificate == nil {
+                let files = try ServerCertificate.share(in: accounts, data: options.data)
+                (options.certificate, options.key) = files
+            }
         } else {
             accounts = try Accounts.open(options.data)
         }
-        try await accounts.removeLeftovers()
+        do throws(VaultError) {
+            try await accounts.removeLeftovers()
+        } catch  where shared != nil {
+            // Another server is at it, or the next one will be.
+            logger.warning("what is left of removed vaults stays", metadata: ["error": "\(error)"])
+        }
         let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger, makesMissing: true)))
         let services = try ServerServices(accounts, options.bounds, logger)
         if let settings = options.hooks, let launcher {

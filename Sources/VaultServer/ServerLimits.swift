@@ -33,8 +33,9 @@ package enum ServerLimits {
     static let contentBytesPerSecondMin = 4 << 10
     /// Seconds for which a session outlives its last connection.
     package static let lingerSeconds = 120
-    /// Seconds for which other servers of the same vaults take what one has written about a login or a read.
-    static let tokenSecondsMax: Int64 = 86_400
+    /// Seconds for which other servers of the same vaults take what one has written about a login, and about a read.
+    static let ticketSecondsMax: Int64 = 86_400
+    static let passSecondsMax: Int64 = 3600
     /// Bytes of content that all requests hold in memory together, and answers that are longer than
     /// a few kilobytes.
     package static let contentBytesMax = 256 << 20

@@ -20,6 +20,10 @@ package enum StoreLimits {
     static let uploadRecordChunks = 1 << 14
     /// Chunks of one upload that were asked for and have not been put.
     static let expectedChunksMax = 1 << 16
+    /// So many of them, and it is looked whether other processes have stored some.
+    static let expectedElsewhereMax = 1 << 12
+    /// How often chunks are stored for an upload elsewhere, where collections come in between.
+    static let elsewhereTriesMax = 3
     /// Digests of current versions that all uploads of a process remember together.
     static let currentChunksMax = 1 << 20
     /// Chunks and bytes fetched at once by their positions.

@@ -10,21 +10,28 @@ extension StoredVault {
         try await prepareToWrite()
         let records = chunks.map { PackRecord(kind: .chunk, digest: $0.digest, bytes: $0.bytes) }
         let bytes = records.reduce(0) { $0 + $1.storedBytes }
-        try await catalog.reserve(bytes)
-        do throws(VaultError) {
-            let epoch = try await catalog.epoch()
-            let known = try await catalog.known(records.map(\.digest))
-            let missing = zip(records, known).filter { !$0.1 }.map(\.0)
-            let appended = try await packs.append(missing)
-            let unrecorded = UnrecordedChunks(
-                received: zip(missing, appended.locations).map {
-                    ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
-                }, shared: zip(records, known).filter(\.1).map(\.0.digest), reservedBytes: bytes)
-            try await catalog.record(unrecorded, of: upload, by: caller.user, epoch: epoch, at: clock())
-        } catch {
-            await catalog.giveBack(bytes)
-            throw error
+        // A collection in between makes one store them again.
+        for _ in 0..<StoreLimits.elsewhereTriesMax {
+            try await catalog.reserve(bytes)
+            do throws(VaultError) {
+                let epoch = try await catalog.epoch()
+                let known = try await catalog.known(records.map(\.digest))
+                let missing = zip(records, known).filter { !$0.1 }.map(\.0)
+                let appended = try await packs.append(missing)
+                let unrecorded = UnrecordedChunks(
+                    received: zip(missing, appended.locations).map {
+                        ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
+                    }, shared: zip(records, known).filter(\.1).map(\.0.digest), reservedBytes: bytes)
+                if try await catalog.record(unrecorded, of: upload, by: caller.user, epoch: epoch, at: clock()) {
+                    return
+                }
+            } catch {
+                await catalog.giveBack(bytes)
+                throw error
+            }
         }
+        throw VaultError(
+            .unavailable, "Collections kept coming between the storing of chunks and their record.", isRetryable: true)
     }
 
     /// Strikes out what an upload still waits for and other processes have stored for its user.

@@ -91,6 +91,9 @@ extension StoredVault {
         try await catalog.retryFailed(ids)
     }
 
+    /// Seconds since 1970 UTC, the same for all who have the vault open.
+    package var now: Int64 { clock() }
+
     /// Whether servers on other machines have the vault open too.
     package var isShared: Bool { home == nil }
 
@@ -147,10 +150,22 @@ extension StoredVault {
 
     /// Opens the content of a staged save, which is no name's yet; see ``Vault/openRead(_:_:)``.
     package func openStaged(_ staged: StagedSave) async throws(VaultError) -> OpenRead {
+        try await open(
+            Entry(
+                name: staged.intent.name, kind: staged.intent.kind, content: staged.content, version: 0, sequence: 0,
+                attributes: staged.intent.attributes, savedAt: clock(), savedBy: "", tags: staged.intent.tags))
+    }
+
+    /// Opens a content that another process has opened under a name, whatever has become of that since.
+    package func open(_ content: Content, as name: Name) async throws(VaultError) -> OpenRead {
+        try await open(
+            Entry(
+                name: name, kind: .file, content: content, version: 0, sequence: 0,
+                attributes: Attributes(mode: 0, modified: 0), savedAt: clock(), savedBy: "", tags: [:]))
+    }
+
+    private func open(_ entry: Entry) async throws(VaultError) -> OpenRead {
         let lease = try await holdLease()
-        let entry = Entry(
-            name: staged.intent.name, kind: staged.intent.kind, content: staged.content, version: 0, sequence: 0,
-            attributes: staged.intent.attributes, savedAt: clock(), savedBy: "", tags: staged.intent.tags)
         let id = ReadID(UniqueID())
         reads.withLock { $0[id] = ReadState(entry: entry, lease: lease) }
         return OpenRead(id: id, entry: entry)

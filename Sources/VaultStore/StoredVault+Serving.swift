@@ -67,8 +67,11 @@ extension StoredVault {
     }
 
     /// Whether chunks that an upload has offered before are still to be put: the answer to a repeated offer.
-    package func awaits(_ chunks: [ChunkReference], of upload: UploadID) throws(VaultError) -> [Bool] {
-        let awaited = try uploads.withLock { (uploads) throws(VaultError) in
+    package func awaits(
+        _ chunks: [ChunkReference], of upload: UploadID
+    ) async throws(VaultError) -> [Bool] {
+        try await takeWhatCameElsewhere(for: upload)
+        let awaited: [Bool] = try uploads.withLock { (uploads) throws(VaultError) in
             guard let state = uploads[upload] else { throw unknownUpload }
             return chunks.map { state.expected[$0.digest] != nil }
         }

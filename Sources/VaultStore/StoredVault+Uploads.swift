@@ -7,14 +7,18 @@ extension StoredVault {
     }
 
     /// See ``Vault/beginUpload(_:)``. The upload belongs to `caller`.
-    package func beginUpload(_ intent: SaveIntent, by caller: Caller) async throws(VaultError) -> UploadID {
+    ///
+    /// - Parameter id: that of the upload, so that other processes can add to it; nil for a new one.
+    package func beginUpload(
+        _ intent: SaveIntent, by caller: Caller, as id: UploadID? = nil
+    ) async throws(VaultError) -> UploadID {
         try await prepareToWrite()
         if let problem = intent.problem { throw problem }
         if intent.kind == .directory {
             throw VaultError(
                 .invalid, "The empty directory '\(intent.name)' has no content to upload.", name: intent.name)
         }
-        let id = UploadID(UniqueID())
+        let id = id ?? UploadID(UniqueID())
         let state = UploadState(intent: intent, caller: caller, epoch: try await catalog.beginUpload(intent))
         uploads.withLock { $0[id] = state }
         return id
@@ -25,6 +29,9 @@ extension StoredVault {
     ) async throws(VaultError) -> [Bool] {
         guard chunks.allSatisfy({ $0.span > 0 && $0.span <= UInt64(Chunker.maximumSize) }) else {
             throw VaultError(.invalid, "An offer has a chunk of no bytes or of too many.")
+        }
+        if try change(upload, { $0.expected.count }) > StoreLimits.expectedElsewhereMax {
+            try await takeWhatCameElsewhere(for: upload)
         }
         let known = try await known(chunks.map(\.digest), to: upload)
         // A content with a chunk of another length than the digest's could never be read.
@@ -57,16 +64,20 @@ extension StoredVault {
     }
 
     package func put(_ chunks: [Chunk], to upload: UploadID) async throws(VaultError) {
-        // What nobody waits for, a repetition for example, would only take up space.
-        let expected = try change(upload) { (state) throws(VaultError) in
-            var expected: [Chunk] = []
+        // What nobody waits for, a repetition for example, would only take up space; unless somebody waits elsewhere.
+        let (expected, others, caller) = try change(upload) { (state) throws(VaultError) in
+            var (expected, others): ([Chunk], [Chunk]) = ([], [])
             for chunk in chunks {
-                guard let span = state.expected[chunk.digest] else { continue }
+                guard let span = state.expected[chunk.digest] else {
+                    others.append(chunk)
+                    continue
+                }
                 guard span == UInt64(chunk.bytes.count) else { throw .liesAboutLength }
                 expected.append(chunk)
             }
-            return expected
+            return (expected, others, state.caller)
         }
+        if isShared, !others.isEmpty { try await put(others, toElsewhere: upload, by: caller) }
         let records = expected.map { PackRecord(kind: .chunk, digest: $0.digest, bytes: $0.bytes) }
         try await store(records, of: upload)
     }
@@ -110,7 +121,9 @@ extension StoredVault {
         }
         try await store(nodes, of: upload)
         try await takeWhatCameElsewhere(for: upload)
-        let missing = try self.change(upload) { $0.expected.count }
+        let (missing, epoch) = try self.change(upload) { state in (state.expected.count, state.epoch) }
+        // What was stored elsewhere a collection may have taken away.
+        if missing > 0, isShared, try await catalog.epoch() != epoch { return nil }
         guard missing == 0 else {
             throw VaultError(.invalid, "\(missing) chunks that were needed have not been put.")
         }

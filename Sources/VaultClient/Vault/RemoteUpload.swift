@@ -8,18 +8,24 @@ final class RemoteUpload: Sendable {
         var offered: [ChunkReference] = []
         /// Chunks that the server needs and has not confirmed.
         var missing: Set<Digest> = []
-        /// How often the server has been told of the upload.
+        /// How often a server has been told of the upload, and under which id last: one that was told before, and is
+        /// come back to, knows it in another state.
         var tellings = 1
+        var remote: UniqueID
     }
 
     let intent: SaveIntent
     /// Held while the server is told of the upload again, so that many requests do not do it many times.
     let telling = AsyncLock()
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
-    init(_ intent: SaveIntent) {
+    init(_ intent: SaveIntent, as id: UniqueID) {
         self.intent = intent
+        state = Mutex(State(remote: id))
     }
+
+    /// Under which id the server knows it.
+    var remote: UniqueID { state.withLock { $0.remote } }
 
     var tellings: Int { state.withLock { $0.tellings } }
     var offered: [ChunkReference] { state.withLock { $0.offered } }
@@ -45,7 +51,10 @@ final class RemoteUpload: Sendable {
         }
     }
 
-    func toldAgain() {
-        state.withLock { $0.tellings += 1 }
+    func toldAgain(as id: UniqueID) {
+        state.withLock { state in
+            state.tellings += 1
+            state.remote = id
+        }
     }
 }

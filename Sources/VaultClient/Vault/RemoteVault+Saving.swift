@@ -6,8 +6,8 @@ import VaultWire
 extension RemoteVault {
     package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UploadID {
         let id = UploadID(UniqueID())
-        try await tell(of: id, intent)
-        uploads.withLock { $0[id] = RemoteUpload(intent) }
+        try await tell(of: id.value, intent)
+        uploads.withLock { $0[id] = RemoteUpload(intent, as: id.value) }
         return id
     }
 
@@ -16,7 +16,7 @@ extension RemoteVault {
         var needed: [Bool] = []
         for part in chunks.batches(bytesMax: .max, countMax: WireLimits.chunksMax, { _ in 0 }) {
             let isNeeded = try await asking(upload, known) { () async throws(VaultError) in
-                try await offer(part, at: known.position, to: upload)
+                try await offer(part, at: known.position, to: known.remote)
             }
             known.offered(part, needed: isNeeded)
             needed += isNeeded
@@ -30,7 +30,7 @@ extension RemoteVault {
             let start = ContinuousClock.now
             try await asking(upload, known) { () async throws(VaultError) in
                 _ = try await ask(on: .content, content: batch.map(\.bytes)) { message in
-                    message.put.upload = upload.value.wire
+                    message.put.upload = known.remote.wire
                     message.put.chunks = WireChunkList(batch.map(\.reference))
                 }
             }
@@ -42,9 +42,9 @@ extension RemoteVault {
     package func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome? {
         let known = try self.upload(upload)
         let change = UniqueID()
-        let answer = try await asking(upload, known) { () async throws(VaultError) in
+        let answer = try await asking(upload, known, isCommit: true) { () async throws(VaultError) in
             try await ask { message in
-                message.commit.upload = upload.value.wire
+                message.commit.upload = known.remote.wire
                 message.commit.content = WireContent(content)
                 message.commit.change = change.wire
             }
@@ -54,18 +54,18 @@ extension RemoteVault {
         return try reading { () throws(WireViolation) in try answer.saved.outcome.model }
     }
 
-    private func tell(of upload: UploadID, _ intent: SaveIntent) async throws(VaultError) {
+    private func tell(of upload: UniqueID, _ intent: SaveIntent) async throws(VaultError) {
         _ = try await ask { message in
-            message.save.upload = upload.value.wire
+            message.save.upload = upload.wire
             message.save.intent = WireIntent(intent)
         }
     }
 
     private func offer(
-        _ chunks: ArraySlice<ChunkReference>, at position: UInt64, to upload: UploadID
+        _ chunks: ArraySlice<ChunkReference>, at position: UInt64, to upload: UniqueID
     ) async throws(VaultError) -> [Bool] {
         let answer = try await ask { message in
-            message.offer.upload = upload.value.wire
+            message.offer.upload = upload.wire
             message.offer.position = position
             message.offer.chunks = WireChunkList(chunks)
         }
@@ -74,7 +74,7 @@ extension RemoteVault {
 
     /// Asks about an upload, telling the server of it again where it has forgotten it: it was started anew.
     private func asking<Value: Sendable>(
-        _ upload: UploadID, _ known: RemoteUpload, _ body: () async throws(VaultError) -> Value
+        _ upload: UploadID, _ known: RemoteUpload, isCommit: Bool = false, _ body: () async throws(VaultError) -> Value
     ) async throws(VaultError) -> Value {
         let tellings = known.tellings
         do throws(VaultError) {
@@ -82,18 +82,25 @@ extension RemoteVault {
         } catch {
             guard error.code == .unavailable, error.isRetryable, !error.isUncertain else { throw error }
         }
-        try await known.telling.withLock { () async throws(VaultError) in
-            if known.tellings != tellings { return }
-            try await tellAgain(of: upload, known)
+        do throws(VaultError) {
+            try await known.telling.withLock { () async throws(VaultError) in
+                if known.tellings != tellings { return }
+                try await tellAgain(known)
+            }
+        } catch {
+            // The commit may have taken effect meanwhile, where it was asked for first: then that is the reason.
+            guard isCommit, let value = try? await body() else { throw error }
+            return value
         }
         return try await body()
     }
 
-    private func tellAgain(of upload: UploadID, _ known: RemoteUpload) async throws(VaultError) {
-        try await tell(of: upload, known.intent)
+    private func tellAgain(_ known: RemoteUpload) async throws(VaultError) {
+        let id = UniqueID()
+        try await tell(of: id, known.intent)
         var position: UInt64 = 0
         for part in known.offered.batches(bytesMax: .max, countMax: WireLimits.chunksMax, { _ in 0 }) {
-            let needed = try await offer(part, at: position, to: upload)
+            let needed = try await offer(part, at: position, to: id)
             guard known.has(part, needed: needed) else {
                 throw VaultError(
                     .unavailable,
@@ -102,13 +109,13 @@ extension RemoteVault {
             }
             position += UInt64(part.count)
         }
-        known.toldAgain()
+        known.toldAgain(as: id)
     }
 
     package func abort(_ upload: UploadID) async {
-        guard uploads.withLock({ $0.removeValue(forKey: upload) }) != nil else { return }
+        guard let known = uploads.withLock({ $0.removeValue(forKey: upload) }) else { return }
         var message = WireClientMessage()
-        message.abort.upload = upload.value.wire
+        message.abort.upload = known.remote.wire
         // Who was cancelled does not wait any more; the server hears of it all the same.
         if Task.isCancelled { return session.post(message) }
         _ = try? await session.perform(message)

@@ -65,19 +65,20 @@ extension PostgresCatalog {
 
     package func record(
         _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, epoch: UInt64, at time: Int64
-    ) async throws(VaultError) {
+    ) async throws(VaultError) -> Bool {
         let digests = PostgresValue.bytes(chunks.received.map(\.digest) + chunks.shared)
         let id = PostgresValue.bytes(upload.value.bytes)
-        try await write { connection in
+        let isRecorded = try await write { connection in
             let now = try connection.run("SELECT epoch FROM vault WHERE number = $1", [vaultValue]).first?.unsigned(0)
             // Packs that nobody knew may have been removed since the upload began; its commit will say so.
-            guard now == epoch else { return }
+            guard now == epoch else { return false }
             try connection.run(
                 [
                     PostgresQuery(
                         """
                         INSERT INTO upload (vault, id, touched_at, owner) VALUES ($1, $2, $3, $4)
                         ON CONFLICT (vault, id) DO UPDATE SET touched_at = excluded.touched_at
+                        WHERE upload.owner = excluded.owner
                         """, [vaultValue, id, .int(time), .text(user)]),
                     PostgresQuery(
                         """
@@ -85,8 +86,10 @@ extension PostgresCatalog {
                         ON CONFLICT DO NOTHING
                         """, [vaultValue, id, digests]),
                 ] + inserting(chunks.received))
+            return true
         }
         endReservation(chunks.reservedBytes)
+        return isRecorded
     }
 
     package func packs() async throws(VaultError) -> [PackID: UInt64] {

@@ -42,11 +42,13 @@ package final class PostgresTables: TableDatabase {
         }
     }
 
-    package func write<Value>(_ body: (any TableSession) throws -> Value) throws(VaultError) -> Value {
+    package func write<Value>(
+        isNoticed: Bool, _ body: (any TableSession) throws -> Value
+    ) throws(VaultError) -> Value {
         try run(isRepeatable: false) { connection in
             try connection.transaction {
                 // The row lets one change in after the other, as a file does.
-                try connection.run("UPDATE revision SET number = number + 1")
+                if isNoticed { try connection.run("UPDATE revision SET number = number + 1") }
                 return try body(Session(connection: connection))
             }
         }
@@ -87,7 +89,11 @@ package final class PostgresTables: TableDatabase {
     private func connect() throws(VaultError) -> PostgresConnection {
         do throws(PostgresError) {
             let connection = try PostgresConnection(location)
-            try connection.run("SELECT set_config('search_path', 'minivault_accounts', false)")
+            try connection.run([
+                PostgresQuery("SELECT set_config('search_path', 'minivault_accounts', false)"),
+                PostgresQuery(
+                    "SELECT set_config('lock_timeout', '\(EngineLimits.accountsLockMilliseconds)', false)"),
+            ])
             return connection
         } catch {
             throw error.vaultError

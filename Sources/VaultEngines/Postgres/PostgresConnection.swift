@@ -42,6 +42,8 @@ final class PostgresConnection: @unchecked Sendable {
         ("search_path", "minivault"), ("statement_timeout", "\(EngineLimits.statementMilliseconds)"),
         // A server that freezes in the middle of a commit must not hold up the others.
         ("idle_in_transaction_session_timeout", "\(EngineLimits.idleTransactionMilliseconds)"),
+        // A machine that is gone must not hold up the others either.
+        ("tcp_keepalives_idle", "30"), ("tcp_keepalives_interval", "10"), ("tcp_keepalives_count", "3"),
         ("plan_cache_mode", "force_generic_plan"), ("jit", "off"), ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("enable_sort", "off"),
         ("client_min_messages", "error"), ("synchronous_commit", "on"),

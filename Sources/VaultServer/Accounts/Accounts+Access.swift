@@ -9,7 +9,9 @@ extension Accounts {
     }
 
     package func vault(named name: String) throws(VaultError) -> Vault? {
-        try read { session in
+        // Databases take a NUL for the end of a text, or leave it out.
+        if name.utf8.contains(0) { return nil }
+        return try read { session in
             try session.first("SELECT id, name FROM vault WHERE name = ?", [.text(name)]).map {
                 Vault(id: $0.text(0), name: $0.text(1))
             }

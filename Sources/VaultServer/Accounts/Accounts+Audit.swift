@@ -7,7 +7,7 @@ extension Accounts {
 
     /// Writes an event down, durably.
     package func record(_ event: AuditEvent) throws(VaultError) {
-        try write { try Accounts.record(event, $0) }
+        try write(isNoticed: false) { try Accounts.record(event, $0) }
     }
 
     static func record(_ event: AuditEvent, _ session: any TableSession) throws {

@@ -65,7 +65,12 @@ extension Accounts {
                     "INSERT INTO vault (id, name, created_at) VALUES (?, ?, ?)",
                     [.text(vault.id), .text(vault.name), .int(now)])
                 try body(session, vault)
-                try Accounts.forget(vault.id, session)
+                // Whoever has taken the lock away meanwhile has removed it for unfinished.
+                guard try Accounts.forget(vault.id, session) == 1 else {
+                    throw VaultError(
+                        .unavailable, "Another process came in the way of making '\(name)': try again.",
+                        isRetryable: true)
+                }
             }
         } catch {
             // Only the database knows whether a commit that failed took place.
@@ -97,7 +102,8 @@ extension Accounts {
         }
     }
 
-    private static func forget(_ id: String, _ session: any TableSession) throws {
+    @discardableResult
+    private static func forget(_ id: String, _ session: any TableSession) throws -> Int {
         try session.execute("DELETE FROM unfinished_vault WHERE id = ?", [.text(id)])
     }
 }

@@ -53,7 +53,7 @@ package final class Accounts: Sendable {
         self.places = places
         self.clock = clock
         let place = tables.place
-        try tables.write { try AccountsSchema.prepare($0, place) }
+        try tables.write(isNoticed: false) { try AccountsSchema.prepare($0, place) }
     }
 
     /// A number that changes when another process has changed the accounts.
@@ -65,8 +65,11 @@ package final class Accounts: Sendable {
         try tables.read(body)
     }
 
+    /// - Parameter isNoticed: whether other servers and commands are to notice the change soon.
     @discardableResult
-    func write<Value>(_ body: (any TableSession) throws -> Value) throws(VaultError) -> Value {
-        try tables.write(body)
+    func write<Value>(
+        isNoticed: Bool = true, _ body: (any TableSession) throws -> Value
+    ) throws(VaultError) -> Value {
+        try tables.write(isNoticed: isNoticed, body)
     }
 }

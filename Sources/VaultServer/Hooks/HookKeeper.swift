@@ -11,6 +11,8 @@ struct HookKeeper {
     private let logger: Logger
     private var seen: FileStatus?
     private var seenRetry: FileStatus?
+    /// The accounts whose vaults are open; nil where one of them is not.
+    private var vaultsVersion: Int64?
     /// When each schedule runs next, by its place and times.
     private var due: [Key: Int64] = [:]
     private let underway = Underway()
@@ -40,7 +42,7 @@ struct HookKeeper {
         var keeper = self
         keeper.seenRetry = try? FileStatus(of: Server.retryFile(in: data))
         keeper.seen = try? FileStatus(of: pool.settings.file, followsLinks: true)
-        await openVaults()
+        await keeper.openVaults()
         while !Task.isCancelled {
             do { try await Task.sleep(for: .milliseconds(ServerLimits.watchMilliseconds)) } catch { return }
             await keeper.look()
@@ -48,11 +50,14 @@ struct HookKeeper {
     }
 
     /// What was left in an outbox is told, whether anybody comes to use its vault or not.
-    private func openVaults() async {
+    private mutating func openVaults() async {
+        vaultsVersion = try? services.accounts.dataVersion()
         for vault in (try? services.accounts.vaults()) ?? [] {
             do throws(VaultError) {
                 _ = try await services.hosts.vault(vault.id)
             } catch {
+                // Another try with the next look.
+                vaultsVersion = nil
                 logger.error("the vault cannot be opened", metadata: ["vault": "\(vault.name)", "error": "\(error)"])
             }
         }
@@ -67,6 +72,7 @@ struct HookKeeper {
             seenRetry = now
             for host in services.hosts.all { host.outbox?.wake() }
         }
+        if vaultsVersion != (try? services.accounts.dataVersion()) { await openVaults() }
         await runSchedules(at: services.accounts.clock())
     }
 
@@ -90,8 +96,14 @@ struct HookKeeper {
                     kind: .schedule, vaultName: vault.name, host: host, user: "", peer: "", time: now, scheduled: hook)
                 let run = "\(hook.place) \(vault.id)"
                 // Of servers that share the vault, one does it.
-                let isOurs = try? await host.local.claim("\(hook.place)", since: since)
-                guard isOurs == true, underway.begin(run) else { continue }
+                let claim = "\(hook.place) \(hook.schedule.map { "\($0)" } ?? "")"
+                do throws(VaultError) {
+                    guard try await host.local.claim(claim, since: since), underway.begin(run) else { continue }
+                } catch {
+                    // Nobody has done it: it is due at the next look.
+                    if let schedule = hook.schedule { due[Key(place: hook.place, schedule: schedule)] = now }
+                    continue
+                }
                 pool.submit(event) { [logger, underway] outcome in
                     underway.end(run)
                     guard case .failed(let error, _) = outcome else { return }
@@ -122,7 +134,7 @@ extension HookDeclaration.Schedule {
     fileprivate func since(_ due: Int64, _ now: Int64) -> Int64 {
         switch self {
         // Servers look at somewhat different moments.
-        case .interval(let seconds): now - Int64(seconds) + 2
+        case .interval(let seconds): now - Int64(seconds) + min(2, Int64(seconds) / 2)
         case .daily: due
         }
     }

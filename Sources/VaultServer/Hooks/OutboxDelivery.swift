@@ -215,7 +215,8 @@ final class OutboxDelivery: Sendable {
         timer?.cancel()
     }
 
-    private func now() -> Int64 { currentNanoseconds() / 1_000_000 }
+    /// Milliseconds since 1970 UTC; for those who share the vault the same.
+    private func now() -> Int64 { local.isShared ? local.now * 1000 : currentNanoseconds() / 1_000_000 }
 }
 
 extension OutboxEvent {

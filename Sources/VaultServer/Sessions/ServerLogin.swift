@@ -138,7 +138,8 @@ struct ServerLogin {
     /// Goes on with a session that was begun at another server.
     private func takeOver(_ token: [UInt8]) async throws(VaultError) -> Session {
         let over = VaultError(.login, "The session is over.")
-        guard let tokens = services.tokens, let ticket = tokens.ticket(opening: token, now: currentSeconds()),
+        let now = services.accounts.clock()
+        guard let tokens = services.tokens, let ticket = tokens.ticket(opening: token, now: now),
             let vault = try services.accounts.vault(named: ticket.vaultName), vault.id == ticket.vault
         else { throw over }
         let method: Session.Method
@@ -146,20 +147,32 @@ struct ServerLogin {
             method = .deviceKey(key)
         } else {
             let found = try services.accounts.credentials(for: ticket.user)
-            method = .password(storedKey: found.credentials.storedKey)
-            guard found.isKnown, method.passwordMark == ticket.passwordMark else { throw over }
+            let storedKey = found.credentials.storedKey
+            guard found.isKnown, tokens.mark(of: storedKey) == ticket.passwordMark else { throw over }
+            method = .password(storedKey: storedKey)
         }
         let session = Session(
-            user: ticket.user, vaultName: ticket.vaultName, vault: try await services.hosts.vault(vault.id),
-            rules: try services.accounts.access(of: ticket.user, in: vault.id), method: method, peer: ticket.peer,
+            user: ticket.user, vaultName: vault.name, vault: try await services.hosts.vault(vault.id),
+            rules: try services.accounts.access(of: ticket.user, in: vault.id), method: method, peer: peer,
             memory: services.memory(of: ticket.user), tokens: tokens, ticket: token)
-        // Of two connections that come at once, one brings the session.
-        let shared = services.sessions.addIfNew(session)
-        if let end = try await services.review(shared) {
-            await services.sessions.end { $0 === shared ? end : nil }
-            throw end
+        // Nobody finds it before it is known that it may go on.
+        if let end = try await services.review(session) { throw end }
+        if let refusal = await refusal(of: session) {
+            services.audit(.denied, user: ticket.user, peer: peer, detail: refusal.message)
+            throw refusal
         }
-        return shared
+        // Of several connections that come at once, one brings the session.
+        let kept = services.sessions.addIfNew(session)
+        guard kept === session else { return kept }
+        // What was changed since it was looked at has passed it by.
+        do throws(VaultError) {
+            if let end = try await services.review(session) { throw end }
+        } catch {
+            await services.sessions.end { $0 === session ? error : nil }
+            throw error
+        }
+        services.audit(.login, user: ticket.user, peer: peer, detail: vault.name)
+        return session
     }
 
     private func open(
@@ -175,8 +188,8 @@ struct ServerLogin {
         guard !rules.grants.isEmpty else { throw denied }
         let hosted = try await services.hosts.vault(vault.id)
         let session = Session(
-            user: user, vaultName: name, vault: hosted, rules: rules, method: method, peer: peer,
-            memory: services.memory(of: user), tokens: services.tokens)
+            user: user, vaultName: vault.name, vault: hosted, rules: rules, method: method, peer: peer,
+            memory: services.memory(of: user), tokens: services.tokens, now: services.accounts.clock())
         services.sessions.add(session)
         // What was changed since the rights were read has passed a session by that was not there yet.
         if let end = try await services.review(session) {

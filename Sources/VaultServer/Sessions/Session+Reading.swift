@@ -12,6 +12,8 @@ extension Session {
         try require(.read, "read", on: name)
         let read: SessionRead
         if let known = self.read(id) {
+            // What was opened under another name is not read under this one.
+            guard known.entry.name == name else { throw WireViolation("an id of a read for another name") }
             read = known
         } else {
             let staged = open.selector.isOfEvent ? cause?.staged : nil
@@ -43,8 +45,9 @@ extension Session {
         answer.readReady.entry = WireEntry(read.entry)
         answer.readReady.first = WireChunkList(first.map(\.reference))
         if let tokens, read.entry.version > 0 {
-            let pass = SharedTokens.Pass(user: user, vault: vault.id, name: name, version: read.entry.version)
-            answer.readReady.pass = Data(tokens.pass(pass, now: currentSeconds()))
+            let pass = SharedTokens.Pass(
+                user: user, vault: vault.id, name: read.entry.name, content: read.entry.content)
+            answer.readReady.pass = Data(tokens.pass(pass, now: vault.local.now))
         }
         guard first.count == 1, read.entry.size <= UInt64(Limits.smallFileBytesMax) else { return ServerAnswer(answer) }
         answer.readReady.contentFollows = true
@@ -130,20 +133,27 @@ extension Session {
     ///   right to it has been taken away meanwhile.
     private func openRead(_ id: Data, _ pass: Data) async throws -> SessionRead {
         let id = try UniqueID(wire: id)
-        let read: SessionRead
-        if let known = self.read(id) { read = known } else { read = try await takeOver(id, Array(pass)) }
+        var found = self.read(id)
+        if found == nil {
+            // Several fetches come at once.
+            found = try await takingOver.withLock { () async throws(VaultError) in
+                if let known = self.read(id) { return known }
+                return try await self.takeOver(id, Array(pass))
+            }
+        }
+        guard let read = found else { throw VaultError(.internal, "An open read was lost.") }
         try require(.read, "read", on: read.entry.name)
         return read
     }
 
     /// Opens what another server has opened, whose hooks have let it pass and have been told.
-    private func takeOver(_ id: UniqueID, _ token: [UInt8]) async throws -> SessionRead {
-        guard let pass = tokens?.pass(opening: token, now: currentSeconds()), pass.user == user, pass.vault == vault.id
+    private func takeOver(_ id: UniqueID, _ token: [UInt8]) async throws(VaultError) -> SessionRead {
+        guard let pass = tokens?.pass(opening: token, now: vault.local.now), pass.user == user, pass.vault == vault.id
         else {
             throw VaultError(.unavailable, "The server knows nothing of this read any more.", isRetryable: true)
         }
         try require(.read, "read", on: pass.name)
-        let opened = try await vault.local.openRead(pass.name, .version(pass.version))
+        let opened = try await vault.local.open(pass.content, as: pass.name)
         let read = SessionRead(id: opened.id, entry: opened.entry)
         do {
             if let closed = try addTakenOver(read, as: id) { await vault.local.closeRead(closed.id) }

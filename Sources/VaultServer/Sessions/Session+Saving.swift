@@ -9,7 +9,8 @@ extension Session {
         let intent = try save.intent.model
         try requireSave(on: intent.name)
         if upload(id) == nil {
-            let opened = try await vault.local.beginUpload(intent, by: caller)
+            let opened = try await vault.local.beginUpload(
+                intent, by: caller, as: tokens == nil ? nil : sharedID(of: id))
             do {
                 try add(OpenUpload(id: opened, name: intent.name, tags: intent.tags), as: id)
             } catch {
@@ -31,7 +32,7 @@ extension Session {
             }
             // What a lost connection makes the client repeat has been taken already.
             let repeated = Int(min(upload.offered - offer.position, UInt64(chunks.count)))
-            let again = try vault.local.awaits(Array(chunks[..<repeated]), of: upload.id)
+            let again = try await vault.local.awaits(Array(chunks[..<repeated]), of: upload.id)
             if repeated == chunks.count { return again }
             let fresh = try await vault.local.offer(Array(chunks[repeated...]), to: upload.id)
             offered(upload.offered + UInt64(fresh.count), of: id)
@@ -61,9 +62,16 @@ extension Session {
         if let upload {
             try await vault.local.put(chunks, to: upload.id)
         } else {
-            try await vault.local.put(chunks, toElsewhere: UploadID(id), by: caller)
+            try await vault.local.put(chunks, toElsewhere: sharedID(of: id), by: caller)
         }
         return ServerAnswer(.done)
+    }
+
+    /// Under which id all servers know an upload of the user.
+    private func sharedID(of id: UniqueID) -> UploadID {
+        let digest = Digest(of: Array("upload".utf8) + id.bytes + Array(user.utf8))
+        guard let shared = UniqueID(Array(digest.bytes.prefix(16))) else { return UploadID(id) }
+        return UploadID(shared)
     }
 
     /// Whether the user may add anything anywhere.

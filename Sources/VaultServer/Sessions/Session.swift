@@ -19,9 +19,9 @@ final class Session: RequestOwner {
             if case .deviceKey(let key) = self { key } else { nil }
         }
 
-        /// By which another server tells whether the password is still the same.
-        var passwordMark: [UInt8] {
-            if case .password(let storedKey) = self { Digest(of: storedKey).bytes } else { [] }
+        /// Nil for a login by other means.
+        var storedKey: [UInt8]? {
+            if case .password(let key) = self { key } else { nil }
         }
     }
 
@@ -64,12 +64,17 @@ final class Session: RequestOwner {
     let order = ChangeOrder()
     /// Lets one offer of an upload in at a time, since their order is the file's.
     let offers = AsyncLock()
+    /// Lets one fetch in at a time that takes a read over which another server has opened.
+    let takingOver = AsyncLock()
     private let state: Mutex<State>
 
-    /// - Parameter ticket: that of another server's session, which goes on with this one; nil for a new session.
+    /// - Parameters:
+    ///   - ticket: that of another server's session, which goes on with this one; nil for a new session.
+    ///   - now: seconds since 1970 UTC, for those who share the vaults.
     init(
         user: String, vaultName: String, vault: HostedVault, rules: AccessRules, method: Method, peer: String,
-        memory: UserMemory, cause: HookEvent? = nil, tokens: SharedTokens? = nil, ticket: [UInt8]? = nil
+        memory: UserMemory, cause: HookEvent? = nil, tokens: SharedTokens? = nil, ticket: [UInt8]? = nil,
+        now: Int64 = 0
     ) {
         self.user = user
         self.vaultName = vaultName
@@ -81,11 +86,12 @@ final class Session: RequestOwner {
         self.tokens = tokens
         self.ticket =
             ticket
-            ?? tokens?.ticket(
-                SharedTokens.Ticket(
-                    user: user, vaultName: vaultName, vault: vault.id, deviceKey: method.deviceKey,
-                    passwordMark: method.passwordMark, peer: peer), now: currentSeconds())
-            ?? Session.randomTicket()
+            ?? tokens.map { tokens in
+                tokens.ticket(
+                    SharedTokens.Ticket(
+                        user: user, vaultName: vaultName, vault: vault.id, deviceKey: method.deviceKey,
+                        passwordMark: method.storedKey.map { tokens.mark(of: $0) } ?? []), now: now)
+            } ?? Session.randomTicket()
         state = Mutex(State(rules: rules))
     }
 

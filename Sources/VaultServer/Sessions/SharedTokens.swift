@@ -17,18 +17,16 @@ struct SharedTokens: Sendable {
         var vault: String
         /// The device's key; nil for a login by password.
         var deviceKey: [UInt8]?
-        /// The SHA-256 of what a password was compared with, so that the login ends when the password changes.
+        /// Tells what the password was compared with from anything else, so that the login ends when it changes.
         var passwordMark: [UInt8]
-        /// The address from which the session was begun.
-        var peer: String
     }
 
-    /// An open read.
+    /// An open read: what is read, whatever becomes of its name.
     struct Pass: Equatable, Sendable {
         var user: String
         var vault: String
         var name: Name
-        var version: UInt64
+        var content: Content
     }
 
     private enum Kind: UInt8 {
@@ -52,19 +50,18 @@ struct SharedTokens: Sendable {
         bytes.writeString(ticket.vault.utf8)
         bytes.writeString(ticket.deviceKey ?? [])
         bytes.writeString(ticket.passwordMark)
-        bytes.writeString(ticket.peer.utf8)
-        return seal(.ticket, bytes.bytes, now: now)
+        return seal(.ticket, bytes.bytes, until: now + ServerLimits.ticketSecondsMax)
     }
 
     /// - Returns: nil for a token that is none, or no longer.
     func ticket(opening token: [UInt8], now: Int64) -> Ticket? {
         guard var reader = open(.ticket, token, now: now), (try? reader.readBytes(16)) != nil,
             let user = reader.text, let vaultName = reader.text, let vault = reader.text,
-            let deviceKey = try? reader.readString(), let mark = try? reader.readString(), let peer = reader.text
+            let deviceKey = try? reader.readString(), let mark = try? reader.readString()
         else { return nil }
         return Ticket(
             user: user, vaultName: vaultName, vault: vault,
-            deviceKey: deviceKey.isEmpty ? nil : Array(deviceKey), passwordMark: Array(mark), peer: peer)
+            deviceKey: deviceKey.isEmpty ? nil : Array(deviceKey), passwordMark: Array(mark))
     }
 
     func pass(_ pass: Pass, now: Int64) -> [UInt8] {
@@ -72,23 +69,33 @@ struct SharedTokens: Sendable {
         bytes.writeString(pass.user.utf8)
         bytes.writeString(pass.vault.utf8)
         bytes.writeString(pass.name.bytes)
-        bytes.writeVarint(pass.version)
-        return seal(.pass, bytes.bytes, now: now)
+        bytes.writeVarint(UInt64(pass.content.chunker))
+        bytes.writeVarint(pass.content.size)
+        bytes.write(pass.content.depth)
+        bytes.write(pass.content.root)
+        return seal(.pass, bytes.bytes, until: now + ServerLimits.passSecondsMax)
     }
 
     /// - Returns: nil for a token that is none, or no longer.
     func pass(opening token: [UInt8], now: Int64) -> Pass? {
         guard var reader = open(.pass, token, now: now), let user = reader.text, let vault = reader.text,
             let bytes = try? reader.readString(), let name = try? Name(Array(bytes)),
-            let version = try? reader.readVarint()
+            let chunker = try? reader.readVarint(), let size = try? reader.readVarint(),
+            let depth: UInt8 = try? reader.read(), let root = try? reader.readDigest()
         else { return nil }
-        return Pass(user: user, vault: vault, name: name, version: version)
+        let content = Content(chunker: UInt32(truncatingIfNeeded: chunker), size: size, depth: depth, root: root)
+        return Pass(user: user, vault: vault, name: name, content: content)
     }
 
-    private func seal(_ kind: Kind, _ content: [UInt8], now: Int64) -> [UInt8] {
+    /// What stands for a secret in a ticket, and tells nobody anything of it.
+    func mark(of secret: [UInt8]) -> [UInt8] {
+        Array(HMAC<SHA256>.authenticationCode(for: Array("password".utf8) + secret, using: key))
+    }
+
+    private func seal(_ kind: Kind, _ content: [UInt8], until end: Int64) -> [UInt8] {
         var bytes = ByteWriter()
         bytes.write(kind.rawValue)
-        bytes.write(now + ServerLimits.tokenSecondsMax)
+        bytes.write(end)
         bytes.write(content)
         return bytes.bytes + HMAC<SHA256>.authenticationCode(for: bytes.bytes, using: key)
     }

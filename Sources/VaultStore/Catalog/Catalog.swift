@@ -37,11 +37,13 @@ package protocol Catalog: Sendable {
     /// Records chunks that an unfinished upload of a user stored, so that they outlive it for a day.
     /// Their reservation ends.
     ///
-    /// - Parameter epoch: that of the upload's beginning. Where packs have been disowned since, the chunks are not
+    /// - Parameter epoch: that of the upload's beginning. Where packs have been disowned since, the chunks may not be
     ///   recorded, and the upload's commit will be answered that it must be tried again.
+    /// - Returns: whether they were recorded.
+    @discardableResult
     func record(
         _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, epoch: UInt64, at time: Int64
-    ) async throws(VaultError)
+    ) async throws(VaultError) -> Bool
 
     /// Carries out calls in one transaction, and the requests of each, in their order.
     ///

@@ -128,7 +128,7 @@ extension SQLiteCatalog {
 
     package func record(
         _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, epoch: UInt64, at time: Int64
-    ) async throws(VaultError) {
+    ) async throws(VaultError) -> Bool {
         try await write(endingReservation: chunks.reservedBytes) { database in
             var touch = try Query(
                 database,
@@ -151,6 +151,7 @@ extension SQLiteCatalog {
             update.bind(bytes)
             try update.first()
         }
+        return true
     }
 
     /// Makes stored chunks known, unless they are known undamaged.

@@ -57,7 +57,9 @@ package final class SQLiteTables: TableDatabase {
         }
     }
 
-    package func write<Value>(_ body: (any TableSession) throws -> Value) throws(VaultError) -> Value {
+    package func write<Value>(
+        isNoticed: Bool, _ body: (any TableSession) throws -> Value
+    ) throws(VaultError) -> Value {
         do {
             return try queue.write { try body(Session(database: $0)) }
         } catch {

@@ -14,8 +14,12 @@ package protocol TableDatabase: Sendable {
     /// Runs `body` on one state of the tables.
     func read<Value>(_ body: (any TableSession) throws -> Value) throws(VaultError) -> Value
     /// Runs `body` in a transaction, which is rolled back where it throws.
+    ///
+    /// - Parameter isNoticed: whether others who use the tables are to notice the change soon.
     @discardableResult
-    func write<Value>(_ body: (any TableSession) throws -> Value) throws(VaultError) -> Value
+    func write<Value>(
+        isNoticed: Bool, _ body: (any TableSession) throws -> Value
+    ) throws(VaultError) -> Value
     /// A number that changes when somebody else has changed the tables.
     func dataVersion() throws(VaultError) -> Int64
     /// Runs `body` while no other process does so under the same name.
