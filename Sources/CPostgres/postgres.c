@@ -7,11 +7,14 @@
 #include <postgresql/libpq-fe.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 // Every function of libpq that is used.
 #define FUNCTIONS(F)                                                                                                   \
     F(PQconnectdbParams)                                                                                               \
+    F(PQconninfoParse)                                                                                                 \
+    F(PQconninfoFree)                                                                                                  \
     F(PQstatus)                                                                                                        \
     F(PQerrorMessage)                                                                                                  \
     F(PQserverVersion)                                                                                                 \
@@ -50,7 +53,8 @@ static const char *problem;
 static void load(void) {
     void *library = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
-        problem = dlerror();
+        // Its text is the thread's, and this one ends.
+        problem = strdup(dlerror());
         return;
     }
 #define FIND(name)                                                                                                     \
@@ -66,6 +70,13 @@ const char *cpg_load(void) {
 static void ignore(void *argument, const PGresult *notice) {
     (void)argument;
     (void)notice;
+}
+
+bool cpg_is_location(const char *conninfo) {
+    PQconninfoOption *options = pq.PQconninfoParse(conninfo, NULL);
+    if (options == NULL) return false;
+    pq.PQconninfoFree(options);
+    return true;
 }
 
 CPGConnection *cpg_connect(const char *conninfo) {

@@ -5,15 +5,17 @@ enum EngineLimits {
     /// Connections of one process.
     static let postgresConnections = 8
     /// Milliseconds that PostgreSQL works on one statement, and that its answer may take.
-    static let statementMilliseconds: Int64 = 60_000
-    static let answerMilliseconds: Int64 = 65_000
+    static let statementMilliseconds: Int64 = 90_000
+    static let answerMilliseconds: Int64 = 95_000
     /// Milliseconds after which a transaction ends in which nothing is asked.
-    static let idleTransactionMilliseconds: Int64 = 90_000
+    static let idleTransactionMilliseconds: Int64 = 120_000
     /// How often a transaction is tried that others came in the way of.
     static let conflictTriesMax = 10
     /// How often a commit is tried of which it is known that it was lost.
     static let commitTriesMax = 3
 
+    /// Changed rows that are told the database together.
+    static let rowsSentMax = 10_000
     /// Milliseconds that a statement of a collection may take.
     static let collectionMilliseconds: Int64 = 3_600_000
     /// Seconds between looks at the database's clock.

@@ -46,6 +46,8 @@ package enum StoreLimits {
     /// Seconds after which an object is not expected to become known any more, where nothing but that keeps it from being
     /// removed.
     package static let unrecordedSeconds: Int64 = 3600
+    /// Seconds for which it is remembered that a pack does not count; no upload lives as long.
+    package static let disownedSeconds: Int64 = 30 * 86_400
     /// Seconds after which a lease of a process that no longer renews it is void.
     package static let leaseSeconds: Int64 = 3600
     /// Bytes kept free, by a file that gives them up, so that remove and gc work on a full disk.

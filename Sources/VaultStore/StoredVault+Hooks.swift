@@ -130,11 +130,13 @@ extension StoredVault {
     package func add(_ amount: Double, to key: String, once id: String?) async throws(VaultError) -> HookValue {
         try await prepareToWrite()
         try StoredVault.check(key, Array((id ?? "").utf8))
+        guard id?.utf8.contains(0) != true else { throw VaultError(.invalid, "An id has no NUL.") }
         guard amount.isFinite else { throw VaultError(.invalid, "What is added to '\(printable(key))' is no number.") }
         return try await catalog.add(amount, to: key, once: id, at: clock())
     }
 
     private static func check(_ key: String, _ value: [UInt8]) throws(VaultError) {
+        guard !key.utf8.contains(0) else { throw VaultError(.invalid, "A key has no NUL.") }
         guard (1...StoreLimits.hookKeyBytesMax).contains(key.utf8.count) else {
             throw VaultError(.invalid, "A key has 1 to \(StoreLimits.hookKeyBytesMax) bytes.")
         }

@@ -121,8 +121,11 @@ extension StoredVault {
         }
         try await store(nodes, of: upload)
         try await takeWhatCameElsewhere(for: upload)
-        let (missing, epoch) = try self.change(upload) { state in (state.expected.count, state.epoch) }
-        // What was stored elsewhere a collection may have taken away.
+        let (missing, epoch, hasLost) = try self.change(upload) { state in
+            (state.expected.count, state.epoch, state.hasLost)
+        }
+        // What was stored a collection may have taken away.
+        if hasLost { return nil }
         if missing > 0, isShared, try await catalog.epoch() != epoch { return nil }
         guard missing == 0 else {
             throw VaultError(.invalid, "\(missing) chunks that were needed have not been put.")
@@ -197,7 +200,7 @@ extension StoredVault {
         if chunks.isEmpty { return }
         do {
             try await catalog.record(
-                chunks, of: upload, by: state.caller.user, epoch: state.epoch, at: clock())
+                chunks, of: upload, by: state.caller.user, at: clock())
         } catch {
             // Losing them costs sending them again, no more.
             await catalog.giveBack(chunks.reservedBytes)
@@ -254,9 +257,10 @@ extension StoredVault {
     }
 
     private func record(_ full: UnrecordedChunks, of upload: UploadID) async throws(VaultError) {
-        let (user, epoch) = try change(upload) { state in (state.caller.user, state.epoch) }
+        let user = try change(upload) { $0.caller.user }
+        let isRecorded: Bool
         do throws(VaultError) {
-            try await catalog.record(full, of: upload, by: user, epoch: epoch, at: clock())
+            isRecorded = try await catalog.record(full, of: upload, by: user, at: clock())
         } catch {
             // A later recording, or the commit, takes them along. Without an upload they are lost.
             do {
@@ -266,7 +270,10 @@ extension StoredVault {
             }
             throw error
         }
-        try change(upload) { $0.endRecording(of: full, isRecorded: true) }
+        try change(upload) { state in
+            state.endRecording(of: full, isRecorded: true)
+            if !isRecorded { state.hasLost = true }
+        }
     }
 }
 

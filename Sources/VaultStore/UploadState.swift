@@ -16,6 +16,8 @@ struct UploadState: Sendable {
     var receivedBytes: UInt64 = 0
     var sharedBytes: UInt64 = 0
     var isRecording = false
+    /// Whether something that was stored does not count any more.
+    var hasLost = false
     /// Bytes of content that are new to the vault, as far as the caller may know.
     var newBytes: UInt64 = 0
     /// Offered, needed, and not put yet.

@@ -36,6 +36,9 @@ typedef enum {
 /// Returns NULL, or why it cannot be loaded.
 const char *cpg_load(void);
 
+/// Whether libpq can read a connection string or URI.
+bool cpg_is_location(const char *conninfo);
+
 /// Connects; the caller ends the connection with `cpg_finish`, also one that failed. NULL for no memory.
 CPGConnection *cpg_connect(const char *conninfo);
 bool cpg_is_connected(const CPGConnection *connection);

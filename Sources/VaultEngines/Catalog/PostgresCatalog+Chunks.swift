@@ -64,14 +64,12 @@ extension PostgresCatalog {
     }
 
     package func record(
-        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, epoch: UInt64, at time: Int64
+        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64
     ) async throws(VaultError) -> Bool {
         let digests = PostgresValue.bytes(chunks.received.map(\.digest) + chunks.shared)
         let id = PostgresValue.bytes(upload.value.bytes)
         let isRecorded = try await write { connection in
-            let now = try connection.run("SELECT epoch FROM vault WHERE number = $1", [vaultValue]).first?.unsigned(0)
-            // Packs that nobody knew may have been removed since the upload began; its commit will say so.
-            guard now == epoch else { return false }
+            if try isAnyDisowned(chunks.received.map(\.location.pack), connection) { return false }
             try connection.run(
                 [
                     PostgresQuery(
@@ -90,6 +88,19 @@ extension PostgresCatalog {
         }
         endReservation(chunks.reservedBytes)
         return isRecorded
+    }
+
+    /// Whether packs have been disowned; asked with the vault's lock held.
+    func isAnyDisowned(_ packs: [PackID], _ connection: PostgresConnection) throws -> Bool {
+        if packs.isEmpty { return false }
+        return try connection.run([disowned(packs)])[0].count > 0
+    }
+
+    /// Those of `packs` that have been disowned.
+    func disowned(_ packs: [PackID]) -> PostgresQuery {
+        PostgresQuery(
+            "SELECT id FROM disowned_pack WHERE vault = $1 AND id = ANY ($2)",
+            [vaultValue, .bytes(Set(packs).map { Optional($0.value.bytes) })])
     }
 
     package func packs() async throws(VaultError) -> [PackID: UInt64] {

@@ -3,15 +3,14 @@ package import VaultStore
 
 extension PostgresCatalog {
     package func lease(_ id: UniqueID, at time: Int64) async throws(VaultError) {
-        // Not while a collection decides, which has to see it or to be seen by it.
-        try await write { connection in
-            try connection.run(
-                """
-                INSERT INTO lease (vault, id, sequence, renewed_at) SELECT $1, $2, sequence, $3 FROM vault
-                WHERE number = $1 ON CONFLICT (vault, id) DO UPDATE SET renewed_at = excluded.renewed_at
-                """, [vaultValue, .bytes(id.bytes), .int(time)])
-            return
-        }
+        // A collection that is at work needs not see it: while it is, nothing changes, so that it keeps all that is
+        // needed now.
+        try await ask(
+            """
+            INSERT INTO lease (vault, id, sequence, renewed_at) SELECT $1, $2, sequence, $3 FROM vault
+            WHERE number = $1 ON CONFLICT (vault, id) DO UPDATE SET renewed_at = excluded.renewed_at
+            """, [vaultValue, .bytes(id.bytes), .int(time)]
+        ) { _ in }
     }
 
     package func endLease(_ id: UniqueID) async throws(VaultError) {
@@ -19,6 +18,15 @@ extension PostgresCatalog {
     }
 
     package func forgetUnused(
+        at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
+    ) async throws(VaultError) -> Int {
+        // One at a time: it needs a second connection, to read with.
+        try await pool.collecting.withLock { () async throws(VaultError) in
+            try await lock.withLock { () async throws(VaultError) in try await forgetUnusedAlone(at: time, node: node) }
+        }
+    }
+
+    private func forgetUnusedAlone(
         at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
     ) async throws(VaultError) -> Int {
         try await pool.with(isRepeatable: false) { connection in
@@ -43,6 +51,7 @@ extension PostgresCatalog {
                 // These statements are about much, and each is planned for what it finds.
                 PostgresQuery("SET LOCAL enable_hashjoin = on"), PostgresQuery("SET LOCAL enable_seqscan = on"),
                 PostgresQuery("SET LOCAL enable_sort = on"), PostgresQuery("SET LOCAL statement_timeout = 0"),
+                PostgresQuery("SET LOCAL idle_in_transaction_session_timeout = 0"),
                 PostgresQuery("SET LOCAL plan_cache_mode = force_custom_plan"),
                 PostgresQuery("SELECT 1 FROM vault WHERE number = $1 FOR UPDATE", [vaultValue]),
                 PostgresQuery(
@@ -57,6 +66,9 @@ extension PostgresCatalog {
                     DELETE FROM upload_chunk WHERE vault = $1
                     AND upload NOT IN (SELECT id FROM upload WHERE vault = $1)
                     """, [vaultValue]),
+                PostgresQuery(
+                    "DELETE FROM disowned_pack WHERE vault = $1 AND at < $2",
+                    [vaultValue, .int(time - StoreLimits.disownedSeconds)]),
                 PostgresQuery(
                     "DELETE FROM lease WHERE vault = $1 AND renewed_at < $2",
                     [vaultValue, .int(time - StoreLimits.leaseSeconds)]),
@@ -173,6 +185,7 @@ extension PostgresCatalog {
             let results = try run(
                 [
                     PostgresQuery("SET LOCAL enable_hashjoin = on"), PostgresQuery("SET LOCAL enable_seqscan = on"),
+                    PostgresQuery("SET LOCAL statement_timeout = 0"),
                     PostgresQuery(
                         """
                         SELECT pack.id, sum(used.bytes)::bigint FROM (
@@ -182,13 +195,17 @@ extension PostgresCatalog {
                         ) AS used JOIN pack ON pack.number = used.pack GROUP BY pack.id
                         """, [vaultValue]),
                 ], connection)
-            return try PostgresCatalog.packs(results[2])
+            return try PostgresCatalog.packs(results[3])
         }
     }
 
     package func relocate(_ moved: [Relocation]) async throws(VaultError) {
         if moved.isEmpty { return }
         try await write { connection in
+            if try isAnyDisowned(moved.map(\.to.pack), connection) {
+                throw VaultError(
+                    .unavailable, "Another collection came in between: collect again.", isRetryable: true)
+            }
             try connection.run([packing(moved.map(\.to))])
             for (table, isGroup) in [("chunk", false), ("journal_group", true)] {
                 let moved = moved.filter { ($0.kind == .journalGroup) == isGroup }
@@ -223,7 +240,7 @@ extension PostgresCatalog {
         }
     }
 
-    package func disown(_ packs: [PackID]) async throws(VaultError) -> Set<PackID> {
+    package func disown(_ packs: [PackID], at time: Int64) async throws(VaultError) -> Set<PackID> {
         if packs.isEmpty { return [] }
         return try await write { connection in
             let rows = try connection.run(
@@ -231,27 +248,38 @@ extension PostgresCatalog {
                 [vaultValue, .bytes(packs.map { Optional($0.value.bytes) })]
             ).rows
             let unknown = Set(packs).subtracting(rows.compactMap { UniqueID($0.bytes(0)).map(PackID.init) })
-            // Uploads that have stored something there and have not said so begin again.
-            if !unknown.isEmpty {
-                try connection.run("UPDATE vault SET epoch = epoch + 1 WHERE number = $1", [vaultValue])
-            }
+            // What was stored there and nobody has said does not count any more.
+            try connection.run(
+                """
+                INSERT INTO disowned_pack (vault, id, at) SELECT $1, id, $3 FROM unnest($2) AS added (id)
+                ON CONFLICT DO NOTHING
+                """, [vaultValue, .bytes(unknown.map { Optional($0.value.bytes) }), .int(time)])
             return unknown
         }
     }
 
     package func withdraw(_ damaged: [PackLocation: Digest]) async throws(VaultError) {
+        try await mark(damaged, isDamaged: true)
+    }
+
+    package func reinstate(_ found: [PackLocation: Digest]) async throws(VaultError) {
+        try await mark(found, isDamaged: false)
+    }
+
+    private func mark(_ chunks: [PackLocation: Digest], isDamaged: Bool) async throws(VaultError) {
         try await write { connection in
-            let places = Array(damaged)
+            let places = Array(chunks)
             try connection.run([
                 PostgresQuery(
                     """
-                    UPDATE chunk SET damaged = true FROM unnest($2, $3, $4) AS lost (which, place, origin)
+                    UPDATE chunk SET damaged = $5 FROM unnest($2, $3, $4) AS lost (which, place, origin)
                     JOIN pack ON pack.vault = $1 AND id = place
                     WHERE chunk.vault = $1 AND digest = which AND start = origin AND chunk.pack = pack.number
                     """,
                     [
                         vaultValue, .bytes(places.map(\.value)),
                         .bytes(places.map { Optional($0.key.pack.value.bytes) }), .ints(places.map(\.key.offset)),
+                        .bool(isDamaged),
                     ]),
                 PostgresQuery("UPDATE vault SET epoch = epoch + 1 WHERE number = $1", [vaultValue]),
                 countStoredBytes,

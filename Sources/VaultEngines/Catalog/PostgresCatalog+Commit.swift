@@ -8,8 +8,10 @@ extension PostgresCatalog {
         append: ([PackRecord]) async throws(VaultError) -> Appended
     ) async throws(VaultError) -> [[Result<CommitResult, VaultError>]] {
         for _ in 0..<EngineLimits.commitTriesMax {
-            let outcome = try await pool.with { connection in
-                try await commit(calls, at: time, on: connection, append: append)
+            let outcome = try await lock.withLock { () async throws(VaultError) in
+                try await pool.with { connection in
+                    try await commit(calls, at: time, on: connection, append: append)
+                }
             }
             var isDone = outcome.isKnown
             if !isDone { isDone = try await hasHappened(outcome) }
@@ -92,12 +94,14 @@ extension PostgresCatalog {
 
     package func replay(_ groups: [(group: JournalGroup, stored: StoredGroup)]) async throws(VaultError) {
         if groups.isEmpty { return }
-        try await pool.with(isRepeatable: false) { connection in
-            do {
-                try PostgresRows(connection, self, for: []).replay(groups)
-            } catch {
-                connection.rollBack()
-                throw error
+        try await lock.withLock { () async throws(VaultError) in
+            try await pool.with(isRepeatable: false) { connection in
+                do {
+                    try PostgresRows(connection, self, for: []).replay(groups)
+                } catch {
+                    connection.rollBack()
+                    throw error
+                }
             }
         }
     }

@@ -200,19 +200,19 @@ private struct PostgresListing {
         _ condition: String, _ values: [PostgresValue], limit: Int
     ) throws -> [Candidate] {
         let head = PostgresSchema.head("name")
-        let values: [PostgresValue] = [catalog.vaultValue, .int(sequence)] + values
+        let values: [PostgresValue] = [catalog.vaultValue, .int(sequence)] + values + [.int(Int64(limit))]
         let columns = PostgresSchema.versionColumns.split(separator: ", ").map { "entry.\($0)" }.joined(separator: ", ")
         let results = try connection.run([
             PostgresQuery(
                 """
                 SELECT \(PostgresCatalog.entryColumns) FROM entry WHERE vault = $1 AND \(condition) AND since <= $2
-                ORDER BY \(head), name LIMIT \(limit)
+                ORDER BY \(head), name LIMIT $\(values.count)
                 """, values),
             PostgresQuery(
                 """
                 SELECT entry.object, entry.since, bound.name, \(columns) FROM (
                   SELECT object, name FROM former_name WHERE vault = $1 AND \(condition) AND since <= $2 AND until > $2
-                  ORDER BY \(head), name LIMIT \(limit)) AS bound
+                  ORDER BY \(head), name LIMIT $\(values.count)) AS bound
                 JOIN entry ON entry.vault = $1 AND entry.object = bound.object
                 """, values),
         ])

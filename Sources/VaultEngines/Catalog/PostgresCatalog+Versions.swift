@@ -63,19 +63,20 @@ extension PostgresCatalog {
     ) throws -> [(object: UInt64, entry: (Name) -> Entry)] {
         try connection.run(
             """
-            SELECT object, until, NULL, \(PostgresCatalog.columns) FROM version
-            WHERE vault = $1 AND object = ANY ($2) AND \(condition) ORDER BY object, sequence
+            SELECT object, until, NULL, \(PostgresCatalog.columns) FROM unnest($2) AS asked (which)
+            JOIN version ON vault = $1 AND object = which WHERE \(condition)
             """, [vaultValue, .ints(objects)] + values
-        ).rows.map { row in
-            let stored = try PostgresCatalog.storedVersion(row, name: Name(validated: Array("x".utf8)))
-            return (
-                stored.object,
-                { name in
-                    var entry = stored.entry
-                    entry.name = name
-                    return entry
-                }
-            )
-        }
+        ).rows.map { try PostgresCatalog.storedVersion($0, name: Name(validated: Array("x".utf8))) }
+            .sorted { ($0.object, $0.entry.sequence) < ($1.object, $1.entry.sequence) }
+            .map { stored in
+                (
+                    stored.object,
+                    { name in
+                        var entry = stored.entry
+                        entry.name = name
+                        return entry
+                    }
+                )
+            }
     }
 }

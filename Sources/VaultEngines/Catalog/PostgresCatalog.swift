@@ -13,6 +13,8 @@ package final class PostgresCatalog: Catalog {
     let number: Int64
     /// Bytes that uploads of this process have stored, or are about to, and that are not recorded.
     let reservedBytes = Mutex<UInt64>(0)
+    /// Held by what holds the vault, so that those of this process who wait for it take up no connections.
+    let lock = AsyncLock()
 
     /// The identity of the vault that the catalog belongs to.
     package let vault: UniqueID
@@ -25,6 +27,8 @@ package final class PostgresCatalog: Catalog {
 
     /// The pool is that of all vaults in the database.
     package func close() async {}
+
+    static let removed = VaultError(.notFound, "The vault has been removed.")
 
     var vaultValue: PostgresValue { .int(number) }
 
@@ -51,10 +55,14 @@ package final class PostgresCatalog: Catalog {
     func write<Value: Sendable>(
         isRepeatable: Bool = true, _ body: (PostgresConnection) throws -> Value
     ) async throws(VaultError) -> Value {
-        try await pool.with(isRepeatable: isRepeatable) { connection in
-            try connection.transaction {
-                try connection.run("SELECT 1 FROM vault WHERE number = $1 FOR UPDATE", [vaultValue])
-                return try body(connection)
+        try await lock.withLock { () async throws(VaultError) in
+            try await pool.with(isRepeatable: isRepeatable) { connection in
+                try connection.transaction {
+                    let found = try connection.run(
+                        "SELECT 1 FROM vault WHERE number = $1 FOR UPDATE", [vaultValue])
+                    guard found.count == 1 else { throw PostgresCatalog.removed }
+                    return try body(connection)
+                }
             }
         }
     }

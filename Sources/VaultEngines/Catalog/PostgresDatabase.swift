@@ -54,9 +54,12 @@ package final class PostgresDatabase: Sendable {
                     "SELECT number FROM vault WHERE id = $1 FOR UPDATE", [.bytes(vault.bytes)]
                 ).first
                 guard let row else { return }
+                try connection.run("SET LOCAL statement_timeout = 0")
                 let number = PostgresValue.int(row.int(0))
                 for table in PostgresSchema.vaultTables {
-                    try connection.run("DELETE FROM \(table) WHERE vault = $1", [number])
+                    try connection.run(
+                        [PostgresQuery("DELETE FROM \(table) WHERE vault = $1", [number])],
+                        milliseconds: EngineLimits.collectionMilliseconds)
                 }
                 try connection.run("DELETE FROM vault WHERE number = $1", [number])
             }

@@ -25,6 +25,7 @@ final class PostgresRows: CommitRows {
     private var entries: [Name: StoredVersion?] = [:]
     private var retired: [Name: UInt64] = [:]
     private var known: [Digest: Bool] = [:]
+    private var disowned: Set<PackID> = []
     private var answers: [AnswerKey: (StoredAnswer, Int64)] = [:]
     /// Calls whose answers have been looked for.
     private var askedAnswers: Set<AnswerKey> = []
@@ -66,7 +67,7 @@ final class PostgresRows: CommitRows {
         let names = Array(foresight.names)
         let tops = Array(foresight.tops)
         let keys = foresight.changes.map { AnswerKey(user: $0.user, change: $0.change) }
-        var queries: [PostgresQuery] = lock == nil ? [] : [PostgresQuery("BEGIN")]
+        var queries: [PostgresQuery] = lock == nil ? [] : [PostgresQuery(PostgresConnection.beginning)]
         queries += [
             PostgresQuery(
                 """
@@ -74,14 +75,15 @@ final class PostgresRows: CommitRows {
                 \(lock ?? "")
                 """, [vault]),
             catalog.entries(names), belowQuery(tops), retiredQuery(names), knownQuery(foresight.digests),
+            catalog.disowned(Array(foresight.packs)),
             PostgresQuery(
                 """
                 SELECT owner, id, at, answer FROM answer JOIN unnest($2, $3) AS asked (change, who)
                 ON vault = $1 AND id = change AND owner = who
                 """, [vault, .bytes(keys.map { Optional($0.change.bytes) }), .texts(keys.map(\.user))]),
         ]
-        let results = try connection.run(queries).suffix(6).map { $0 }
-        guard let row = results[0].first else { throw CatalogDamage(what: "the vault's row is missing") }
+        let results = try connection.run(queries).suffix(7).map { $0 }
+        guard let row = results[0].first else { throw PostgresCatalog.removed }
         let head = JournalHead(
             sequence: row.unsigned(0), digest: row.isNull(4) ? nil : try row.digest(4), time: row.int(5))
         found = CommitState(
@@ -99,7 +101,8 @@ final class PostgresRows: CommitRows {
         for digest in foresight.digests { known[digest] = false }
         for row in results[4].rows { known[try row.digest(0)] = true }
         askedAnswers.formUnion(keys)
-        for row in results[5].rows {
+        disowned = Set(results[5].rows.compactMap { UniqueID($0.bytes(0)).map { PackID($0) } })
+        for row in results[6].rows {
             guard let id = UniqueID(row.bytes(1)) else { throw CatalogDamage(what: "the id of a change") }
             answers[AnswerKey(user: row.text(0), change: id)] = (try StoredAnswer(decoding: row.bytes(3)), row.int(2))
         }
@@ -189,7 +192,14 @@ final class PostgresRows: CommitRows {
             ORDER BY \(PostgresSchema.head("name")), name
             """, [vault] + (prefix.top.map { [.bytes($0.firstBelow), .bytes($0.behindBelow)] } ?? [])
         ).rows
-        return try live.filter { $0.kind != .removed } + rows.map { try PostgresCatalog.storedVersion($0).entry }
+        for row in rows {
+            let version = try PostgresCatalog.storedVersion(row)
+            entries[version.entry.name] = .some(version)
+            live.append(version.entry)
+        }
+        // They are about to be removed, copied or renamed, one by one.
+        try foresee(live.map(\.name))
+        return live.filter { $0.kind != .removed }
     }
 
     /// Of a name: to be between `$2` and `$3`.
@@ -220,6 +230,28 @@ final class PostgresRows: CommitRows {
         return isKnown
     }
 
+    func isDisowned(_ pack: PackID) -> Bool { disowned.contains(pack) }
+
+    func foresee(_ names: [Name]) throws {
+        for start in stride(from: 0, to: names.count, by: EngineLimits.rowsSentMax) {
+            let part = names[start..<min(start + EngineLimits.rowsSentMax, names.count)].filter {
+                entries[$0] == nil || retired[$0] == nil
+            }
+            if part.isEmpty { continue }
+            try send()
+            let results = try connection.run([catalog.entries(part), retiredQuery(part)])
+            for name in part {
+                if entries[name] == nil { entries[name] = .some(nil) }
+                if retired[name] == nil { retired[name] = 0 }
+            }
+            for row in results[0].rows {
+                let version = try PostgresCatalog.storedVersion(row)
+                entries[version.entry.name] = .some(version)
+            }
+            for row in results[1].rows { retired[Name(validated: row.bytes(0))] = row.unsigned(1) }
+        }
+    }
+
     // MARK: Changing
 
     func apply(_ change: JournalChange, sequence: UInt64, time: Int64) throws {
@@ -246,6 +278,8 @@ final class PostgresRows: CommitRows {
             entries[saved.name] = StoredVersion(object: sequence, since: sequence, entry: entry)
         }
         changed.insert(saved.name)
+        // A change of very many names is told in parts.
+        if changed.count >= EngineLimits.rowsSentMax { try send() }
         if saved.kind == .removed {
             thinned.formUnion(saved.name.ancestors)
         } else {
@@ -463,6 +497,7 @@ private struct Foresight {
     /// Names below which nothing may be, or all is meant.
     var tops: Set<Name> = []
     var digests: [Digest] = []
+    var packs: Set<PackID> = []
     var changes: [(user: String, change: UniqueID)] = []
 
     init(_ calls: [CommitCall]) {
@@ -477,6 +512,8 @@ private struct Foresight {
         case .save(let save):
             add(save.intent.name)
             if let chunk = save.chunk { digests.append(chunk.digest) }
+            packs.formUnion(save.chunks.received.map(\.location.pack))
+            if let staged = save.staged { packs.insert(staged.location.pack) }
         case .change(.remove(let prefix, _)):
             if let top = prefix.top { add(top) }
         case .change(.rename(let from, let to)), .change(.copy(let from, let to)):

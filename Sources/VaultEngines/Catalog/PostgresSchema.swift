@@ -56,7 +56,7 @@ enum PostgresSchema {
     /// The tables whose rows belong to vaults, those first that others point to nothing of.
     static let vaultTables = [
         "chunk", "journal_group", "pack", "entry", "version", "former_name", "retired_name", "dropped", "upload",
-        "upload_chunk", "lease", "answer", "audit", "outbox", "hook_value", "hook_count", "duty",
+        "upload_chunk", "lease", "answer", "audit", "outbox", "hook_value", "hook_count", "duty", "disowned_pack",
     ]
 
     private static let versionColumnTypes = """
@@ -233,6 +233,14 @@ enum PostgresSchema {
           id text COLLATE "C" NOT NULL,
           PRIMARY KEY (vault, key, id)
         );
+        -- Packs of which the catalog knew nothing, and never will: their objects are being removed.
+        CREATE TABLE minivault.disowned_pack (
+          vault bigint NOT NULL,
+          at bigint NOT NULL,
+          id bytea NOT NULL,
+          PRIMARY KEY (vault, id)
+        );
+        CREATE UNIQUE INDEX outbox_id ON minivault.outbox (vault, id);
         CREATE TABLE minivault.duty (
           vault bigint NOT NULL,
           expires_at bigint NOT NULL,

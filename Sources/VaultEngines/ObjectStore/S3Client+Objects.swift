@@ -31,9 +31,13 @@ extension S3Client {
                 if let now, let stored { age = now - stored }
                 objects.append(ListedObject(key: key, length: length, age: age))
             }
-            token =
+            let next =
                 answer.document.first("IsTruncated") == "true"
                 ? answer.document.first("NextContinuationToken") : nil
+            guard next == nil || next != token else {
+                throw VaultError(.internal, "The object store's listing does not come to an end.")
+            }
+            token = next
         } while token != nil
         return objects
     }

@@ -32,12 +32,14 @@ final class S3Client: Sendable {
     }
 
     /// What came instead of the answer that was wanted.
-    private enum Failure: Error {
+    private enum Failure: Error, Sendable {
         /// It is not known what has happened.
         case unknown(String)
         case refused(VaultError)
         /// The store has another time.
         case skewed
+        /// The credentials have run out, or are no longer known.
+        case expired(VaultError)
     }
 
     let location: S3Location
@@ -45,10 +47,12 @@ final class S3Client: Sendable {
     private let clock: @Sendable () -> Int64
     /// Seconds that the store's clock is ahead of this machine's.
     private let skew = Mutex<Int64>(0)
+    private let credentials: Mutex<S3Credentials>
 
     init(_ location: S3Location, clock: @escaping @Sendable () -> Int64) throws(VaultError) {
         self.location = location
         self.clock = clock
+        credentials = Mutex(location.credentials)
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         configuration.httpVersion = .http1Only
@@ -89,6 +93,7 @@ final class S3Client: Sendable {
         let deadline = ContinuousClock.now + .seconds(EngineLimits.storeSecondsMax)
         var tries = 0
         var unknownOutcomes = 0
+        var isRenewed = false
         nonisolated(unsafe) let memory = memory
         while true {
             if Task.isCancelled { throw .cancelled }
@@ -100,6 +105,10 @@ final class S3Client: Sendable {
             } catch {
                 switch error {
                 case .refused(let error): throw error
+                case .expired(let error):
+                    guard !isRenewed, renewCredentials() else { throw error }
+                    isRenewed = true
+                    continue
                 case .skewed:
                     if tries > 2 { throw VaultError(.denied, "The object store's clock and this machine's differ.") }
                     tries += 1
@@ -122,7 +131,7 @@ final class S3Client: Sendable {
         _ request: Request, into memory: UnsafeMutableRawBufferPointer?, accepting accepted: Set<Int>
     ) async throws(Failure) -> Answer {
         let path = location.path(request.key)
-        let signature = S3Signature(credentials: location.credentials, region: location.region)
+        let signature = S3Signature(credentials: credentials.withLock { $0 }, region: location.region)
         let headers = signature.headers(
             request.method.rawValue, path: path, query: request.query,
             headers: [("host", location.requestHost)] + request.headers, payload: request.body.digest,
@@ -141,6 +150,11 @@ final class S3Client: Sendable {
             let status = Int(response.status.code)
             noteTime(response.headers)
             if let memory, status == 200 || status == 206 {
+                let start = request.headers.first { $0.0 == "range" }?.1
+                if status == 200, let start, !start.hasPrefix("bytes=0-") {
+                    throw Failure.refused(
+                        VaultError(.internal, "The object store answers with more than was asked for."))
+                }
                 var count = 0
                 for try await buffer in response.body {
                     let length = min(buffer.readableBytes, memory.count - count)
@@ -169,24 +183,34 @@ final class S3Client: Sendable {
 
     private func refusal(_ answer: Answer, _ request: Request) -> Failure {
         let code = answer.document.first("Code") ?? ""
-        let text = answer.document.first("Message") ?? ""
-        let cause = "HTTP \(answer.status) \(printable(code)) \(printable(text))"
+        let cause = "HTTP \(answer.status) \(printable(code))"
         if code == "RequestTimeTooSkewed" { return .skewed }
         if answer.status >= 500 || [408, 429].contains(answer.status) || ["SlowDown", "RequestTimeout"].contains(code) {
             return .unknown(cause)
+        }
+        if ["ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "TokenRefreshRequired"].contains(code) {
+            return .expired(VaultError(.denied, "The object store refuses the credentials.", cause: cause))
         }
         switch (answer.status, code) {
         case (_, "QuotaExceeded"), (_, "EntityTooLarge"):
             return .refused(VaultError(.quota, "The object store has no room left.", cause: cause))
         case (_, "NoSuchBucket"):
-            return .refused(
-                VaultError(.notFound, "There is no bucket '\(location.bucket)' in the object store.", cause: cause))
+            return .refused(VaultError(.unavailable, "The object store has no such bucket.", cause: cause))
         case (404, _):
             return .refused(VaultError(.notFound, "The object store has no '\(request.key)'.", cause: cause))
         case (401, _), (403, _):
             return .refused(VaultError(.denied, "The object store refuses the credentials.", cause: cause))
         default:
             return .refused(VaultError(.internal, "The object store refused a request.", cause: cause))
+        }
+    }
+
+    /// Looks whether there are other credentials by now, such as a file that is written anew before they run out.
+    private func renewCredentials() -> Bool {
+        guard let found = try? location.environment.findCredentials() else { return false }
+        return credentials.withLock { credentials in
+            defer { credentials = found }
+            return credentials != found
         }
     }
 

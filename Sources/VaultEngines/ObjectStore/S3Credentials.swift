@@ -2,7 +2,7 @@ import FoundationEssentials
 import VaultModel
 
 /// Who asks an object store.
-struct S3Credentials: Sendable {
+struct S3Credentials: Sendable, Equatable {
     var accessKey: String
     var secretKey: String
     /// Of credentials that run out.
@@ -22,16 +22,20 @@ struct S3Credentials: Sendable {
 struct S3Environment: Sendable {
     private let variables: [String: String]
     private let profile: String
-    private let credentials: [String: [String: String]]
-    private let configuration: [String: [String: String]]
 
     init(_ variables: [String: String]) {
         self.variables = variables
-        let home = variables["HOME"] ?? "/"
         profile = variables["AWS_PROFILE"] ?? "default"
-        credentials = S3Environment.sections(
-            ofFile: variables["AWS_SHARED_CREDENTIALS_FILE"] ?? "\(home)/.aws/credentials")
-        configuration = S3Environment.sections(ofFile: variables["AWS_CONFIG_FILE"] ?? "\(home)/.aws/config")
+    }
+
+    private var home: String { variables["HOME"] ?? "/" }
+
+    private var credentials: [String: [String: String]] {
+        S3Environment.sections(ofFile: variables["AWS_SHARED_CREDENTIALS_FILE"] ?? "\(home)/.aws/credentials")
+    }
+
+    private var configuration: [String: [String: String]] {
+        S3Environment.sections(ofFile: variables["AWS_CONFIG_FILE"] ?? "\(home)/.aws/config")
     }
 
     /// - Throws: `denied` where there are none, `notFound` for a profile that is named and not there.

@@ -13,6 +13,8 @@ package struct S3Location: Sendable {
     /// Whether the bucket is the first part of paths, and not of the host's name.
     var isPathStyle: Bool
     var credentials: S3Credentials
+    /// What the credentials were found in, and may be found in again.
+    let environment: S3Environment
     /// A file of certificates, in PEM, that are trusted in place of the system's.
     var authorities: LocalPath?
 
@@ -34,7 +36,7 @@ package struct S3Location: Sendable {
         }
         let folders = parts.count > 1 ? parts[1].split(separator: "/") : []
         prefix = folders.map { "\($0)/" }.joined()
-        let environment = S3Environment(variables)
+        environment = S3Environment(variables)
         region = environment.region ?? "us-east-1"
         credentials = try environment.findCredentials()
         authorities = environment.authorities.map { LocalPath($0) }

@@ -25,7 +25,12 @@ package final class S3PackStore: PackStore {
 
     package func append(_ records: [PackRecord]) async throws(VaultError) -> Appended {
         if records.isEmpty { return Appended(locations: [], hold: nil) }
-        return Appended(locations: try await appends.append(records), hold: nil)
+        // A commit, for which others wait, goes before what uploads bring, and fails by itself.
+        let isCommit = records.contains { $0.kind == .journalGroup }
+        let locations =
+            isCommit
+            ? try await S3PackStore.store(records, of: vault, in: folder, client) : try await appends.append(records)
+        return Appended(locations: locations, hold: nil)
     }
 
     /// Stores records as one object.

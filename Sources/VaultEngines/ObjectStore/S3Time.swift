@@ -13,7 +13,7 @@ enum S3Time {
     static func seconds(iso text: String) -> Int64? {
         let numbers = text.split { !$0.isNumber }.compactMap { Int64($0) }
         guard numbers.count >= 6, text.contains("T"), text.hasSuffix("Z") else { return nil }
-        return seconds(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5])
+        return plausible(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5])
     }
 
     /// Seconds since 1970 of `Fri, 24 May 2013 00:00:00 GMT`; nil for another text.
@@ -24,7 +24,16 @@ enum S3Time {
             let year = Int64(parts[3]), let hour = Int64(parts[4]), let minute = Int64(parts[5]),
             let second = Int64(parts[6])
         else { return nil }
-        return seconds(year, Int64(month + 1), day, hour, minute, second)
+        return plausible(year, Int64(month + 1), day, hour, minute, second)
+    }
+
+    private static func plausible(
+        _ year: Int64, _ month: Int64, _ day: Int64, _ hour: Int64, _ minute: Int64, _ second: Int64
+    ) -> Int64? {
+        guard (1970...9999).contains(year), (1...12).contains(month), (1...31).contains(day), (0...23).contains(hour),
+            (0...59).contains(minute), (0...60).contains(second)
+        else { return nil }
+        return seconds(year, month, day, hour, minute, second)
     }
 
     private static func seconds(

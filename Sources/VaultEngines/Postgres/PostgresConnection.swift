@@ -21,6 +21,10 @@ final class PostgresConnection: @unchecked Sendable {
         if let problem = cpg_load() {
             throw PostgresError(state: nil, message: "\(String(cString: problem)): install the package libpq5")
         }
+        guard cpg_is_location(location) else {
+            // libpq's own words would repeat it, with a password perhaps.
+            throw PostgresError(state: "22023", message: "the location is not postgres://USER@HOST/DATABASE")
+        }
         guard let handle = cpg_connect(location) else { throw PostgresError(state: nil, message: "no memory is left") }
         self.handle = handle
         guard cpg_is_connected(handle) else {
@@ -73,9 +77,12 @@ final class PostgresConnection: @unchecked Sendable {
             guard let handle = try next(deadline) else { continue }
             defer { cpg_clear(handle) }
             if cpg_kind(handle) == CPGResultSync { break }
+            // What only the end of a transaction finds out.
+            if cpg_kind(handle) == CPGResultError { failure = failure ?? PostgresError(handle) }
         }
         if let failure {
-            if failure.isLost { isSound = false }
+            // Statements that are gone, or mean something else by now, are prepared anew on another connection.
+            if failure.isLost || failure.state == "26000" || failure.state == "0A000" { isSound = false }
             throw failure
         }
         return results
@@ -87,12 +94,21 @@ final class PostgresConnection: @unchecked Sendable {
         try run([PostgresQuery(sql, values)])[0]
     }
 
+    /// Begins a transaction that changes something, whatever the role's own settings are.
+    static let beginning = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+
     /// Runs `body` in a transaction, which is rolled back where it throws.
     func transaction<Value>(
-        _ beginning: String = "BEGIN", _ body: () throws -> Value
+        _ beginning: String = PostgresConnection.beginning, _ body: () throws -> Value
     ) throws -> Value {
         hasOnlyBegun = true
-        try run([PostgresQuery(beginning)])
+        do throws(PostgresError) {
+            try run([PostgresQuery(beginning)])
+        } catch {
+            var error = error
+            error.hadNoEffect = true
+            throw error
+        }
         hasOnlyBegun = false
         do {
             let value = try body()
@@ -150,11 +166,7 @@ final class PostgresConnection: @unchecked Sendable {
             switch cpg_kind(handle) {
             case CPGResultRows: received = PostgresResult(handle)
             case CPGResultError:
-                failure =
-                    failure
-                    ?? PostgresError(
-                        state: cpg_state(handle).map { String(cString: $0) } ?? "08006",
-                        message: String(cString: cpg_error(handle)).trimmed)
+                failure = failure ?? PostgresError(handle)
                 cpg_clear(handle)
             default: cpg_clear(handle)
             }
@@ -188,6 +200,14 @@ final class PostgresConnection: @unchecked Sendable {
         if message.contains("database \""), message.contains("does not exist") { return "3D000" }
         if message.contains("role \""), message.contains("does not exist") { return "28000" }
         return nil
+    }
+}
+
+extension PostgresError {
+    fileprivate init(_ result: OpaquePointer) {
+        self.init(
+            state: cpg_state(result).map { String(cString: $0) } ?? "08006",
+            message: String(cString: cpg_error(result)).trimmed)
     }
 }
 

@@ -5,6 +5,13 @@ struct PostgresError: Error {
     /// The SQLSTATE; nil where the connection is lost or was never there.
     var state: String?
     var message: String
+    /// Whether it is known that nothing has happened.
+    var hadNoEffect = false
+
+    init(state: String?, message: String) {
+        self.state = state
+        self.message = message
+    }
 
     /// Whether the transaction was rolled back because of others, and is worth another try.
     var isConflict: Bool { state == "40001" || state == "40P01" || state == "55P03" }
@@ -18,7 +25,7 @@ struct PostgresError: Error {
 
     /// The error as the vault's users meet it.
     var vaultError: VaultError {
-        let cause = "PostgreSQL: \(printable(message))"
+        let cause = "PostgreSQL: \(printable(summary))"
         switch state?.prefix(2) {
         case nil, "08", "57":
             return VaultError(.unavailable, "The catalog cannot be reached.", cause: cause, isRetryable: true)
@@ -33,6 +40,8 @@ struct PostgresError: Error {
             return VaultError(.denied, "PostgreSQL refuses the login to the catalog.", cause: cause)
         case "42" where state == "42501":
             return VaultError(.denied, "The catalog's user may not do what is needed.", cause: cause)
+        case "22" where state == "22023":
+            return VaultError(.invalid, "The catalog's location cannot be read.", cause: cause)
         case "3D":
             return VaultError(.notFound, "There is no such database for the catalog.", cause: cause)
         case "XX":
@@ -40,6 +49,17 @@ struct PostgresError: Error {
         default:
             return VaultError(.internal, "The catalog refused a statement.", cause: cause)
         }
+    }
+}
+
+extension PostgresError {
+    /// The message without what clients have no business with: addresses, users, and the content of rows.
+    private var summary: String {
+        let line = message.split(whereSeparator: \.isNewline).first.map { String($0) } ?? ""
+        let end = line.firstRange(of: " failed: ").map { String(line[$0.upperBound...]) } ?? line
+        let parts = end.split(separator: "\"", omittingEmptySubsequences: false)
+        let text = parts.enumerated().map { $0.offset % 2 == 0 ? String($0.element) : "..." }.joined()
+        return state.map { "\(text) (\($0))" } ?? text
     }
 }
 

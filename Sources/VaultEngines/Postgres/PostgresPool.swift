@@ -13,6 +13,8 @@ final class PostgresPool: Sendable {
     /// Threads that wait for PostgreSQL's answers.
     static let executor = BlockingExecutor(threads: EngineLimits.postgresConnections)
 
+    /// Held by what needs one connection while it holds another.
+    let collecting = AsyncLock()
     private let location: String
     private let state = Mutex(State())
 
@@ -43,7 +45,7 @@ final class PostgresPool: Sendable {
             } catch let error as PostgresError {
                 tries += 1
                 let isWorthIt = error.isConflict ? tries < EngineLimits.conflictTriesMax : error.isLost && tries < 2
-                guard isRepeatable, isWorthIt else { throw error.vaultError }
+                guard isWorthIt, isRepeatable || error.isConflict || error.hadNoEffect else { throw error.vaultError }
                 if error.isConflict { try await Task.sleep(for: .milliseconds(Int.random(in: 1...20) * tries)) }
             } catch {
                 throw catalogError(error)

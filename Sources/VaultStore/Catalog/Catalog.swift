@@ -37,12 +37,10 @@ package protocol Catalog: Sendable {
     /// Records chunks that an unfinished upload of a user stored, so that they outlive it for a day.
     /// Their reservation ends.
     ///
-    /// - Parameter epoch: that of the upload's beginning. Where packs have been disowned since, the chunks may not be
-    ///   recorded, and the upload's commit will be answered that it must be tried again.
-    /// - Returns: whether they were recorded.
+    /// - Returns: whether they were recorded; false where a pack that they are in has been disowned.
     @discardableResult
     func record(
-        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, epoch: UInt64, at time: Int64
+        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64
     ) async throws(VaultError) -> Bool
 
     /// Carries out calls in one transaction, and the requests of each, in their order.
@@ -132,10 +130,13 @@ package protocol Catalog: Sendable {
     func forget(_ packs: [PackID]) async throws(VaultError)
 
     /// Those of `packs` of which the catalog knows nothing, and never will.
-    func disown(_ packs: [PackID]) async throws(VaultError) -> Set<PackID>
+    func disown(_ packs: [PackID], at time: Int64) async throws(VaultError) -> Set<PackID>
 
     /// Withdraws chunks that cannot be read, so that saving them again heals what uses them.
     func withdraw(_ damaged: [PackLocation: Digest]) async throws(VaultError)
+
+    /// Counts chunks as known again that were withdrawn, and can be read after all.
+    func reinstate(_ found: [PackLocation: Digest]) async throws(VaultError)
 
     /// Chunks and list nodes in the order of their digests, behind `after`.
     func chunks(after: Digest?, limit: Int) async throws(VaultError) -> [StoredChunk]

@@ -23,6 +23,10 @@ package protocol CommitRows {
     func lastRetiredVersion(of name: Name) throws -> UInt64
     /// Whether the vault has a chunk undamaged.
     func isKnown(_ digest: Digest) throws -> Bool
+    /// Whether a pack has been disowned: what was stored there does not count.
+    func isDisowned(_ pack: PackID) throws -> Bool
+    /// Is told of names that will be asked for one by one.
+    func foresee(_ names: [Name]) throws
 
     func apply(_ change: JournalChange, sequence: UInt64, time: Int64) throws
     /// Remembers by what the unchanged file will be recognised.
@@ -51,6 +55,12 @@ package struct CommitState: Sendable {
         self.epoch = epoch
         self.quota = quota
         self.head = head
+    }
+}
+
+extension JournalChange {
+    fileprivate var savedName: Name? {
+        if case .save(let saved) = self { saved.name } else { nil }
     }
 }
 
@@ -115,6 +125,7 @@ extension CommitRows {
                 .conflict, "The journal at sequence \(first.group.firstSequence) does not follow on the vault's.")
         }
         for (group, _) in groups {
+            try foresee(group.changes.compactMap(\.savedName))
             for (index, change) in group.changes.enumerated() {
                 try apply(change, sequence: group.firstSequence + UInt64(index), time: group.time)
             }

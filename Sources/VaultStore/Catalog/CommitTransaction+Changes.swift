@@ -93,6 +93,7 @@ extension CommitTransaction {
         let targets = try copied.map { try target(of: $0.name, from: from, to: to) }
         try take(room, by: by, rows)
         var last: Entry?
+        try rows.foresee(targets)
         for (entry, target) in zip(copied, targets) {
             let before = try rows.entry(target)?.entry
             let version = try nextVersion(of: target, after: before, rows)

@@ -95,6 +95,7 @@ package struct CommitTransaction<Rows: CommitRows> {
         _ save: CommitSave, by caller: Caller, _ rows: Rows
     ) throws -> CommitResult {
         if let begun = save.epoch, begun != epoch { return .collected }
+        if try save.chunks.received.contains(where: { try rows.isDisowned($0.location.pack) }) { return .collected }
         if let refusal = save.refusal { throw refusal }
         let intent = save.intent
         let current = try rows.entry(intent.name)
@@ -215,7 +216,7 @@ package struct CommitTransaction<Rows: CommitRows> {
         try checkQuota(size + UInt64(RecordHeader.byteCount), save.intent.name)
         addedBytes += size + UInt64(RecordHeader.byteCount)
         pending.insert(chunk.digest)
-        if let staged = save.staged {
+        if let staged = save.staged, try !rows.isDisowned(staged.location.pack) {
             received.append(staged)
             return size
         }

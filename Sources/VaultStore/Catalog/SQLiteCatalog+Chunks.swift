@@ -127,7 +127,7 @@ extension SQLiteCatalog {
     }
 
     package func record(
-        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, epoch: UInt64, at time: Int64
+        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64
     ) async throws(VaultError) -> Bool {
         try await write(endingReservation: chunks.reservedBytes) { database in
             var touch = try Query(

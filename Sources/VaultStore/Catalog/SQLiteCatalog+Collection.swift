@@ -173,7 +173,7 @@ extension SQLiteCatalog {
         }
     }
 
-    package func disown(_ packs: [PackID]) async throws(VaultError) -> Set<PackID> {
+    package func disown(_ packs: [PackID], at time: Int64) async throws(VaultError) -> Set<PackID> {
         try read { database in
             Set(
                 try packs.filter { pack in
@@ -186,14 +186,23 @@ extension SQLiteCatalog {
     }
 
     package func withdraw(_ damaged: [PackLocation: Digest]) async throws(VaultError) {
+        try await mark(damaged, isDamaged: true)
+    }
+
+    package func reinstate(_ found: [PackLocation: Digest]) async throws(VaultError) {
+        try await mark(found, isDamaged: false)
+    }
+
+    private func mark(_ chunks: [PackLocation: Digest], isDamaged: Bool) async throws(VaultError) {
         try await write { database in
-            for (location, digest) in damaged {
+            for (location, digest) in chunks {
                 var update = try Query(
                     database,
                     """
-                    UPDATE chunk SET damaged = 1 WHERE digest = ? AND offset = ?
+                    UPDATE chunk SET damaged = ? WHERE digest = ? AND offset = ?
                     AND pack = (SELECT number FROM pack WHERE id = ?)
                     """)
+                update.bind(Int64(isDamaged ? 1 : 0))
                 update.bind(digest)
                 update.bind(location.offset)
                 update.bind(blob: location.pack.value.bytes)

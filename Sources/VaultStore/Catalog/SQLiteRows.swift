@@ -39,6 +39,11 @@ struct SQLiteRows: CommitRows {
 
     func isKnown(_ digest: Digest) throws -> Bool { try SQLiteCatalog.isKnown(database, digest) }
 
+    /// Files of packs are held by those who store in them.
+    func isDisowned(_ pack: PackID) -> Bool { false }
+
+    func foresee(_ names: [Name]) {}
+
     func apply(_ change: JournalChange, sequence: UInt64, time: Int64) throws {
         try SQLiteCatalog.apply(change, sequence: sequence, time: time, database)
     }

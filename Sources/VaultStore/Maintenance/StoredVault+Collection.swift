@@ -37,14 +37,38 @@ extension StoredVault {
         let known = try await catalog.packs()
         let forgotten = known.keys.filter { used[$0] == nil }
         try await catalog.forget(Array(forgotten))
-        let left = try await packs.list().filter { known[$0.key] == nil && !$0.value.isFresh }.keys
-        return try await delete(forgotten + left)
+        let left = try await packs.list().filter { known[$0.key] == nil && !$0.value.isFresh }
+        if isShared { try await checkHistory(in: left) }
+        return try await delete(forgotten + left.keys)
+    }
+
+    /// Refuses to remove packs that go on with the vault's history: the catalog is an old copy then. One commit that it
+    /// does not know is what a failure leaves.
+    private func checkHistory(in unknown: [PackID: PackStatus]) async throws(VaultError) {
+        for (pack, status) in unknown {
+            var scanner = PackScanner(pack, length: status.length, vault: id, packs: packs)
+            var continued: Set<Digest> = []
+            while let item = try await scanner.next() {
+                guard case .record(let header, let location) = item, header.kind == .journalGroup,
+                    let bytes = try await recordReader.payload(header.digest, at: location),
+                    let group = JournalGroup(decoding: bytes.bytes)
+                else { continue }
+                if group.isContinued { continued.insert(header.digest) }
+                guard let previous = group.previous, !continued.contains(previous),
+                    try await catalog.journalLocations([previous])[0] == nil
+                else { continue }
+                throw VaultError(
+                    .integrity,
+                    "The catalog of '\(place)' is older than its packs: restore a newer copy of it; nothing was removed."
+                )
+            }
+        }
     }
 
     private func delete(_ unused: [PackID]) async throws(VaultError) -> Int {
-        let catalog = catalog
+        let (catalog, clock) = (catalog, clock())
         return try await packs.delete(unused) { (packs) throws(VaultError) in
-            try await catalog.disown(packs)
+            try await catalog.disown(packs, at: clock)
         }.count
     }
 

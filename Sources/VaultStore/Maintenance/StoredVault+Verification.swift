@@ -5,6 +5,7 @@ extension StoredVault {
         guard request.sample > 0, request.sample <= 1 else {
             throw VaultError(.invalid, "The sample must be above 0 and at most 1 (100%).")
         }
+        try await checkPlace()
         var report = VerifyReport()
         let damaged =
             request.prefix.top == nil
@@ -15,6 +16,17 @@ extension StoredVault {
         if access != .readOnly, !damaged.isEmpty { try await catalog.withdraw(damaged) }
         try await findDamagedVersions(request.prefix, &report)
         return report
+    }
+
+    /// Refuses to look where there is nothing of the vault at all: everything would be taken for lost.
+    private func checkPlace() async throws(VaultError) {
+        guard isShared else { return }
+        let known = try await catalog.packs()
+        if known.isEmpty { return }
+        let there = try await packs.list()
+        if known.keys.contains(where: { there[$0] != nil }) { return }
+        throw VaultError(
+            .unavailable, "There is no pack of the vault in '\(place)': that is not where it is kept, or all is lost.")
     }
 
     /// Reads every chunk of the catalog, or a random share of them.
@@ -29,7 +41,17 @@ extension StoredVault {
             after = last.digest
             let chosen = page.filter { !$0.isDamaged && (sample == 1 || Double.random(in: 0..<1) < sample) }
             damaged.merge(try await verify(chosen, &report)) { $1 }
+            if access != .readOnly { try await reinstate(page.filter(\.isDamaged)) }
         }
+    }
+
+    /// Counts again what was once taken for damaged and can be read.
+    private func reinstate(_ chunks: [StoredChunk]) async throws(VaultError) {
+        var found: [PackLocation: Digest] = [:]
+        for chunk in chunks where try await recordReader.payload(chunk.digest, at: chunk.location) != nil {
+            found[chunk.location] = chunk.digest
+        }
+        if !found.isEmpty { try await catalog.reinstate(found) }
     }
 
     /// Reads the journal, or a random share of it.

@@ -107,13 +107,12 @@ package struct VaultMigration: Sendable {
                 }
                 records.append(PackRecord(kind: kind, digest: chunk.digest, bytes: payload))
             }
-            let epoch = try await target.catalog.epoch()
             let appended = try await target.packs.append(records)
             let received = zip(records, appended.locations).map {
                 ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
             }
             try await target.catalog.record(
-                UnrecordedChunks(received: received), of: upload, by: "", epoch: epoch, at: target.clock())
+                UnrecordedChunks(received: received), of: upload, by: "", at: target.clock())
             report.chunks += records.count
             let bytes = records.reduce(0) { $0 + UInt64($1.bytes.count) }
             report.bytes += bytes

@@ -11,12 +11,15 @@ struct PackScanner: Sendable {
     }
 
     private static let windowBytes = 1 << 20
+    private static let headersBytes = 64 << 10
 
     private let packs: any PackStore
     private let pack: PackID
     private let vault: UniqueID
     private let length: UInt64
     private var offset: UInt64
+    /// What was read last, since headers lie close together where records are small.
+    private var window: (start: UInt64, bytes: Buffer, count: Int)?
 
     /// - Parameters:
     ///   - offset: where a record starts, or the pack ends.
@@ -55,14 +58,24 @@ struct PackScanner: Sendable {
         return .record(header, location)
     }
 
-    private func header(at offset: UInt64) async throws(VaultError) -> RecordHeader? {
-        let bytes = Buffer(byteCount: RecordHeader.byteCount)
-        let count = try await packs.read(pack, at: offset, into: bytes.memory)
-        guard count == RecordHeader.byteCount, let header = RecordHeader(decoding: Array(bytes.memory)),
+    private mutating func header(at offset: UInt64) async throws(VaultError) -> RecordHeader? {
+        guard let bytes = try await headerBytes(at: offset), let header = RecordHeader(decoding: bytes),
             header.vault == vault,
             offset + UInt64(RecordHeader.byteCount) + UInt64(header.storedLength) <= length
         else { return nil }
         return header
+    }
+
+    private mutating func headerBytes(at offset: UInt64) async throws(VaultError) -> [UInt8]? {
+        let end = offset + UInt64(RecordHeader.byteCount)
+        if let window, window.start <= offset, end <= window.start + UInt64(window.count) {
+            let start = Int(offset - window.start)
+            return Array(window.bytes.memory[start..<start + RecordHeader.byteCount])
+        }
+        let bytes = Buffer(byteCount: PackScanner.headersBytes)
+        let count = try await packs.read(pack, at: offset, into: bytes.memory)
+        window = (offset, bytes, count)
+        return count < RecordHeader.byteCount ? nil : Array(bytes.memory[..<RecordHeader.byteCount])
     }
 
     /// The offset of the next bytes that look like a header.

@@ -157,6 +157,78 @@ import VaultModel
         }
     }
 
+    @Test func whatWasStoredInADisownedPackDoesNotCount() async throws {
+        try await places.with { engines in
+            let id = UniqueID()
+            let vault = try await engines.makeVault(id)
+            let bytes = randomBytes(1000, seed: 8)
+            let chunk = PackRecord(kind: .chunk, digest: Digest(of: bytes), bytes: BufferSlice(copying: bytes))
+            let stored = try await vault.packs.append([chunk])
+            let received = ReceivedChunk(digest: chunk.digest, location: stored.locations[0])
+            #expect(try await vault.catalog.disown([stored.locations[0].pack], at: 5).count == 1)
+            let upload = UploadID(UniqueID())
+            let chunks = UnrecordedChunks(received: [received])
+            #expect(try await !vault.catalog.record(chunks, of: upload, by: "anna", at: 6))
+            #expect(try await vault.catalog.known([chunk.digest]) == [false])
+            var save = CommitSave(
+                intent: SaveIntent(name: try Name("a"), attributes: Attributes(mode: 0, modified: 0)),
+                content: Content(ChunkReference(digest: chunk.digest, span: 1000)))
+            save.chunks = chunks
+            let call = CommitCall(requests: [.save(save)], by: Caller(user: "anna"))
+            let results = try await vault.catalog.commit([call], vault: id, at: 7) { (records) throws(VaultError) in
+                try await vault.packs.append(records)
+            }
+            guard case .success(.collected) = results[0][0] else {
+                Issue.record("the save was answered \(results)")
+                return
+            }
+            #expect(try await vault.stat(try Name("a"), .current) == nil)
+            await vault.close()
+        }
+    }
+
+    @Test func aCatalogThatIsOlderThanItsPacksRemovesNone() async throws {
+        let places = try places.alone()
+        try await places.with { engines in
+            let id = UniqueID()
+            let vault = try await engines.makeVault(id)
+            for number in 0..<4 { _ = try await vault.save([small("f\(number)", [UInt8(number)])])[0].get() }
+            await vault.close()
+            // As a restored copy has it: nothing of all that.
+            try await engines.database.removeCatalog(id)
+            let restored = try await engines.makeVault(id)
+            let packs = AgedPacks(restored.packs)
+            let aged = StoredVault(
+                id, catalog: restored.catalog, packs: packs, place: "test", clock: currentSeconds)
+            let error = await #expect(throws: VaultError.self) { _ = try await aged.collect() }
+            #expect(error?.code == .integrity)
+            #expect(try await packs.list().count == 4)
+            await restored.close()
+        }
+    }
+
+    /// Packs of which none is so young that it could be somebody's.
+    private struct AgedPacks: PackStore {
+        let packs: any PackStore
+
+        init(_ packs: any PackStore) { self.packs = packs }
+
+        func append(_ records: [PackRecord]) async throws(VaultError) -> Appended { try await packs.append(records) }
+        func read(
+            _ pack: PackID, at offset: UInt64, into memory: UnsafeMutableRawBufferPointer
+        ) async throws(VaultError) -> Int { try await packs.read(pack, at: offset, into: memory) }
+        func list() async throws(VaultError) -> [PackID: PackStatus] {
+            try await packs.list().mapValues { PackStatus(length: $0.length) }
+        }
+        func adopt(
+            _ packs: [PackID], committedLength: (PackID) async throws(VaultError) -> UInt64?
+        ) async throws(VaultError) {}
+        func delete(
+            _ packs: [PackID], disowned: ([PackID]) async throws(VaultError) -> Set<PackID>
+        ) async throws(VaultError) -> Set<PackID> { try await self.packs.delete(packs, disowned: disowned) }
+        func close() async {}
+    }
+
     @Test func aDutyHasOneHolderAndAClaimOneWinner() async throws {
         try await places.with { engines in
             let catalog = try await engines.database.makeCatalog(UniqueID())

@@ -153,8 +153,8 @@ import VaultStore
         let client = try S3Client(
             try S3Location("s3://nothing-here", environment: places.environment), clock: currentSeconds)
         let error = await #expect(throws: VaultError.self) { try await S3PackStore(client, vault: vault).list() }
-        #expect(error?.code == .notFound)
-        #expect(error?.message.contains("nothing-here") == true)
+        #expect(error?.code == .unavailable)
+        #expect(error?.cause?.contains("NoSuchBucket") == true)
         await client.close()
     }
 
