@@ -13,10 +13,10 @@ extension PostgresCatalog {
         try await contains(
             digests,
             """
-            SELECT wanted FROM unnest($2) AS asked (wanted) WHERE EXISTS (
-              SELECT 1 FROM upload_chunk JOIN upload ON upload.vault = $1 AND upload.id = upload_chunk.upload
-              JOIN chunk ON chunk.vault = $1 AND chunk.digest = wanted
-              WHERE upload_chunk.vault = $1 AND upload_chunk.digest = wanted AND owner = $3 AND NOT damaged)
+            SELECT wanted FROM unnest($2) AS asked (wanted), LATERAL (
+              SELECT upload FROM upload_chunk WHERE vault = $1 AND digest = wanted OFFSET 0) AS storing, LATERAL (
+              SELECT 1 FROM upload WHERE vault = $1 AND id = upload AND owner = $3 OFFSET 0) AS owned, LATERAL (
+              SELECT 1 FROM chunk WHERE vault = $1 AND digest = wanted AND NOT damaged OFFSET 0) AS stored
             """, [vaultValue, .bytes(digests), .text(user)])
     }
 

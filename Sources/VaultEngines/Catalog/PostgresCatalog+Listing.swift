@@ -201,7 +201,7 @@ private struct PostgresListing {
     ) throws -> [Candidate] {
         let head = PostgresSchema.head("name")
         let values: [PostgresValue] = [catalog.vaultValue, .int(sequence)] + values + [.int(Int64(limit))]
-        let columns = PostgresSchema.versionColumns.split(separator: ", ").map { "entry.\($0)" }.joined(separator: ", ")
+        let columns = PostgresSchema.versionColumns.split(separator: ", ").map { "found.\($0)" }.joined(separator: ", ")
         let results = try connection.run([
             PostgresQuery(
                 """
@@ -210,10 +210,10 @@ private struct PostgresListing {
                 """, values),
             PostgresQuery(
                 """
-                SELECT entry.object, entry.since, bound.name, \(columns) FROM (
+                SELECT found.object, found.since, bound.name, \(columns) FROM (
                   SELECT object, name FROM former_name WHERE vault = $1 AND \(condition) AND since <= $2 AND until > $2
-                  ORDER BY \(head), name LIMIT $\(values.count)) AS bound
-                JOIN entry ON entry.vault = $1 AND entry.object = bound.object
+                  ORDER BY \(head), name LIMIT $\(values.count)) AS bound,
+                LATERAL (SELECT * FROM entry WHERE vault = $1 AND object = bound.object OFFSET 0) AS found
                 """, values),
         ])
         let present = try results[0].rows.map {

@@ -2,6 +2,9 @@ import VaultModel
 import VaultStore
 
 /// Rows of `entry` and `version`.
+///
+/// What is asked for by many keys is looked up key by key: `OFFSET 0` keeps PostgreSQL from turning the look-ups into one
+/// pass over the vault, which it takes for cheap as long as it does not know how full the tables are.
 extension PostgresCatalog {
     private static var columns: String { PostgresSchema.versionColumns }
 
@@ -49,8 +52,10 @@ extension PostgresCatalog {
     func entries(_ names: [Name]) -> PostgresQuery {
         PostgresQuery(
             """
-            SELECT \(PostgresCatalog.entryColumns) FROM unnest($2) AS asked (wanted) JOIN entry
-            ON vault = $1 AND \(PostgresSchema.head("name")) = \(PostgresSchema.head("wanted")) AND name = wanted
+            SELECT found.* FROM unnest($2) AS asked (wanted), LATERAL (
+              SELECT \(PostgresCatalog.entryColumns) FROM entry
+              WHERE vault = $1 AND \(PostgresSchema.head("name")) = \(PostgresSchema.head("wanted")) AND name = wanted
+              OFFSET 0) AS found
             """, [vaultValue, .bytes(names.map { Optional($0.bytes) })])
     }
 
@@ -63,8 +68,9 @@ extension PostgresCatalog {
     ) throws -> [(object: UInt64, entry: (Name) -> Entry)] {
         try connection.run(
             """
-            SELECT object, until, NULL, \(PostgresCatalog.columns) FROM unnest($2) AS asked (which)
-            JOIN version ON vault = $1 AND object = which WHERE \(condition)
+            SELECT found.* FROM unnest($2) AS asked (which), LATERAL (
+              SELECT object, until, NULL::bytea, \(PostgresCatalog.columns) FROM version
+              WHERE vault = $1 AND object = which AND \(condition) OFFSET 0) AS found
             """, [vaultValue, .ints(objects)] + values
         ).rows.map { try PostgresCatalog.storedVersion($0, name: Name(validated: Array("x".utf8))) }
             .sorted { ($0.object, $0.entry.sequence) < ($1.object, $1.entry.sequence) }

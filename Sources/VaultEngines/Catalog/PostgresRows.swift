@@ -78,8 +78,9 @@ final class PostgresRows: CommitRows {
             catalog.disowned(Array(foresight.packs)),
             PostgresQuery(
                 """
-                SELECT owner, id, at, answer FROM answer JOIN unnest($2, $3) AS asked (change, who)
-                ON vault = $1 AND id = change AND owner = who
+                SELECT found.* FROM unnest($2, $3) AS asked (change, who), LATERAL (
+                  SELECT owner, id, at, answer FROM answer WHERE vault = $1 AND id = change AND owner = who
+                  OFFSET 0) AS found
                 """, [vault, .bytes(keys.map { Optional($0.change.bytes) }), .texts(keys.map(\.user))]),
         ]
         let results = try connection.run(queries).suffix(7).map { $0 }
@@ -111,10 +112,10 @@ final class PostgresRows: CommitRows {
     private func belowQuery(_ names: [Name]) -> PostgresQuery {
         PostgresQuery(
             """
-            SELECT top FROM unnest($2, $3, $4) AS asked (top, first, last) WHERE EXISTS (
+            SELECT top FROM unnest($2, $3, $4) AS asked (top, first, last), LATERAL (
               SELECT 1 FROM entry WHERE vault = $1 AND \(PostgresSchema.head("name")) >= \(PostgresSchema.head("first"))
               AND \(PostgresSchema.head("name")) <= \(PostgresSchema.head("last"))
-              AND name > first AND name < last AND kind <> 4)
+              AND name > first AND name < last AND kind <> 4 LIMIT 1) AS found
             """,
             [
                 vault, .bytes(names.map { Optional($0.bytes) }), .bytes(names.map { $0.firstBelow }),
@@ -125,8 +126,9 @@ final class PostgresRows: CommitRows {
     private func retiredQuery(_ names: [Name]) -> PostgresQuery {
         PostgresQuery(
             """
-            SELECT name, last_version FROM unnest($2) AS asked (wanted) JOIN retired_name
-            ON vault = $1 AND sha256(name) = sha256(wanted) AND name = wanted
+            SELECT found.* FROM unnest($2) AS asked (wanted), LATERAL (
+              SELECT name, last_version FROM retired_name
+              WHERE vault = $1 AND sha256(name) = sha256(wanted) AND name = wanted OFFSET 0) AS found
             """, [vault, .bytes(names.map { Optional($0.bytes) })])
     }
 

@@ -50,6 +50,7 @@ final class PostgresConnection: @unchecked Sendable {
         ("tcp_keepalives_idle", "30"), ("tcp_keepalives_interval", "10"), ("tcp_keepalives_count", "3"),
         ("plan_cache_mode", "force_generic_plan"), ("jit", "off"), ("enable_seqscan", "off"),
         ("enable_bitmapscan", "off"), ("enable_hashjoin", "off"), ("enable_mergejoin", "off"), ("enable_sort", "off"),
+        ("enable_material", "off"),
         ("client_min_messages", "error"), ("synchronous_commit", "on"),
     ]
 
