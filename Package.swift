@@ -8,6 +8,9 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// What only vaults in PostgreSQL and object stores need: 'swift build --disable-default-traits' leaves it out.
+let engines = "Engines"
+
 let lua = LinkerSetting.linkedLibrary("lua5.4")
 
 let package = Package(
@@ -15,6 +18,10 @@ let package = Package(
     products: [
         .executable(name: "minivault", targets: ["minivault"]),
         .library(name: "vault", type: .dynamic, targets: ["LuaModule"]),
+    ],
+    traits: [
+        .trait(name: engines, description: "Vaults in PostgreSQL and object stores, which many servers share."),
+        .default(enabledTraits: [engines]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -51,7 +58,8 @@ let package = Package(
                 "CPostgres",
                 "VaultModel",
                 "VaultStore",
-                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(
+                    name: "AsyncHTTPClient", package: "async-http-client", condition: .when(traits: [engines])),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -153,7 +161,7 @@ let package = Package(
                 "LuaEngine",
                 "VaultAccess",
                 "VaultClient",
-                "VaultEngines",
+                .target(name: "VaultEngines", condition: .when(traits: [engines])),
                 "VaultLua",
                 "VaultModel",
                 "VaultServer",

@@ -56,4 +56,7 @@ enum EngineLimits {
     /// Bytes of an object that are read back at once.
     static let checkBytes = 1 << 20
     static let deletesInFlight = 16
+    /// Chunks of which it is remembered that they were fetched once, and that are written to the cache at once.
+    static let cacheSeenMax = 1 << 17
+    static let cacheWritesMax = 16
 }

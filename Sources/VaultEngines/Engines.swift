@@ -7,19 +7,22 @@ package import VaultStore
 package final class Engines: Sendable {
     package let database: PostgresDatabase
     let store: S3Client
+    private let cache: DiskChunkCache?
     private let clock: @Sendable () -> Int64
     /// Where they are, as people are told.
     package let place: String
 
-    /// Opens both, and makes or updates the tables of the database.
+    /// Opens both, looks whether they answer, and makes or updates the tables of the database.
     ///
     /// - Parameters:
     ///   - catalog: a connection URI of libpq.
     ///   - packs: `s3://bucket/prefix`.
     ///   - environment: the variables that name the object store's endpoint, region and credentials.
+    ///   - cache: keeps what is read often near; nil for none.
     ///   - clock: seconds since 1970 UTC; nil for the database's clock, by which all servers live.
     package static func open(
-        catalog: String, packs: String, environment: [String: String], clock: (@Sendable () -> Int64)? = nil
+        catalog: String, packs: String, environment: [String: String], cache: DiskChunkCache? = nil,
+        clock: (@Sendable () -> Int64)? = nil
     ) async throws(VaultError) -> Engines {
         let location = try S3Location(packs, environment: environment)
         let database = try await PostgresDatabase.open(catalog)
@@ -27,7 +30,13 @@ package final class Engines: Sendable {
             let shared = try await EngineClock(database)
             let clock = clock ?? { shared.now }
             let store = try S3Client(location, clock: currentSeconds)
-            return Engines(database, store, clock, place: location.place)
+            do throws(VaultError) {
+                try await store.look()
+            } catch {
+                await store.close()
+                throw error
+            }
+            return Engines(database, store, cache, clock, place: location.place)
         } catch {
             database.close()
             throw error
@@ -35,10 +44,12 @@ package final class Engines: Sendable {
     }
 
     private init(
-        _ database: PostgresDatabase, _ store: S3Client, _ clock: @escaping @Sendable () -> Int64, place: String
+        _ database: PostgresDatabase, _ store: S3Client, _ cache: DiskChunkCache?,
+        _ clock: @escaping @Sendable () -> Int64, place: String
     ) {
         self.database = database
         self.store = store
+        self.cache = cache
         self.clock = clock
         self.place = place
     }
@@ -56,7 +67,7 @@ package final class Engines: Sendable {
     private func vault(_ catalog: PostgresCatalog, _ savedBy: String) -> StoredVault {
         StoredVault(
             catalog.vault, catalog: catalog, packs: S3PackStore(store, vault: catalog.vault),
-            place: "\(place)\(catalog.vault)", savedBy: savedBy, clock: clock)
+            place: "\(place)\(catalog.vault)", savedBy: savedBy, cache: cache, clock: clock)
     }
 
     /// Removes a vault with all that is in it; one that is not there is no error.

@@ -5,6 +5,8 @@ struct RecordReader: Sendable {
     let vault: UniqueID
     let catalog: any Catalog
     let packs: any PackStore
+    /// What is read often and kept far away; nil for none.
+    var cache: (any ChunkCache)?
 
     /// The bytes of chunks, in their order. Records that lie close together are read at once.
     ///
@@ -13,6 +15,25 @@ struct RecordReader: Sendable {
     /// - Throws: `integrity` where a chunk is damaged or missing.
     func chunks(
         _ references: [ChunkReference], verifying: Bool = true
+    ) async throws(VaultError) -> [Chunk] {
+        guard let cache else { return try await stored(references, verifying: verifying) }
+        // A digest with another length is another question, which the packs answer.
+        let kept = references.map { reference in
+            cache.chunk(reference.digest).flatMap { $0.count == Int(reference.span) ? $0 : nil }
+        }
+        let missing = zip(references, kept).filter { $0.1 == nil }.map(\.0)
+        var fetched = missing.isEmpty ? [] : try await stored(missing, verifying: verifying)[...]
+        return zip(references, kept).map { reference, bytes in
+            if let bytes { return Chunk(digest: reference.digest, bytes: bytes) }
+            let chunk = fetched.removeFirst()
+            cache.fetched(chunk)
+            return chunk
+        }
+    }
+
+    /// The bytes of chunks as the packs have them.
+    private func stored(
+        _ references: [ChunkReference], verifying: Bool
     ) async throws(VaultError) -> [Chunk] {
         do {
             return try await read(references, verifying: verifying)

@@ -29,6 +29,9 @@ package enum StoreLimits {
     /// Chunks and bytes fetched at once by their positions.
     package static let fetchPositionsMax = 256
     package static let fetchBytesMax = 16 << 20
+    /// Bytes that are fetched ahead of one read, and held so for all reads.
+    static let readAheadBytes: UInt64 = 8 << 20
+    static let readAheadBytesMax = 32 << 20
     /// Names that the changes of one transaction copy.
     static let copiedNamesMax = 500_000
     /// Open reads whose list nodes stay in memory, some 160 KB each at most.

@@ -54,16 +54,31 @@ extension StoredVault {
     ) async throws(VaultError) -> [Chunk] {
         let state = try await state(of: read)
         do {
-            let references = try await references(at: positions, of: read, state)
-            return try await recordReader.chunks(references, verifying: verifying)
+            let (references, next) = try await references(at: positions, of: read, state)
+            guard isShared, !verifying else { return try await recordReader.chunks(references, verifying: verifying) }
+            let reader = recordReader
+            ahead.begin(next) { (next) throws(VaultError) in try await reader.chunks(next, verifying: false) }
+            return try await taking(references)
         } catch {
             throw error.about(state.entry.name)
         }
     }
 
+    /// Chunks of which some are on their way already.
+    private func taking(_ references: [ChunkReference]) async throws(VaultError) -> [Chunk] {
+        var found: [Digest: Chunk] = [:]
+        for reference in references { found[reference.digest] = await ahead.take(reference) }
+        let missing = references.filter { found[$0.digest] == nil }
+        if !missing.isEmpty {
+            for chunk in try await recordReader.chunks(missing, verifying: false) { found[chunk.digest] = chunk }
+        }
+        return references.compactMap { found[$0.digest] }
+    }
+
+    /// - Returns: the chunks that start there, and those that follow in the same list node.
     private func references(
         at positions: [UInt64], of read: ReadID, _ state: ReadState
-    ) async throws(VaultError) -> [ChunkReference] {
+    ) async throws(VaultError) -> (asked: [ChunkReference], next: [ChunkReference]) {
         guard positions.count <= StoreLimits.fetchPositionsMax else {
             throw VaultError(
                 .invalid,
@@ -89,7 +104,12 @@ extension StoredVault {
             references.append(reference)
         }
         remember(leaf.path, of: read)
-        return references
+        var following: UInt64 = 0
+        let next = leaf.references.dropFirst().prefix { reference in
+            following += reference.span
+            return following <= StoreLimits.readAheadBytes
+        }
+        return (references, Array(next))
     }
 
     private func noChunk(at position: UInt64) -> VaultError {

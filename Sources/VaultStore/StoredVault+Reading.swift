@@ -52,7 +52,7 @@ extension StoredVault {
     }
 
     var recordReader: RecordReader {
-        RecordReader(vault: id, catalog: catalog, packs: packs)
+        RecordReader(vault: id, catalog: catalog, packs: packs, cache: cache)
     }
 }
 

@@ -20,6 +20,9 @@ package final class StoredVault: Vault {
     let packs: any PackStore
     /// Nil for a vault in other engines.
     let home: VaultHome?
+    /// Nil where nothing is fetched from far away.
+    let cache: (any ChunkCache)?
+    let ahead = ReadAhead()
     let committer: Committer
     /// Who changes the vault, where an operation does not say.
     let caller: Caller
@@ -35,24 +38,27 @@ package final class StoredVault: Vault {
     ///   - id: the vault's identity, which is in the header of every record.
     ///   - place: where the vault is, as people are told.
     ///   - savedBy: who is named as the saver of new versions.
+    ///   - cache: keeps what is read often near; nil for none.
     ///   - clock: seconds since 1970 UTC, the same for all who use the vault.
     package convenience init(
         _ id: UniqueID, catalog: any Catalog, packs: any PackStore, place: String, savedBy: String = "",
-        clock: @escaping @Sendable () -> Int64
+        cache: (any ChunkCache)? = nil, clock: @escaping @Sendable () -> Int64
     ) {
         self.init(
-            id, catalog, packs, place: place, home: nil, access: .readWrite, savedBy: savedBy, clock: clock)
+            id, catalog, packs, place: place, home: nil, cache: cache, access: .readWrite, savedBy: savedBy,
+            clock: clock)
     }
 
     init(
         _ id: UniqueID, _ catalog: any Catalog, _ packs: any PackStore, place: String, home: VaultHome?,
-        access: Access, savedBy: String, clock: @escaping @Sendable () -> Int64
+        cache: (any ChunkCache)? = nil, access: Access, savedBy: String, clock: @escaping @Sendable () -> Int64
     ) {
         self.id = id
         self.catalog = catalog
         self.packs = packs
         self.place = place
         self.home = home
+        self.cache = cache
         self.access = access
         caller = Caller(user: savedBy)
         self.clock = clock

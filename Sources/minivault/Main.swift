@@ -69,7 +69,13 @@ struct Minivault: AsyncParsableCommand {
             Save.self, Read.self, List.self, PushCommand.self, PullCommand.self, Stat.self, History.self, Remove.self,
             Rename.self, Copy.self, Revert.self, Tag.self, CompareCommand.self, Keep.self, Collect.self, Verify.self,
             Run.self, Repl.self, LuaDefinitions.self, LuaHandbook.self, Login.self, Serve.self, UserCommand.self,
-            Audit.self, HookCommand.self, Migrate.self, Status.self, HookWorkerCommand.self,
-        ]
+            Audit.self, HookCommand.self, Status.self, HookWorkerCommand.self,
+        ] + engineCommands
     )
+
+    #if Engines
+        private static let engineCommands: [any ParsableCommand.Type] = [Migrate.self]
+    #else
+        private static let engineCommands: [any ParsableCommand.Type] = []
+    #endif
 }

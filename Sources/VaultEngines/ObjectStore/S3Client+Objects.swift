@@ -11,6 +11,20 @@ extension S3Client {
         var age: Int64
     }
 
+    /// Looks whether the bucket is there and may be used, so that who has named it wrongly hears of it at once.
+    func look() async throws(VaultError) {
+        var request = Request(method: .GET)
+        request.query = [("list-type", "2"), ("prefix", location.prefix), ("max-keys", "1")]
+        do throws(VaultError) {
+            _ = try await perform(request)
+        } catch {
+            throw VaultError(
+                error.code,
+                "\(error.message) It was asked for '\(location.place)' at \(location.scheme)://\(location.host).",
+                cause: error.cause, isRetryable: error.isRetryable)
+        }
+    }
+
     /// All objects whose keys begin with `prefix`.
     func objects(below prefix: String) async throws(VaultError) -> [ListedObject] {
         var objects: [ListedObject] = []
