@@ -19,7 +19,7 @@ package enum Limits {
     /// once, one after the other.
     package static let pipelineBytesMin: UInt64 = 4 << 20
     /// Batches and larger files that a push or pull works on at once.
-    package static let jobsInFlight = 5
+    package static let jobsInFlight = 8
     /// Bytes fetched at once from an open read.
     package static let fetchBytesMax = 8 << 20
     /// Entries on the first page of a listing, which comes soon, and on a later one, which comes with others in mind:
