@@ -9,7 +9,7 @@ import VaultWire
 
 /// Peers that are slow or stuck, at a server that has little memory and less patience.
 @Suite struct SlowPeerTests {
-    @Test(.timeLimit(.minutes(2))) func manySavesThatShareLittleMemoryAllEnd() async throws {
+    @Test func manySavesThatShareLittleMemoryAllEnd() async throws {
         let server = try await BoundedServer { $0.contentBytes = 4 << 20 }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<6 {
@@ -28,7 +28,7 @@ import VaultWire
         await server.stop()
     }
 
-    @Test(.timeLimit(.minutes(1))) func handshakesAndLoginsThatNeverEndAreClosed() async throws {
+    @Test func handshakesAndLoginsThatNeverEndAreClosed() async throws {
         let server = try await BoundedServer { $0.login = .seconds(1) }
         // A TLS handshake that comes byte by byte, one that does not come, and a login that does not.
         let hello: [UInt8] = [0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01, 0xFC, 0x03, 0x03]
@@ -40,7 +40,7 @@ import VaultWire
         await server.stop()
     }
 
-    @Test(.timeLimit(.minutes(1))) func aSessionThatDoesNothingIsClosedAndTakenUpAgain() async throws {
+    @Test func aSessionThatDoesNothingIsClosedAndTakenUpAgain() async throws {
         let server = try await BoundedServer {
             $0.idle = .seconds(1)
             $0.stall = .seconds(1)
@@ -53,7 +53,7 @@ import VaultWire
         await server.stop()
     }
 
-    @Test(.timeLimit(.minutes(1))) func contentThatStopsOrTricklesEndsItsConnection() async throws {
+    @Test func contentThatStopsOrTricklesEndsItsConnection() async throws {
         let server = try await BoundedServer { $0.stall = .seconds(1) }
         let vault = try await server.connect()
         var put = WireClientMessage()
@@ -76,7 +76,7 @@ import VaultWire
         await server.stop()
     }
 
-    @Test(.timeLimit(.minutes(1))) func whoTakesNoAnswersDoesNotKeepTheMemoryThatTheyLieIn() async throws {
+    @Test func whoTakesNoAnswersDoesNotKeepTheMemoryThatTheyLieIn() async throws {
         let server = try await BoundedServer {
             $0.contentBytes = 8 << 20
             $0.stall = .seconds(1)
@@ -106,7 +106,7 @@ import VaultWire
         _ = try await deaf.value
     }
 
-    @Test(.timeLimit(.minutes(1))) func whoAsksAndTakesNothingFillsNoMemory() async throws {
+    @Test func whoAsksAndTakesNothingFillsNoMemory() async throws {
         let service = try await Service()
         defer { service.end() }
         let vault = try await service.connect()
