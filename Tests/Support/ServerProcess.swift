@@ -20,7 +20,7 @@ package final class ServerProcess: Sendable {
     private let process: Mutex<pid_t>
 
     /// Servers at once, over all tests: more would only starve each other of the processor.
-    private static let slots = ByteBudget(3)
+    private static let slots = ByteBudget(4)
     private let slot: Mutex<ByteBudget.Share?>
 
     /// Starts a server on a free port, and returns once it listens.
@@ -28,12 +28,14 @@ package final class ServerProcess: Sendable {
     /// - Parameters:
     ///   - data: a directory that ``addUser(_:in:)`` has made ready, or that is not there.
     ///   - clock: a file with the time of day, for a server that does not live by the machine's.
+    ///   - isCounted: false for one that is started while another one is held: who holds one and waits for another
+    ///     could wait for ever.
     ///   - engines: what it keeps its vaults in, in place of `data`.
     package static func start(
         data: LocalPath, users: [String: Curve25519.Signing.PrivateKey], port: Int = 0, clock: LocalPath? = nil,
-        options: [String] = [], engines: TestEngines? = nil
+        options: [String] = [], engines: TestEngines? = nil, isCounted: Bool = true
     ) async throws -> ServerProcess {
-        let slot = try await slots.share(waitingFor: 1)
+        let slot = isCounted ? try await slots.share(waitingFor: 1) : nil
         // It waits for the server to listen, on a thread that other tests can spare.
         return try await withTaskExecutorPreference(BlockingExecutor.shared) {
             try ServerProcess(
@@ -43,7 +45,7 @@ package final class ServerProcess: Sendable {
 
     private init(
         _ data: LocalPath, _ users: [String: Curve25519.Signing.PrivateKey], _ port: Int, _ clock: LocalPath?,
-        _ options: [String], _ variables: [String], _ slot: ByteBudget.Share
+        _ options: [String], _ variables: [String], _ slot: ByteBudget.Share?
     ) throws {
         self.data = data
         self.slot = Mutex(slot)

@@ -36,7 +36,8 @@ final class ServerPair: Sendable {
                 file = path
             }
             let server = try await ServerProcess.start(
-                data: directory("data\(number)"), users: keys, clock: file, options: options, engines: engines)
+                data: directory("data\(number)"), users: keys, clock: file, options: options, engines: engines,
+                isCounted: number == 0)
             servers.change { $0.append(server) }
         }
         balancer = try FaultProxy(upstream: servers.value[0].port)
@@ -55,7 +56,7 @@ final class ServerPair: Sendable {
     func restart(_ number: Int) async throws {
         servers.value[number].kill()
         let server = try await ServerProcess.start(
-            data: directory("data\(number)"), users: keys, options: options, engines: engines)
+            data: directory("data\(number)"), users: keys, options: options, engines: engines, isCounted: number == 0)
         servers.change { $0[number] = server }
         balance()
     }
