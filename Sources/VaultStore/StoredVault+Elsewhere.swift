@@ -35,7 +35,7 @@ extension StoredVault {
 
     /// Strikes out what an upload still waits for and other processes have stored for its user.
     func takeWhatCameElsewhere(for upload: UploadID) async throws(VaultError) {
-        guard home == nil else { return }
+        guard isShared else { return }
         let (expected, user) = try change(upload) { state in (state.expected, state.caller.user) }
         if expected.isEmpty { return }
         let digests = Array(expected.keys)

@@ -245,7 +245,7 @@ extension StoredVault {
                     let chunk = ReceivedChunk(digest: record.digest, location: location, hold: appended.hold)
                     if state.receive(record, chunk) { unused -= record.storedBytes }
                 }
-                return home == nil ? state.take() : state.takeFull()
+                return isShared ? state.take() : state.takeFull()
             }
             if unused > 0 { await catalog.giveBack(unused) }
             unused = 0

@@ -1,4 +1,3 @@
-import Synchronization
 package import VaultModel
 package import VaultStore
 
@@ -86,7 +85,7 @@ extension PostgresCatalog {
                 ] + inserting(chunks.received))
             return true
         }
-        endReservation(chunks.reservedBytes)
+        reservations.end(chunks.reservedBytes)
         return isRecorded
     }
 
@@ -184,27 +183,8 @@ extension PostgresCatalog {
     }
 
     package func reserve(_ bytes: UInt64) async throws(VaultError) {
-        var reserved = reservedBytes.withLock { reserved in
-            reserved += bytes
-            return reserved
-        }
-        do throws(VaultError) {
-            // What is recorded between the looks at both counts twice: so the second look decides.
-            for _ in 0..<2 {
-                let usage = try await usage()
-                guard let quota = usage.quota, usage.storedBytes + reserved > quota else { return }
-                reserved = reservedBytes.withLock { $0 }
-            }
-            if let quota = try await usage().quota { throw VaultError.usedUp(quota) }
-        } catch {
-            await giveBack(bytes)
-            throw error
-        }
+        try await reservations.reserve(bytes) { () async throws(VaultError) in try await usage() }
     }
 
-    package func giveBack(_ bytes: UInt64) async { endReservation(bytes) }
-
-    func endReservation(_ bytes: UInt64) {
-        reservedBytes.withLock { $0 -= min($0, bytes) }
-    }
+    package func giveBack(_ bytes: UInt64) async { reservations.end(bytes) }
 }

@@ -1,4 +1,3 @@
-import Synchronization
 package import VaultModel
 package import VaultStore
 
@@ -16,7 +15,7 @@ extension PostgresCatalog {
             var isDone = outcome.isKnown
             if !isDone { isDone = try await hasHappened(outcome) }
             if isDone {
-                endReservation(outcome.endedBytes)
+                reservations.end(outcome.endedBytes)
                 return outcome.results
             }
         }
@@ -39,7 +38,7 @@ extension PostgresCatalog {
     ) async throws -> CommitOutcome {
         do {
             let rows = try PostgresRows(connection, self, for: calls)
-            var transaction = try CommitTransaction(rows, at: time, reservedBytes: reservedBytes.withLock { $0 })
+            var transaction = try CommitTransaction(rows, at: time, reservedBytes: reservations.bytes)
             var outcome = CommitOutcome(results: try calls.map { try transaction.apply($0, rows) })
             guard transaction.hasEffect else {
                 connection.rollBack()

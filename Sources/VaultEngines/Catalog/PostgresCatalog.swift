@@ -1,4 +1,3 @@
-import Synchronization
 package import VaultModel
 import VaultStore
 
@@ -11,8 +10,7 @@ package final class PostgresCatalog: Catalog {
     let pool: PostgresPool
     /// The vault's number in the database.
     let number: Int64
-    /// Bytes that uploads of this process have stored, or are about to, and that are not recorded.
-    let reservedBytes = Mutex<UInt64>(0)
+    let reservations = QuotaReservations()
     /// Held by what holds the vault, so that those of this process who wait for it take up no connections.
     let lock = AsyncLock()
 

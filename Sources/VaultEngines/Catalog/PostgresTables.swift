@@ -105,24 +105,21 @@ package final class PostgresTables: TableDatabase {
         isRepeatable: Bool = true, _ body: (PostgresConnection) throws -> Value
     ) throws(VaultError) -> Value {
         try connection.withLock { (kept) throws(VaultError) in
-            for attempt in 0... {
-                let wasKept = kept != nil
+            while true {
+                let known = kept
                 let connection: PostgresConnection
-                if let kept { connection = kept } else { connection = try connect() }
+                if let known { connection = known } else { connection = try connect() }
                 kept = connection
                 do {
                     return try body(connection)
                 } catch let error as PostgresError {
                     if !connection.isSound { kept = nil }
-                    // A connection that was lost while nobody used it says so at its first word.
-                    guard error.isLost, attempt == 0, wasKept, isRepeatable || connection.hasOnlyBegun else {
-                        throw error.vaultError
-                    }
+                    // One that was lost while nobody used it says so at its first word; another one is not.
+                    guard error.isLost, known != nil, isRepeatable || error.hadNoEffect else { throw error.vaultError }
                 } catch {
                     throw catalogError(error)
                 }
             }
-            throw VaultError(.internal, "The tables were tried without end.")
         }
     }
 

@@ -10,8 +10,6 @@ final class PostgresConnection: @unchecked Sendable {
     private var namesGiven = 0
     /// Whether it can go on being used.
     private(set) var isSound = true
-    /// Whether nothing was answered in the present transaction, which has so had no effect.
-    private(set) var hasOnlyBegun = false
 
     /// Connects, and makes the session plan for what a catalog asks: few rows, found by an index, however empty or
     /// full the tables are.
@@ -102,7 +100,6 @@ final class PostgresConnection: @unchecked Sendable {
     func transaction<Value>(
         _ beginning: String = PostgresConnection.beginning, _ body: () throws -> Value
     ) throws -> Value {
-        hasOnlyBegun = true
         do throws(PostgresError) {
             try run([PostgresQuery(beginning)])
         } catch {
@@ -110,7 +107,6 @@ final class PostgresConnection: @unchecked Sendable {
             error.hadNoEffect = true
             throw error
         }
-        hasOnlyBegun = false
         do {
             let value = try body()
             try run([PostgresQuery("COMMIT")])

@@ -11,8 +11,9 @@ struct HookKeeper {
     private let logger: Logger
     private var seen: FileStatus?
     private var seenRetry: FileStatus?
-    /// The accounts whose vaults are open; nil where one of them is not.
+    /// The accounts whose vaults have been opened, and when one that could not be is tried again.
     private var vaultsVersion: Int64?
+    private var vaultsRetry: ContinuousClock.Instant?
     /// When each schedule runs next, by its place and times.
     private var due: [Key: Int64] = [:]
     private let underway = Underway()
@@ -52,12 +53,12 @@ struct HookKeeper {
     /// What was left in an outbox is told, whether anybody comes to use its vault or not.
     private mutating func openVaults() async {
         vaultsVersion = try? services.accounts.dataVersion()
+        vaultsRetry = nil
         for vault in (try? services.accounts.vaults()) ?? [] {
             do throws(VaultError) {
                 _ = try await services.hosts.vault(vault.id)
             } catch {
-                // Another try with the next look.
-                vaultsVersion = nil
+                vaultsRetry = .now + .seconds(HookLimits.vaultRetrySeconds)
                 logger.error("the vault cannot be opened", metadata: ["vault": "\(vault.name)", "error": "\(error)"])
             }
         }
@@ -72,36 +73,37 @@ struct HookKeeper {
             seenRetry = now
             for host in services.hosts.all { host.outbox?.wake() }
         }
-        if vaultsVersion != (try? services.accounts.dataVersion()) { await openVaults() }
+        let isDue = vaultsRetry.map { $0 <= .now } ?? false
+        if isDue || vaultsVersion != (try? services.accounts.dataVersion()) { await openVaults() }
         await runSchedules(at: services.accounts.clock())
     }
 
     private mutating func runSchedules(at now: Int64) async {
         let hooks = pool.table.hooks.filter { $0.schedule != nil }
         var next: [Key: Int64] = [:]
-        var ready: [(hook: HookDeclaration, since: Int64)] = []
+        var ready: [(hook: HookDeclaration, key: Key, time: Int64, since: Int64)] = []
         for hook in hooks {
             guard let schedule = hook.schedule else { continue }
             let key = Key(place: hook.place, schedule: schedule)
             let time = due[key] ?? schedule.next(after: now)
-            if time <= now { ready.append((hook, schedule.since(time, now))) }
+            if time <= now { ready.append((hook, key, time, schedule.since(time, now))) }
             next[key] = time <= now ? schedule.next(after: now) : time
         }
         due = next
         if ready.isEmpty { return }
         for vault in (try? services.accounts.vaults()) ?? [] {
             guard let host = try? await services.hosts.vault(vault.id) else { continue }
-            for (hook, since) in ready {
+            for (hook, key, time, since) in ready {
                 let event = HookEvent(
                     kind: .schedule, vaultName: vault.name, host: host, user: "", peer: "", time: now, scheduled: hook)
                 let run = "\(hook.place) \(vault.id)"
                 // Of servers that share the vault, one does it.
-                let claim = "\(hook.place) \(hook.schedule.map { "\($0)" } ?? "")"
+                let claim = "\(hook.place) \(key.schedule)"
                 do throws(VaultError) {
                     guard try await host.local.claim(claim, since: since), underway.begin(run) else { continue }
                 } catch {
-                    // Nobody has done it: it is due at the next look.
-                    if let schedule = hook.schedule { due[Key(place: hook.place, schedule: schedule)] = now }
+                    // It is still due at the next look; vaults on which it has run are claimed by then.
+                    due[key] = time
                     continue
                 }
                 pool.submit(event) { [logger, underway] outcome in

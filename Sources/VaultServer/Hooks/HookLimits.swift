@@ -33,6 +33,8 @@ package enum HookLimits {
     static let tracebackBytesMax = 8 << 10
     /// Lines that the hooks may write to the log in a second; the rest is counted.
     static let logLinesPerSecondMax = 200
+    /// Seconds after which a vault is tried again that could not be opened.
+    static let vaultRetrySeconds = 30
     /// Of servers that share a vault, one tells its events: for so long, after which another may take over.
     static let dutySeconds: Int64 = 10
     /// Milliseconds between looks of the others at whether it still does, and of the one at what the others have added.

@@ -1,5 +1,4 @@
 import GRDB
-import Synchronization
 package import VaultModel
 
 extension SQLiteCatalog {
@@ -13,7 +12,7 @@ extension SQLiteCatalog {
                 var (results, transaction) = try access { database in
                     let rows = SQLiteRows(database: database, catalog: self)
                     var transaction = try CommitTransaction(
-                        rows, at: time, reservedBytes: reservedBytes.withLock { $0 })
+                        rows, at: time, reservedBytes: reservations.bytes)
                     let results = try calls.map { try transaction.apply($0, rows) }
                     return (results, transaction)
                 }
@@ -26,7 +25,7 @@ extension SQLiteCatalog {
                     try transaction.finish(SQLiteRows(database: database, catalog: self), appended.locations)
                 }
                 try commitTransaction()
-                endReservation(transaction.endedBytes)
+                reservations.end(transaction.endedBytes)
                 withExtendedLifetime(appended.hold) {}
                 return results
             } catch {

@@ -1,5 +1,4 @@
 import GRDB
-import Synchronization
 package import VaultModel
 
 /// The catalog in the file `catalog.sqlite`, through GRDB, in WAL mode with full synchronization.
@@ -12,8 +11,7 @@ package final class SQLiteCatalog: Catalog {
     let path: LocalPath
     let writeLock = AsyncLock()
     private let gate = ClosingGate()
-    /// Bytes that uploads of this process have stored, or are about to, and that are not recorded.
-    let reservedBytes = Mutex<UInt64>(0)
+    let reservations = QuotaReservations()
     private let isReadOnly: Bool
 
     /// The identity of the vault that the catalog belongs to.
@@ -118,7 +116,7 @@ package final class SQLiteCatalog: Catalog {
         try await writeLock.withLock { () throws(VaultError) in
             try begin()
             let value = try finishing { () throws(VaultError) in try access(body) }
-            endReservation(bytes)
+            reservations.end(bytes)
             return value
         }
     }

@@ -39,19 +39,26 @@ struct EngineFaultTests {
         await vault.close()
     }
 
+    /// What has become of the saves so far.
+    private struct Progress: Sendable {
+        var saved = 0
+        /// The codes of those that failed.
+        var codes: Set<VaultError.Code> = []
+    }
+
     /// Saves files one after another while `harm` is done, until some have been saved behind it.
     ///
     /// - Returns: the codes of the saves that failed.
     private func saving(
-        to vault: RemoteVault, while harm: @escaping @Sendable () async throws -> Void
+        to vault: RemoteVault, while harm: @escaping @Sendable (Shared<Progress>) async throws -> Void
     ) async throws -> Set<VaultError.Code> {
         let isDone = Shared(false)
+        let progress = Shared(Progress())
         let work = Task(executorPreference: BlockingExecutor.shared) {
             defer { isDone.change { $0 = true } }
-            try await harm()
+            try await harm(progress)
         }
         var saved: [Name: [UInt8]] = [:]
-        var codes: Set<VaultError.Code> = []
         var after = 0
         var number: UInt64 = 0
         let deadline = ContinuousClock.now + .seconds(90)
@@ -64,10 +71,11 @@ struct EngineFaultTests {
                 _ = try await ContentSave(to: vault).save(
                     bytes, SaveIntent(name: name, attributes: Attributes(mode: 0o644, modified: 1)))
                 saved[name] = bytes
+                progress.change { $0.saved += 1 }
                 if wasDone { after += 1 }
             } catch {
                 let error = VaultError(error)
-                codes.insert(error.code)
+                progress.change { _ = $0.codes.insert(error.code) }
                 #expect(error.cause != nil, "\(error)")
             }
         }
@@ -77,35 +85,34 @@ struct EngineFaultTests {
             #expect(try await ContentRead(from: vault).read(name, .current) == bytes, "\(name)")
         }
         #expect(try await vault.verify(VerifyRequest()).isClean)
-        return codes
+        return progress.value.codes
     }
 
     @Test func savesGoOnWhenPostgresIsStoppedAndStartedAgain() async throws {
         try await withVault { vault in
-            let codes = try await saving(to: vault) {
+            let codes = try await saving(to: vault) { progress in
                 try own.stop(.postgres)
-                // Somebody has noticed.
-                try await Task.sleep(for: .milliseconds(200))
+                #expect(try await soon { !progress.value.codes.isEmpty })
                 try own.start(.postgres)
             }
-            #expect(codes.isSubset(of: [.unavailable]))
+            #expect(codes == [.unavailable])
         }
     }
 
     @Test func savesGoOnWhenPostgresIsKilled() async throws {
         try await withVault { vault in
-            let codes = try await saving(to: vault) {
+            let codes = try await saving(to: vault) { progress in
                 try own.send(SIGKILL, to: .postgres)
-                try await Task.sleep(for: .milliseconds(200))
+                #expect(try await soon { !progress.value.codes.isEmpty })
                 try own.start(.postgres)
             }
-            #expect(codes.isSubset(of: [.unavailable]))
+            #expect(codes == [.unavailable])
         }
     }
 
     @Test func savesGoOnWhenTheObjectStoreIsKilledAndStartedAgain() async throws {
         try await withVault { vault in
-            let codes = try await saving(to: vault) {
+            let codes = try await saving(to: vault) { _ in
                 try own.send(SIGKILL, to: .store)
                 try own.start(.store)
             }
@@ -115,7 +122,7 @@ struct EngineFaultTests {
 
     @Test func savesGoOnWhenTheObjectStoreThaws() async throws {
         try await withVault { vault in
-            let codes = try await saving(to: vault) {
+            let codes = try await saving(to: vault) { _ in
                 try own.send(SIGSTOP, to: .store)
                 // Longer than a request is waited for.
                 try await Task.sleep(for: .seconds(EngineLimits.idleSeconds + 2))
@@ -127,11 +134,16 @@ struct EngineFaultTests {
 
     @Test func savesGoOnOnceThereAreConnectionsAgain() async throws {
         try await withVault { vault in
-            let codes = try await saving(to: vault) {
+            let codes = try await saving(to: vault) { progress in
                 var hogs: [PostgresConnection] = []
                 while let hog = try? PostgresConnection(own.engines.catalog) { hogs.append(hog) }
                 #expect(hogs.count > 50)
-                try await Task.sleep(for: .milliseconds(100))
+                let before = progress.value
+                let isFelt = try await soon {
+                    let now = progress.value
+                    return now.saved > before.saved + 3 || now.codes != before.codes
+                }
+                #expect(isFelt)
                 withExtendedLifetime(hogs) {}
                 hogs = []
             }

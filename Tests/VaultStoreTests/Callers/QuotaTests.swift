@@ -30,7 +30,7 @@ import VaultModel
                 #expect(outcomes.contains(false))
                 #expect(try await vault.usage().storedBytes <= quota)
                 // What was given back is free again.
-                let reserved = try #require(vault.catalog as? SQLiteCatalog).reservedBytes.withLock { $0 }
+                let reserved = try #require(vault.catalog as? SQLiteCatalog).reservations.bytes
                 #expect(reserved == 0)
                 #expect(try await vault.verify(VerifyRequest()).isClean)
             }
@@ -63,7 +63,7 @@ import VaultModel
                 else { continue }
                 _ = try? await vault.upload("b", sample(failing, count: 1000), by: .reader("bob"))
                 let catalog = try #require(vault.catalog as? SQLiteCatalog)
-                #expect(catalog.reservedBytes.withLock { $0 } == 0, "operation \(failing)")
+                #expect(catalog.reservations.bytes == 0, "operation \(failing)")
                 await vault.close()
             }
         }
@@ -80,9 +80,9 @@ import VaultModel
                     try await group.waitForAll()
                 }
                 let catalog = try #require(vault.catalog as? SQLiteCatalog)
-                #expect(catalog.reservedBytes.withLock { $0 } == 3 * 172)
+                #expect(catalog.reservations.bytes == 3 * 172)
                 await vault.abort(upload)
-                #expect(catalog.reservedBytes.withLock { $0 } == 0)
+                #expect(catalog.reservations.bytes == 0)
                 #expect(try await vault.usage().storedBytes == 3 * 172)
             }
         }

@@ -43,7 +43,7 @@ import VaultModel
                     await vault.abort(upload)
                     _ = await sent
                     let catalog = try #require(vault.catalog as? SQLiteCatalog)
-                    #expect(catalog.reservedBytes.withLock { $0 } == 0)
+                    #expect(catalog.reservations.bytes == 0)
                 }
                 try await vault.upload("a", sample(1, count: 1000))
                 #expect(try await vault.verify(VerifyRequest()).isClean)
@@ -67,7 +67,7 @@ import VaultModel
                     _ = await late
                     await vault.abort(upload)
                     let catalog = try #require(vault.catalog as? SQLiteCatalog)
-                    #expect(catalog.reservedBytes.withLock { $0 } == 0)
+                    #expect(catalog.reservations.bytes == 0)
                 }
                 #expect(try await vault.verify(VerifyRequest()).isClean)
             }

@@ -120,7 +120,7 @@ import VaultModel
                     return self.decide(staged)
                 }
                 await expect(.quota) { _ = try results[0].get() }
-                let reserved = try #require(vault.catalog as? SQLiteCatalog).reservedBytes.withLock { $0 }
+                let reserved = try #require(vault.catalog as? SQLiteCatalog).reservations.bytes
                 #expect(reserved == 0)
             }
         }
