@@ -61,8 +61,8 @@ final class Committer: Sendable {
             let packs = packs
             let results = try await catalog.commit(
                 batch.map(\.call), vault: vault, at: clock()
-            ) { (records) throws(VaultError) in
-                try await packs.append(records)
+            ) { (records, placed) throws(VaultError) in
+                try await packs.append(records, placed: placed)
             }
             for (pending, results) in zip(batch, results) {
                 pending.continuation.resume(returning: .success(results))

@@ -4,7 +4,7 @@ package import VaultStore
 extension PostgresCatalog {
     package func commit(
         _ calls: [CommitCall], vault: UniqueID, at time: Int64,
-        append: ([PackRecord]) async throws(VaultError) -> Appended
+        append: ([PackRecord], ([PackLocation]) -> Void) async throws(VaultError) -> Appended
     ) async throws(VaultError) -> [[Result<CommitResult, VaultError>]] {
         for _ in 0..<EngineLimits.commitTriesMax {
             let outcome = try await lock.withLock { () async throws(VaultError) in
@@ -34,7 +34,7 @@ extension PostgresCatalog {
 
     private func commit(
         _ calls: [CommitCall], at time: Int64, on connection: PostgresConnection,
-        append: ([PackRecord]) async throws(VaultError) -> Appended
+        append: ([PackRecord], ([PackLocation]) -> Void) async throws(VaultError) -> Appended
     ) async throws -> CommitOutcome {
         do {
             let rows = try PostgresRows(connection, self, for: calls)
@@ -45,11 +45,16 @@ extension PostgresCatalog {
                 return outcome
             }
             let records = transaction.records()
-            let appended = try await append(records)
+            // The database works while the records are on their way.
+            var noted = Result<Void, any Error>.success(())
+            let appended = try await append(records) { locations in
+                noted = Result { try transaction.finish(rows, locations) }
+            }
+            try noted.get()
             outcome.group = records.last.flatMap { $0.kind == .journalGroup ? $0.digest : nil }
             outcome.endedBytes = transaction.endedBytes
             do {
-                try transaction.finish(rows, appended.locations)
+                try rows.commit()
             } catch let error as PostgresError where error.isLost {
                 // The commit itself may be what was lost, or its answer.
                 outcome.isKnown = false
@@ -96,7 +101,9 @@ extension PostgresCatalog {
         try await lock.withLock { () async throws(VaultError) in
             try await pool.with(isRepeatable: false) { connection in
                 do {
-                    try PostgresRows(connection, self, for: []).replay(groups)
+                    let rows = try PostgresRows(connection, self, for: [])
+                    try rows.replay(groups)
+                    try rows.commit()
                 } catch {
                     connection.rollBack()
                     throw error

@@ -186,7 +186,7 @@ extension PostgresRows {
         forget()
     }
 
-    /// Sends all that is left, and ends the transaction.
+    /// Sends all that is left.
     func finish(_ stored: [ReceivedChunk], _ groups: [StoredGroup], sequence: UInt64) throws {
         queueChanges()
         outgoing += catalog.inserting(stored)
@@ -207,10 +207,12 @@ extension PostgresRows {
                 UPDATE vault SET sequence = $2, head_digest = coalesce($3, head_digest),
                 head_time = coalesce($4, head_time) WHERE number = $1
                 """, [vault, .int(sequence), .bytes(head?.digest.bytes), .int(head?.time)]))
-        outgoing.append(PostgresQuery("COMMIT"))
         defer { outgoing = [] }
         try connection.run(outgoing)
     }
+
+    /// Ends the transaction.
+    func commit() throws { try connection.run([PostgresQuery("COMMIT")]) }
 
     func queueAnswers() {
         guard let time = kept.map(\.time).max() else { return }

@@ -19,48 +19,66 @@ package final class S3PackStore: PackStore {
         folder = "\(client.location.prefix)\(vault)/packs/"
         let folder = folder
         appends = AppendGatherer { (records) throws(VaultError) in
-            try await S3PackStore.store(records, of: vault, in: folder, client)
+            let pack = Pack(records, of: vault)
+            try await S3PackStore.store(pack, in: folder, client)
+            return pack.locations
         }
     }
 
     package func append(_ records: [PackRecord]) async throws(VaultError) -> Appended {
         if records.isEmpty { return Appended(locations: [], hold: nil) }
-        // A commit, for which others wait, goes before what uploads bring, and fails by itself.
-        let isCommit = records.contains { $0.kind == .journalGroup }
-        let locations =
-            isCommit
-            ? try await S3PackStore.store(records, of: vault, in: folder, client) : try await appends.append(records)
-        return Appended(locations: locations, hold: nil)
+        return Appended(locations: try await appends.append(records), hold: nil)
     }
 
-    /// Stores records as one object.
-    ///
-    /// - Returns: where they are, in their order.
-    private static func store(
-        _ records: [PackRecord], of vault: UniqueID, in folder: String, _ client: S3Client
-    ) async throws(VaultError) -> [PackLocation] {
-        let pack = PackID()
-        var parts = [BufferSlice(copying: PackHeader(vault: vault, pack: pack).encoded)]
-        var locations: [PackLocation] = []
-        var offset = UInt64(PackHeader.byteCount)
-        for record in records {
-            let header = RecordHeader(
-                kind: record.kind, vault: vault, length: UInt32(record.bytes.count), digest: record.digest)
-            parts.append(BufferSlice(copying: header.encoded))
-            parts.append(record.bytes)
-            let location = PackLocation(pack: pack, offset: offset, length: UInt32(record.bytes.count))
-            locations.append(location)
-            offset = location.end
+    /// Stores records as an object of their own, at once: it is a commit, for which others wait.
+    package func append(
+        _ records: [PackRecord], placed: ([PackLocation]) -> Void
+    ) async throws(VaultError) -> Appended {
+        let pack = Pack(records, of: vault)
+        if records.isEmpty {
+            placed([])
+        } else {
+            async let storing: Void = S3PackStore.store(pack, in: folder, client)
+            placed(pack.locations)
+            do { try await storing } catch { throw VaultError(error) }
         }
-        let body = S3Body(parts)
-        let key = key(of: pack, in: folder)
+        return Appended(locations: pack.locations, hold: nil)
+    }
+
+    /// A pack before it is stored.
+    private struct Pack: Sendable {
+        let id = PackID()
+        let body: S3Body
+        /// Where the records are, in their order.
+        let locations: [PackLocation]
+
+        init(_ records: [PackRecord], of vault: UniqueID) {
+            var parts = [BufferSlice(copying: PackHeader(vault: vault, pack: id).encoded)]
+            var locations: [PackLocation] = []
+            var offset = UInt64(PackHeader.byteCount)
+            for record in records {
+                let header = RecordHeader(
+                    kind: record.kind, vault: vault, length: UInt32(record.bytes.count), digest: record.digest)
+                parts.append(BufferSlice(copying: header.encoded))
+                parts.append(record.bytes)
+                let location = PackLocation(pack: id, offset: offset, length: UInt32(record.bytes.count))
+                locations.append(location)
+                offset = location.end
+            }
+            body = S3Body(parts)
+            self.locations = locations
+        }
+    }
+
+    private static func store(_ pack: Pack, in folder: String, _ client: S3Client) async throws(VaultError) {
+        let body = pack.body
+        let key = key(of: pack.id, in: folder)
         if body.count > EngineLimits.singlePutBytesMax {
             try await S3MultipartUpload(client, key: key).store(body)
         } else {
             let answer = try await client.perform(S3Client.Request(method: .PUT, key: key, body: body))
             if answer.unknownOutcomes > 0 { try await client.check(key, holds: body) }
         }
-        return locations
     }
 
     package func read(

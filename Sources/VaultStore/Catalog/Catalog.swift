@@ -48,13 +48,13 @@ package protocol Catalog: Sendable {
     /// A call that repeats another one, by the user and the id of its change, is answered like that one
     /// was and changes nothing. Answers are kept for seven days.
     ///
-    /// - Parameter append: stores the records of the commit, its journal group last; called at most
-    ///   once, with everything decided and nothing visible.
+    /// - Parameter append: stores the records of the commit, its journal group last, and tells first where they are
+    ///   going to be; called with everything decided and nothing visible.
     /// - Returns: a result for each request of each call; one that is refused changes nothing.
     /// - Throws: where none of the requests took effect.
     func commit(
         _ calls: [CommitCall], vault: UniqueID, at time: Int64,
-        append: ([PackRecord]) async throws(VaultError) -> Appended
+        append: ([PackRecord], ([PackLocation]) -> Void) async throws(VaultError) -> Appended
     ) async throws(VaultError) -> [[Result<CommitResult, VaultError>]]
 
     /// What the commit of an upload was answered; nil where it is not known, or no longer.

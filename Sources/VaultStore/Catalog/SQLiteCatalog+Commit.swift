@@ -4,7 +4,7 @@ package import VaultModel
 extension SQLiteCatalog {
     package func commit(
         _ calls: [CommitCall], vault: UniqueID, at time: Int64,
-        append: ([PackRecord]) async throws(VaultError) -> Appended
+        append: ([PackRecord], ([PackLocation]) -> Void) async throws(VaultError) -> Appended
     ) async throws(VaultError) -> [[Result<CommitResult, VaultError>]] {
         try await writeLock.withLock { () throws(VaultError) in
             try begin()
@@ -20,10 +20,15 @@ extension SQLiteCatalog {
                     rollBack()
                     return results
                 }
-                let appended = try await append(transaction.records())
-                try access { database in
-                    try transaction.finish(SQLiteRows(database: database, catalog: self), appended.locations)
+                var noted = Result<Void, VaultError>.success(())
+                let appended = try await append(transaction.records()) { locations in
+                    noted = Result { () throws(VaultError) in
+                        try access { database in
+                            try transaction.finish(SQLiteRows(database: database, catalog: self), locations)
+                        }
+                    }
                 }
+                try noted.get()
                 try commitTransaction()
                 reservations.end(transaction.endedBytes)
                 withExtendedLifetime(appended.hold) {}

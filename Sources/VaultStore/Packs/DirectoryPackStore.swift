@@ -26,7 +26,16 @@ package final class DirectoryPackStore: PackStore {
     }
 
     package func append(_ records: [PackRecord]) async throws(VaultError) -> Appended {
-        if records.isEmpty { return Appended(locations: [], hold: nil) }
+        try await append(records) { _ in }
+    }
+
+    package func append(
+        _ records: [PackRecord], placed: ([PackLocation]) -> Void
+    ) async throws(VaultError) -> Appended {
+        if records.isEmpty {
+            placed([])
+            return Appended(locations: [], hold: nil)
+        }
         let headers = records.flatMap {
             RecordHeader(kind: $0.kind, vault: vault, length: UInt32($0.bytes.count), digest: $0.digest).encoded
         }
@@ -41,6 +50,7 @@ package final class DirectoryPackStore: PackStore {
             position = location.end
         }
         try write(records, headers: headers, to: pack, at: offset, end: position)
+        placed(locations)
         try await pack.makeDurable(position)
         return Appended(locations: locations, hold: pack)
     }

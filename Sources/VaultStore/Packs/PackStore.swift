@@ -10,6 +10,13 @@ package protocol PackStore: Sendable {
     ///   as part of the pack.
     func append(_ records: [PackRecord]) async throws(VaultError) -> Appended
 
+    /// Stores records like ``append(_:)``, for somebody who has other work to do meanwhile.
+    ///
+    /// - Parameter placed: is told once where the records are going to be, while they are on their way.
+    func append(
+        _ records: [PackRecord], placed: ([PackLocation]) -> Void
+    ) async throws(VaultError) -> Appended
+
     /// Reads bytes of a pack, from `offset` until `memory` is full or the pack ends.
     ///
     /// - Returns: the number of bytes read.

@@ -55,7 +55,7 @@ import VaultModel
                             intent: SaveIntent(name: try Name("a"), attributes: Attributes(mode: 0, modified: 0)),
                             content: .empty))
                 ], by: Caller(user: "anna"))
-            let results = try await catalog.commit([call], vault: id, at: 5) { (records) throws(VaultError) in
+            let results = try await catalog.commit([call], vault: id, at: 5) { (records, placed) throws(VaultError) in
                 // At the worst moment: all is decided and stored, and the transaction is about to end.
                 if tries.change({
                     $0 += 1
@@ -63,7 +63,7 @@ import VaultModel
                 }) == 1 {
                     try await mappingErrors { try await endOtherConnections(engines.database.pool) }
                 }
-                return try await vault.packs.append(records)
+                return try await vault.packs.append(records, placed: placed)
             }
             guard case .success(.saved(let outcome)) = results[0][0] else {
                 Issue.record("the save failed: \(results)")
@@ -175,8 +175,9 @@ import VaultModel
                 content: Content(ChunkReference(digest: chunk.digest, span: 1000)))
             save.chunks = chunks
             let call = CommitCall(requests: [.save(save)], by: Caller(user: "anna"))
-            let results = try await vault.catalog.commit([call], vault: id, at: 7) { (records) throws(VaultError) in
-                try await vault.packs.append(records)
+            let results = try await vault.catalog.commit([call], vault: id, at: 7) {
+                (records, placed) throws(VaultError) in
+                try await vault.packs.append(records, placed: placed)
             }
             guard case .success(.collected) = results[0][0] else {
                 Issue.record("the save was answered \(results)")
@@ -214,6 +215,9 @@ import VaultModel
         init(_ packs: any PackStore) { self.packs = packs }
 
         func append(_ records: [PackRecord]) async throws(VaultError) -> Appended { try await packs.append(records) }
+        func append(
+            _ records: [PackRecord], placed: ([PackLocation]) -> Void
+        ) async throws(VaultError) -> Appended { try await packs.append(records, placed: placed) }
         func read(
             _ pack: PackID, at offset: UInt64, into memory: UnsafeMutableRawBufferPointer
         ) async throws(VaultError) -> Int { try await packs.read(pack, at: offset, into: memory) }

@@ -62,6 +62,17 @@ import VaultStore
         }
     }
 
+    @Test func whereRecordsGoIsToldBeforeTheyAreThere() async throws {
+        try await with { client, store in
+            var told: [[PackLocation]] = []
+            let appended = try await store.append([record(1), record(2)]) { told.append($0) }
+            #expect(told == [appended.locations])
+            #expect(try await read(appended.locations[1], store) == record(2).bytes.bytes)
+            _ = try await store.append([]) { told.append($0) }
+            #expect(told.last == [])
+        }
+    }
+
     @Test func whatIsReadBehindTheEndIsNothing() async throws {
         try await with { client, store in
             let location = try await store.append([record(1)]).locations[0]

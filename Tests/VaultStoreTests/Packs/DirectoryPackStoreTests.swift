@@ -47,6 +47,24 @@ import VaultModel
         }
     }
 
+    @Test func whereRecordsGoIsToldOnceAndBeforeTheyAreDurable() async throws {
+        try await withStore { _, store in
+            var told: [[PackLocation]] = []
+            let appended = try await store.append([record(1), record(2)]) { told.append($0) }
+            #expect(told == [appended.locations])
+            _ = try await store.append([]) { told.append($0) }
+            #expect(told.last == [])
+        }
+        try await withTemporaryDirectory { directory in
+            // Operations: 1 to 6 make the pack, 7 writes and 8 syncs the batch.
+            let files = FaultyFiles(directory, failing: 8, with: .error(EIO))
+            let store = DirectoryPackStore(directory, vault: Self.vault, files: files)
+            var told: [PackLocation] = []
+            #expect(await code { _ = try await store.append([record(1)]) { told = $0 } } == .integrity)
+            #expect(told.count == 1)
+        }
+    }
+
     @Test func appendsAtOnceDoNotOverlap() async throws {
         try await withStore { _, store in
             let locations = try await withThrowingTaskGroup(of: (Int, [PackLocation]).self) { group in
