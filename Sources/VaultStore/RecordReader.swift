@@ -84,26 +84,55 @@ struct RecordReader: Sendable {
     private func read(
         _ run: [(ChunkReference, PackLocation)], from start: UInt64, to end: UInt64, verifying: Bool = true
     ) async throws(VaultError) -> [Chunk] {
-        let length = Int(end - start)
-        let buffer = length > 1 << 20 ? BufferPool.transfers.take() : Buffer(byteCount: length)
-        let memory = UnsafeMutableRawBufferPointer(rebasing: buffer.memory[..<length])
         let pack = run[0].1.pack
-        guard try await packs.read(pack, at: start, into: memory) == length else {
+        let window = try await Window(pack, start..<end, in: packs)
+        guard window.count == Int(end - start) else {
             throw VaultError(.integrity, "A pack of the vault is cut short.", cause: "pack \(pack.value)")
         }
         var chunks: [Chunk] = []
         for (reference, location) in run {
-            let offset = Int(location.offset - start)
-            let payload = offset + RecordHeader.byteCount
-            let header = RecordHeader(decoding: Array(memory[offset..<payload]))
-            let bytes = BufferSlice(buffer, payload..<payload + Int(location.length))
-            guard let header, header.vault == vault, header.digest == reference.digest,
-                UInt64(header.plainLength) == reference.span, header.storedLength == location.length,
-                !verifying || bytes.withUnsafeBytes({ Digest(of: $0) }) == reference.digest
+            guard let found = record(reference.digest, at: location, in: window, verifying: verifying),
+                UInt64(found.header.plainLength) == reference.span
             else { throw damaged(reference.digest, location) }
-            chunks.append(Chunk(digest: reference.digest, bytes: bytes))
+            chunks.append(Chunk(digest: reference.digest, bytes: found.payload))
         }
         return chunks
+    }
+
+    /// Bytes of a pack that were read at once.
+    struct Window: Sendable {
+        let start: UInt64
+        let buffer: Buffer
+        /// How many there are; fewer than were asked for where the pack is cut short.
+        let count: Int
+
+        init(_ pack: PackID, _ range: Range<UInt64>, in packs: any PackStore) async throws(VaultError) {
+            let length = range.count
+            start = range.lowerBound
+            // A journal group may be longer than what is pooled.
+            buffer =
+                (1 << 20..<Limits.bufferBytes + 1).contains(length)
+                ? BufferPool.transfers.take() : Buffer(byteCount: length)
+            count = try await packs.read(
+                pack, at: start, into: UnsafeMutableRawBufferPointer(rebasing: buffer.memory[..<length]))
+        }
+    }
+
+    /// A record of what was read; nil where it is not whole.
+    ///
+    /// - Parameter verifying: whether the payload is compared with its digest; if not, only what the header says is.
+    func record(
+        _ digest: Digest, at location: PackLocation, in window: Window, verifying: Bool = true
+    ) -> (header: RecordHeader, payload: BufferSlice)? {
+        let offset = Int(location.offset - window.start)
+        let start = offset + RecordHeader.byteCount
+        let end = start + Int(location.length)
+        guard end <= window.count, let header = RecordHeader(decoding: Array(window.buffer.memory[offset..<start])),
+            header.vault == vault, header.digest == digest, header.storedLength == location.length
+        else { return nil }
+        let payload = BufferSlice(window.buffer, start..<end)
+        guard !verifying || payload.withUnsafeBytes({ Digest(of: $0) }) == digest else { return nil }
+        return (header, payload)
     }
 
     /// The payload of a record, if it is there and whole.
@@ -114,28 +143,6 @@ struct RecordReader: Sendable {
         } catch  where error.code == .integrity || error.code == .notFound {
             return nil
         }
-    }
-
-    /// The kind and payload of a record, if it is there and whole.
-    func record(
-        _ digest: Digest, at location: PackLocation
-    ) async throws(VaultError) -> (RecordHeader.Kind, BufferSlice)? {
-        guard let payload = try await payload(digest, at: location) else { return nil }
-        let bytes = Array(payload.buffer.memory[..<payload.range.lowerBound].suffix(RecordHeader.byteCount))
-        return RecordHeader(decoding: bytes).map { ($0.kind, payload) }
-    }
-
-    /// Those of `chunks` that are damaged or missing.
-    func unreadable(_ chunks: [StoredChunk]) async throws(VaultError) -> [StoredChunk] {
-        var unreadable: [StoredChunk] = []
-        for chunk in chunks {
-            if try await payload(chunk.digest, at: chunk.location) != nil { continue }
-            // A collection may have moved it since it was looked up.
-            let now = try await catalog.locations([chunk.digest])[0]
-            if let now, now != chunk.location, try await payload(chunk.digest, at: now) != nil { continue }
-            if let now { unreadable.append(StoredChunk(digest: chunk.digest, location: now, isDamaged: true)) }
-        }
-        return unreadable
     }
 
     private func missing(_ digest: Digest) -> VaultError {

@@ -29,6 +29,10 @@ package enum StoreLimits {
     /// Chunks and bytes fetched at once by their positions.
     package static let fetchPositionsMax = 256
     package static let fetchBytesMax = 16 << 20
+    /// Chunks that are verified together.
+    static let verifiedMax = 1 << 10
+    /// Bytes between two records that are read along with them, rather than asking twice.
+    static let gapBytesMax: UInt64 = 256 << 10
     /// Bytes that are fetched ahead of one read, and held so for all reads.
     static let readAheadBytes: UInt64 = 8 << 20
     static let readAheadBytesMax = 32 << 20
@@ -61,6 +65,9 @@ package enum StoreLimits {
     static let lockMilliseconds = 60_000
     /// A pack is rewritten when at least this share of its bytes is of no use.
     static let wasteShare = 0.2
+    /// So many packs below this length, and they are put together, into some of up to `Limits.batchBytesMax`.
+    static let smallPacksMax = 16
+    static let smallPackBytes: UInt64 = 2 << 20
     /// Chunks that a migration looks up at once, and journal groups that it copies at once.
     static let migrationPage = 1 << 14
     static let migrationGroups = 64

@@ -16,9 +16,8 @@ extension StoredVault {
         await packs.close()
         report.changedPacks = try await makingRoom { () throws(VaultError) in try await removeUnusedPacks() }
         do throws(VaultError) {
-            for pack in try await wastefulPacks() {
-                let isRewritten = try await makingRoom { () throws(VaultError) in try await rewrite(pack) }
-                if isRewritten { report.changedPacks += 1 }
+            for packs in try await wastefulPacks() {
+                report.changedPacks += try await makingRoom { () throws(VaultError) in try await rewrite(packs) }
             }
         } catch  where error.code == .quota && report.changedPacks > 0 {
             // No room for copies: with what has been freed, the next collection gets further.
@@ -72,58 +71,82 @@ extension StoredVault {
         }.count
     }
 
-    /// Packs of which too large a share is of no use, the emptiest first.
-    private func wastefulPacks() async throws(VaultError) -> [PackID] {
+    /// Packs that are better copied, in parts that are copied together: those of which too large a share is of no use,
+    /// the emptiest first, and those that are small, where there are many.
+    private func wastefulPacks() async throws(VaultError) -> [[PackID]] {
         let used = try await catalog.usedBytes()
-        return try await packs.list().filter { pack, status in
-            guard let used = used[pack] else { return false }
+        var packs: [PackID: UInt64] = [:]
+        var small: [PackID: UInt64] = [:]
+        for (pack, status) in try await self.packs.list() {
+            guard let used = used[pack] else { continue }
             let length = Double(status.length) - Double(PackHeader.byteCount)
-            return length - Double(used) > length * StoreLimits.wasteShare
-        }.keys.sorted { (used[$0] ?? 0) < (used[$1] ?? 0) }
-    }
-
-    /// Copies what is in use of a pack to another one, and removes it.
-    ///
-    /// - Returns: false where a record in use could not be read: such a pack stays as it is.
-    private func rewrite(_ pack: PackID) async throws(VaultError) -> Bool {
-        guard let length = try await catalog.packs()[pack] else { return false }
-        var scanner = PackScanner(pack, length: length, vault: id, packs: packs)
-        var batch: [(RecordHeader, PackLocation)] = []
-        var bytes = 0
-        while let item = try await scanner.next() {
-            guard case .record(let header, let location) = item, try await isInUse(header, location) else { continue }
-            if bytes + Int(location.length) > Limits.batchBytesMax, !batch.isEmpty {
-                guard try await copy(batch) else { return false }
-                (batch, bytes) = ([], 0)
+            if length - Double(used) > length * StoreLimits.wasteShare {
+                packs[pack] = used
+            } else if status.length < StoreLimits.smallPackBytes {
+                small[pack] = used
             }
-            batch.append((header, location))
-            bytes += Int(location.length)
         }
-        guard try await copy(batch) else { return false }
-        try await catalog.forget([pack])
-        return try await delete([pack]) == 1
+        if small.count >= StoreLimits.smallPacksMax { packs.merge(small) { $1 } }
+        var parts: [[PackID]] = []
+        var bytes: UInt64 = 0
+        for (pack, used) in packs.sorted(by: { $0.value < $1.value }) {
+            bytes += used
+            if parts.isEmpty || bytes > UInt64(Limits.batchBytesMax) {
+                (parts, bytes) = (parts + [[]], used)
+            }
+            parts[parts.count - 1].append(pack)
+        }
+        return parts
     }
 
-    private func isInUse(_ header: RecordHeader, _ location: PackLocation) async throws(VaultError) -> Bool {
+    /// Copies what is in use of packs to others, and removes them.
+    ///
+    /// - Returns: how many were removed: one stays in which a record in use could not be read.
+    private func rewrite(_ packs: [PackID]) async throws(VaultError) -> Int {
+        let lengths = try await catalog.packs()
+        var batch: [RecordReader.Expected] = []
+        var bytes = 0
+        for pack in packs {
+            guard let length = lengths[pack] else { continue }
+            for record in try await recordsInUse(of: pack, length: length) {
+                if bytes + Int(record.location.length) > Limits.batchBytesMax, !batch.isEmpty {
+                    try await move(batch)
+                    (batch, bytes) = ([], 0)
+                }
+                batch.append(record)
+                bytes += Int(record.location.length)
+            }
+        }
+        try await move(batch)
+        try await catalog.forget(packs)
+        return try await delete(packs)
+    }
+
+    private func recordsInUse(of pack: PackID, length: UInt64) async throws(VaultError) -> [RecordReader.Expected] {
+        var scanner = PackScanner(pack, length: length, vault: id, packs: packs)
+        var chunks: [RecordReader.Expected] = []
+        var groups: [RecordReader.Expected] = []
+        while let item = try await scanner.next() {
+            guard case .record(let header, let location) = item else { continue }
+            let record = RecordReader.Expected(digest: header.digest, location: location)
+            if header.kind == .journalGroup { groups.append(record) } else { chunks.append(record) }
+        }
         let known =
-            header.kind == .journalGroup
-            ? try await catalog.journalLocations([header.digest]) : try await catalog.locations([header.digest])
-        return known[0] == location
+            try await catalog.locations(chunks.map(\.digest)) + catalog.journalLocations(groups.map(\.digest))
+        return zip(chunks + groups, known).filter { $0.location == $1 }.map(\.0)
     }
 
-    private func copy(_ batch: [(RecordHeader, PackLocation)]) async throws(VaultError) -> Bool {
-        if batch.isEmpty { return true }
-        var records: [PackRecord] = []
-        for (header, location) in batch {
-            guard let bytes = try await recordReader.payload(header.digest, at: location) else { return false }
-            records.append(PackRecord(kind: header.kind, digest: header.digest, bytes: bytes))
+    /// Copies records to another pack; one that cannot be read stays where it is.
+    private func move(_ batch: [RecordReader.Expected]) async throws(VaultError) {
+        let found = zip(batch, try await recordReader.copies(of: batch)).compactMap { old, copy in
+            copy.map { (old, $0) }
         }
-        let appended = try await packs.append(records)
+        if found.isEmpty { return }
+        let appended = try await packs.append(found.map(\.1))
         try await catalog.relocate(
-            zip(batch, appended.locations).map { old, new in
-                Relocation(kind: old.0.kind, digest: old.0.digest, from: old.1, to: new)
+            zip(found, appended.locations).map { old, new in
+                Relocation(kind: old.1.kind, digest: old.1.digest, from: old.0.location, to: new)
             })
         withExtendedLifetime(appended.hold) {}
-        return true
     }
 }

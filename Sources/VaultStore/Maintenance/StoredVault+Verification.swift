@@ -48,8 +48,8 @@ extension StoredVault {
     /// Counts again what was once taken for damaged and can be read.
     private func reinstate(_ chunks: [StoredChunk]) async throws(VaultError) {
         var found: [PackLocation: Digest] = [:]
-        for chunk in chunks where try await recordReader.payload(chunk.digest, at: chunk.location) != nil {
-            found[chunk.location] = chunk.digest
+        try await recordReader.visit(chunks.map { .init(digest: $0.digest, location: $0.location) }) { index, record in
+            if record != nil { found[chunks[index].location] = chunks[index].digest }
         }
         if !found.isEmpty { try await catalog.reinstate(found) }
     }
@@ -62,9 +62,12 @@ extension StoredVault {
             let page = try await catalog.journal(after: after, limit: 4096)
             guard let last = page.last else { return }
             after = last.lastSequence
-            for group in page where sample == 1 || Double.random(in: 0..<1) < sample {
-                if Task.isCancelled { throw .cancelled }
-                if try await reader.payload(group.digest, at: group.location) != nil { continue }
+            let chosen = page.filter { _ in sample == 1 || Double.random(in: 0..<1) < sample }
+            var suspects: [StoredGroup] = []
+            try await reader.visit(chosen.map { .init(digest: $0.digest, location: $0.location) }) { index, found in
+                if found == nil { suspects.append(chosen[index]) }
+            }
+            for group in suspects {
                 // A collection may have moved it since it was looked up.
                 let now = try await catalog.journalLocations([group.digest])[0]
                 if let now, now != group.location, try await reader.payload(group.digest, at: now) != nil { continue }
@@ -103,15 +106,11 @@ extension StoredVault {
     private func verify(
         _ chunks: [StoredChunk], _ report: inout VerifyReport
     ) async throws(VaultError) -> [PackLocation: Digest] {
-        let ordered = chunks.sorted { left, right in
-            let (a, b) = (left.location, right.location)
-            return a.pack == b.pack ? a.offset < b.offset : a.pack.value.high < b.pack.value.high
-        }
+        let ordered = chunks.sorted { $0.location.isBefore($1.location) }
         let reader = recordReader
         var damaged: [PackLocation: Digest] = [:]
-        for start in stride(from: 0, to: ordered.count, by: 64) {
-            if Task.isCancelled { throw .cancelled }
-            let part = ordered[start..<min(start + 64, ordered.count)]
+        for start in stride(from: 0, to: ordered.count, by: StoreLimits.verifiedMax) {
+            let part = ordered[start..<min(start + StoreLimits.verifiedMax, ordered.count)]
             let found = try await mappingErrors {
                 try await withThrowingTaskGroup(of: [StoredChunk].self) { group in
                     for half in [part.prefix(part.count / 2), part.dropFirst(part.count / 2)] {

@@ -78,9 +78,8 @@ package struct VaultMigration: Sendable {
             report.damagedChunks += page.filter(\.isDamaged).count
             let known = try await target.catalog.known(page.map(\.digest))
             // In the order of the packs, so that neighbours are read together.
-            let missing = zip(page, known).filter { !$0.0.isDamaged && !$0.1 }.map(\.0).sorted { left, right in
-                let (a, b) = (left.location, right.location)
-                return a.pack == b.pack ? a.offset < b.offset : a.pack.value.high < b.pack.value.high
+            let missing = zip(page, known).filter { !$0.0.isDamaged && !$0.1 }.map(\.0).sorted {
+                $0.location.isBefore($1.location)
             }
             try await copy(missing, as: upload, &report)
         }
@@ -98,15 +97,10 @@ package struct VaultMigration: Sendable {
                         || batchBytes + chunk.location.storedBytes <= UInt64(StoreLimits.commitBytesMax)
                 })
             rest = rest.dropFirst(batch.count)
-            var records: [PackRecord] = []
-            for chunk in batch {
-                guard let (kind, payload) = try await source.recordReader.record(chunk.digest, at: chunk.location)
-                else {
-                    report.damagedChunks += 1
-                    continue
-                }
-                records.append(PackRecord(kind: kind, digest: chunk.digest, bytes: payload))
-            }
+            let records = try await source.recordReader.copies(
+                of: batch.map { .init(digest: $0.digest, location: $0.location) }
+            ).compactMap(\.self)
+            report.damagedChunks += batch.count - records.count
             let appended = try await target.packs.append(records)
             let received = zip(records, appended.locations).map {
                 ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
@@ -133,17 +127,17 @@ package struct VaultMigration: Sendable {
             guard let last = page.last else { return }
             var groups: [JournalGroup] = []
             var records: [PackRecord] = []
-            for stored in page {
-                guard let payload = try await source.recordReader.payload(stored.digest, at: stored.location),
-                    let group = JournalGroup(decoding: payload.bytes)
-                else {
+            let copies = try await source.recordReader.copies(
+                of: page.map { .init(digest: $0.digest, location: $0.location) })
+            for (stored, copy) in zip(page, copies) {
+                guard let copy, let group = JournalGroup(decoding: copy.bytes.bytes) else {
                     throw VaultError(
                         .integrity,
                         "The journal of '\(source.place)' is damaged at sequence \(stored.lastSequence): it cannot be migrated."
                     )
                 }
                 groups.append(group)
-                records.append(PackRecord(kind: .journalGroup, digest: stored.digest, bytes: payload))
+                records.append(copy)
             }
             let appended = try await target.packs.append(records)
             try await target.catalog.replay(
