@@ -17,6 +17,8 @@ package final class Server: Sendable {
         package var port = 7117
         /// A listening socket that the process was started with, instead of an address.
         package var socket: Int32?
+        /// Whether a balancer in front says for whom it connects, by the PROXY protocol.
+        package var isProxied = false
         /// The operator's own certificate chain and key, in PEM; the server's own without them.
         package var certificate: LocalPath?
         package var key: LocalPath?
@@ -86,8 +88,8 @@ package final class Server: Sendable {
         }
         let listener: Listener
         do throws(VaultError) {
-            listener = try await Listener.open(options) { channel in
-                ConnectionSetup.prepare(channel, presented.value, services, logger)
+            listener = try await Listener.open(options) { [isProxied = options.isProxied] channel in
+                ConnectionSetup.prepare(channel, isProxied: isProxied, presented.value, services, logger)
             }
         } catch {
             services.hooks.value?.close()
@@ -176,6 +178,7 @@ package final class Server: Sendable {
     private static let stopped = VaultError(.unavailable, "The server is being stopped.", isRetryable: true)
 
     private func serve(_ connection: ServerConnection) async {
+        guard await connection.isIntroduced() else { return }
         do throws(VaultError) {
             try services.connections.add(connection)
         } catch {

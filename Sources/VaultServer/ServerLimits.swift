@@ -7,6 +7,10 @@ package enum ServerLimits {
     /// Random bytes of a user's salt, and rounds of hashing of a new password (OWASP Password Storage Cheat Sheet).
     package static let saltBytes = 16
     package static let passwordIterations = 600_000
+    /// What a balancer says for whom it connects: a line of version 1 of the PROXY protocol, which cannot be longer, and
+    /// what follows the fixed part in version 2.
+    static let proxyLineBytesMax = 107
+    static let proxyHeaderBytesMax = 4096
     /// Seconds from the connection's start to the end of its login.
     package static let loginSecondsMax = 20
     /// Seconds for which a login is held back at most; beyond, it is refused at once.

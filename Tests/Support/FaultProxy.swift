@@ -54,12 +54,15 @@ package final class FaultProxy: Sendable {
     private let state: Mutex<State>
 
     private let isTLS: Bool
+    private let introduction: [UInt8]
 
     /// - Parameters:
     ///   - upstream: the server's port; another one after the server was started anew.
     ///   - isTLS: whether TLS passes; if not, what comes at once counts as a record.
-    package init(upstream: Int, isTLS: Bool = true) throws {
+    ///   - introduction: what it says to the server itself, first of all on each connection.
+    package init(upstream: Int, isTLS: Bool = true, introduction: [UInt8] = []) throws {
         self.isTLS = isTLS
+        self.introduction = introduction
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         self.listener = listener
         var address = FaultProxy.address(0)
@@ -126,6 +129,7 @@ package final class FaultProxy: Sendable {
                 state.connections += 1
                 state.sockets.formUnion([client, server])
             }
+            _ = FaultProxy.writeAll(introduction, to: server)
             let pair = Pair(client, server)
             Thread.detachNewThread { self.pass(pair, .toServer) }
             Thread.detachNewThread { self.pass(pair, .toClient) }

@@ -125,7 +125,8 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         silenceTimer?.cancel()
         for receiver in receivers.values { receiver.fail(.connectionLost()) }
         receivers = [:]
-        if let error, !machine.isOpen { report(error.ofConnection) }
+        // One that is reset before a login is a balancer's look whether the server is there.
+        if let error, !machine.isOpen, !(error is IOError) { report(error.ofConnection) }
         for task in running.values { task.cancel() }
         continuation.yield(.ended(Array(running.values)))
         continuation.finish()

@@ -6,25 +6,33 @@ import VaultWire
 
 /// Serves one client's connection: its login, then its requests, side by side.
 final class ServerConnection: Sendable {
-    let peer: String
     /// The certificate that the client was shown.
     let identity: CertificateIdentity
+    private let address: Shelf<String>
+    private let introduction: EventLoopFuture<Void>
     private let channel: any Channel
     private let events: ConnectionEvents
     private let services: ServerServices
     private let logger: Logger
 
     init(
-        _ channel: any Channel, _ events: ConnectionEvents, peer: String, identity: CertificateIdentity,
-        services: ServerServices, logger: Logger
+        _ channel: any Channel, _ events: ConnectionEvents, peer: Shelf<String>, introduction: EventLoopFuture<Void>,
+        identity: CertificateIdentity, services: ServerServices, logger: Logger
     ) {
         self.channel = channel
         self.events = events
-        self.peer = peer
+        address = peer
+        self.introduction = introduction
         self.identity = identity
         self.services = services
         self.logger = logger
     }
+
+    /// The address of the client; of a balancer until ``isIntroduced()``.
+    var peer: String { address.value }
+
+    /// Returns once it is known who the peer is; false where he did not say so, and the connection has ended.
+    func isIntroduced() async -> Bool { (try? await introduction.get()) != nil }
 
     /// Serves the connection until it ends; no task of its requests outlives it.
     func run() async {

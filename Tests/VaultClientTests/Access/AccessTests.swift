@@ -241,6 +241,37 @@ import VaultWire
         #expect(events.last == .login)
     }
 
+    @Test func aBalancerTellsWhoseConnectionItIs() async throws {
+        let office = try await Office([], options: ["--proxy-protocol", "--max-per-address", "2"])
+        defer { office.end() }
+        let accounts = try Accounts.open(office.server.data)
+        defer { accounts.close() }
+        func balancer(_ introduction: String) throws -> FaultProxy {
+            try FaultProxy(upstream: office.server.port, introduction: Array(introduction.utf8))
+        }
+        for address in ["203.0.113.7", "2001:db8::9"] {
+            let version = address.contains(":") ? "TCP6" : "TCP4"
+            let proxy = try balancer("PROXY \(version) \(address) 192.0.2.1 4711 7117\r\n")
+            defer { proxy.close() }
+            // Two of one address, and both at once.
+            let vaults = [
+                try await office.server.connect(as: "anna", through: proxy.port),
+                try await office.server.connect(as: "anna", through: proxy.port),
+            ]
+            let peers = try accounts.audit(of: "anna", limit: 2).map(\.peer)
+            #expect(peers == [address, address])
+            await expect(.unavailable) { _ = try await office.server.connect(as: "anna", through: proxy.port) }
+            await office.close(vaults)
+        }
+        // The balancer's own connections, and those who come around it.
+        let own = try balancer("PROXY UNKNOWN\r\n")
+        defer { own.close() }
+        await office.close([try await office.server.connect(as: "anna", through: own.port)])
+        #expect(try accounts.audit(of: "anna", limit: 1).map(\.peer) == ["127.0.0.1"])
+        await expect(.unavailable) { _ = try await office.connect("anna") }
+        #expect(office.server.log.contains("it does not begin with the PROXY protocol"))
+    }
+
     @Test func connectionsAreBoundedByUser() async throws {
         let office = try await Office([], options: ["--max-per-user", "3"])
         defer { office.end() }

@@ -15,6 +15,12 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
     @Option(help: ArgumentHelp("The address and port to listen on.", valueName: "host:port"))
     var listen = "[::]:7117"
+    @Flag(
+        help: """
+            Expect the PROXY protocol, version 1 or 2, of a balancer in front, which tells whose connection it is. Nobody else \
+            must be able to connect.
+            """)
+    var proxyProtocol = false
     @Option(help: ArgumentHelp("A certificate chain in PEM, instead of the server's own.", valueName: "pem"))
     var certificate: String?
     @Option(help: ArgumentHelp("The certificate's private key in PEM.", valueName: "pem"))
@@ -90,6 +96,7 @@ struct Serve: AsyncParsableCommand {
         (options.host, options.port) = try address(listen)
         options.metrics = try metrics.map { try address($0) }.map { Server.Address(host: $0.0, port: $0.1) }
         options.socket = ServiceManager.passedSocket
+        options.isProxied = proxyProtocol
         options.certificate = certificate.map { CommandText.path($0) }
         options.key = key.map { CommandText.path($0) }
         options.hooks = hooks.settings(data: data.directory)
