@@ -11,6 +11,8 @@ package struct EnginePlaces: VaultPlaces {
 
     package func place(of id: String) -> String { "\(engines.place)\(id)" }
 
+    package func look() async throws(VaultError) { try await engines.look() }
+
     package func open(_ id: String, access: StoredVault.Access) async throws(VaultError) -> StoredVault {
         try await engines.vault(try EnginePlaces.identity(id))
     }

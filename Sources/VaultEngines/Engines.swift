@@ -54,6 +54,12 @@ package final class Engines: Sendable {
         self.place = place
     }
 
+    /// Looks whether both answer.
+    package func look() async throws(VaultError) {
+        _ = try await database.time()
+        try await store.look()
+    }
+
     /// Makes a vault; one that is there stays as it is.
     package func makeVault(_ id: UniqueID, savedBy: String = "") async throws(VaultError) -> StoredVault {
         vault(try await database.makeCatalog(id), savedBy)

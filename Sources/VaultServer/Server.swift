@@ -5,6 +5,7 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 package import VaultModel
+import VaultStore
 import VaultTransport
 import VaultWire
 
@@ -50,7 +51,6 @@ package final class Server: Sendable {
     private let metrics: MetricsEndpoint?
     private let presented: Shelf<PresentedCertificate>
     private let logger: Logger
-    private let isStopping = Atomic<Bool>(false)
 
     /// Opens the data directory, making it on first use, loads the hooks, and starts to listen.
     ///
@@ -98,7 +98,12 @@ package final class Server: Sendable {
         var metrics: MetricsEndpoint?
         do throws(VaultError) {
             if let address = options.metrics {
-                metrics = try await MetricsEndpoint.open(address) { await ServerMetrics.text(services) }
+                metrics = try await MetricsEndpoint.open(address) {
+                    await ServerMetrics.text(services)
+                } look: { () throws(VaultError) in
+                    if services.isStopping.load(ordering: .acquiring) { throw Server.stopped }
+                    try await services.accounts.places.look()
+                }
             }
         } catch {
             listener.close()
@@ -149,7 +154,7 @@ package final class Server: Sendable {
 
     /// Accepts nobody any more and lets what runs come to its end, for a while; the rest can be resumed.
     package func stop() async {
-        guard !isStopping.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        guard !services.isStopping.exchange(true, ordering: .acquiringAndReleasing) else { return }
         logger.info("stopping")
         listener.close()
         for connection in services.connections.all { connection.drain(Server.stopped) }

@@ -12,6 +12,8 @@ final class ServerServices: Sendable {
     let bounds: ServerBounds
     let throttle = Mutex(LoginThrottle())
     let logger: Logger
+    /// Whether nobody is accepted any more.
+    let isStopping = Atomic<Bool>(false)
     /// What decides on requests and hears of changes; nil for no hooks.
     let hooks = Shelf<HookPool?>(nil)
 

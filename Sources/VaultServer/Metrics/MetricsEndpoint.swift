@@ -4,7 +4,8 @@ import NIOPosix
 import Synchronization
 import VaultModel
 
-/// Tells monitoring over plain HTTP how the server is: `GET /metrics`, in the text format of Prometheus.
+/// Tells over plain HTTP how the server is: monitoring by `GET /metrics`, in the text format of Prometheus, and balancers by
+/// `GET /ready`, with status 200 where it can serve and 503 where it cannot, and why.
 ///
 /// Whoever can connect can read it, so its address is one that only monitoring reaches.
 struct MetricsEndpoint: Sendable {
@@ -13,9 +14,12 @@ struct MetricsEndpoint: Sendable {
     private static let lifeSeconds: Int64 = 10
     private static let connectionsMax = 16
 
-    /// - Parameter text: makes the answer.
+    /// - Parameters:
+    ///   - text: makes the metrics.
+    ///   - look: throws why the server cannot serve.
     static func open(
-        _ address: Server.Address, _ text: @escaping @Sendable () async -> String
+        _ address: Server.Address, _ text: @escaping @Sendable () async -> String,
+        look: @escaping @Sendable () async throws(VaultError) -> Void
     ) async throws(VaultError) -> MetricsEndpoint {
         let open = Count()
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -30,7 +34,7 @@ struct MetricsEndpoint: Sendable {
                     channel.closeFuture.whenComplete { _ in end.cancel() }
                     let pipeline = channel.pipeline.syncOperations
                     try pipeline.configureHTTPServerPipeline()
-                    try pipeline.addHandler(MetricsHandler(text))
+                    try pipeline.addHandler(MetricsHandler(text, look))
                 }
             }
         do {
@@ -58,10 +62,14 @@ private final class MetricsHandler: ChannelInboundHandler {
     typealias OutboundOut = HTTPServerResponsePart
 
     private let text: @Sendable () async -> String
+    private let look: @Sendable () async throws(VaultError) -> Void
     private var isAnswered = false
 
-    init(_ text: @escaping @Sendable () async -> String) {
+    init(
+        _ text: @escaping @Sendable () async -> String, _ look: @escaping @Sendable () async throws(VaultError) -> Void
+    ) {
         self.text = text
+        self.look = look
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -71,18 +79,37 @@ private final class MetricsHandler: ChannelInboundHandler {
             if isAnswered { return }
             isAnswered = true
             let path = request.uri.split(separator: "?").first.map(String.init)
-            guard path == "/metrics" else { return respond(.notFound, "The metrics are at /metrics.\n", context) }
             guard request.method == .GET else { return respond(.methodNotAllowed, "Only GET.\n", context) }
-            let loop = NIOLoopBound((self, context), eventLoop: context.eventLoop)
-            let (text, eventLoop) = (text, context.eventLoop)
-            Task(executorPreference: ServerExecutor.shared) {
-                let body = await text()
-                eventLoop.execute {
-                    let (handler, context) = loop.value
-                    handler.respond(.ok, body, context)
+            switch path {
+            case "/metrics": answer(context) { [text] in (.ok, await text()) }
+            case "/ready":
+                answer(context) { [look] in
+                    do throws(VaultError) {
+                        try await look()
+                        return (.ok, "ready\n")
+                    } catch {
+                        return (.serviceUnavailable, "\(error)\n")
+                    }
                 }
+            default: respond(.notFound, "There are /metrics and /ready.\n", context)
             }
         }
+    }
+
+    private func answer(
+        _ context: ChannelHandlerContext, _ make: @escaping @Sendable () async -> (HTTPResponseStatus, String)
+    ) {
+        let loop = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        let eventLoop = context.eventLoop
+        let task = Task(executorPreference: ServerExecutor.shared) {
+            let (status, body) = await make()
+            eventLoop.execute {
+                let (handler, context) = loop.value
+                handler.respond(status, body, context)
+            }
+        }
+        // Who asks again and again, without waiting, keeps nothing busy.
+        context.channel.closeFuture.whenComplete { _ in task.cancel() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }

@@ -14,6 +14,8 @@ package struct DirectoryPlaces: VaultPlaces {
 
     package func place(of id: String) -> String { "\(directory(of: id))" }
 
+    package func look() async throws(VaultError) { _ = try FileStatus(of: data) }
+
     package func open(_ id: String, access: StoredVault.Access) async throws(VaultError) -> StoredVault {
         try await StoredVault.open(directory(of: id), access: access)
     }

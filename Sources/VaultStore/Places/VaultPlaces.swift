@@ -10,6 +10,10 @@ package protocol VaultPlaces: Sendable {
     func hasContent(_ id: String) async throws(VaultError) -> Bool
     /// Removes a vault with all that is in it; one that is not there is no error.
     func remove(_ id: String) async throws(VaultError)
+    /// Looks whether vaults can be reached at all.
+    ///
+    /// - Throws: why they cannot.
+    func look() async throws(VaultError)
     /// Where a vault is, as people are told.
     func place(of id: String) -> String
 }

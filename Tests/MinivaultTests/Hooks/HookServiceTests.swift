@@ -195,6 +195,9 @@ import VaultModel
             metrics.output.contains("minivault_hook_rejections_total{hook=\"hooks.lua:1\",event=\"before_save\"} 2\n"))
         #expect(
             metrics.output.contains("minivault_hook_failures_total{hook=\"hooks.lua:2\",event=\"before_save\"} 1\n"))
+        let ready = try await sandbox.shell(
+            "exec 3<>/dev/tcp/127.0.0.1/\(port); printf 'GET /ready HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' >&3; cat <&3")
+        #expect(ready.output.hasPrefix("HTTP/1.1 200 OK"))
         let other = try await sandbox.shell(
             "exec 3<>/dev/tcp/127.0.0.1/\(port); printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' >&3; cat <&3")
         #expect(other.output.hasPrefix("HTTP/1.1 404"))

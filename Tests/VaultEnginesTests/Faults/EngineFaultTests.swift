@@ -88,6 +88,28 @@ struct EngineFaultTests {
         return progress.value.codes
     }
 
+    @Test func aServerSaysWhetherItCanServe() async throws {
+        let engines = try own.engines.alone()
+        let directory = try TemporaryDirectory()
+        let key = try await engines.withAccounts { try await TestLogin.addUser("anna", to: $0) }
+        let server = try await ServerProcess.start(
+            data: directory("data"), users: ["anna": key], options: ["--metrics", "127.0.0.1:0"], engines: engines)
+        defer { server.kill() }
+        let port = try #require(server.metricsPort)
+        func ready() async throws -> String {
+            let question = Array("GET /ready HTTP/1.1\r\nHost: a\r\n\r\n".utf8)
+            return String(decoding: try await RawPeer.exchangePlainly(question, port: port), as: UTF8.self)
+        }
+        let before = try await ready()
+        #expect(before.hasPrefix("HTTP/1.1 200"))
+        try own.stop(.postgres)
+        let stopped = try await ready()
+        #expect(stopped.hasPrefix("HTTP/1.1 503") && stopped.contains("The catalog cannot be reached."), "\(stopped)")
+        try own.start(.postgres)
+        let after = try await ready()
+        #expect(after.hasPrefix("HTTP/1.1 200"), "\(after)")
+    }
+
     @Test func savesGoOnWhenPostgresIsStoppedAndStartedAgain() async throws {
         try await withVault { vault in
             let codes = try await saving(to: vault) { progress in

@@ -28,7 +28,8 @@ struct Serve: AsyncParsableCommand {
     @OptionGroup(title: "Hooks") var hooks: ServeHookOptions
     @Option(
         help: ArgumentHelp(
-            "Tell monitoring, without a login, how the server is: /metrics here.", valueName: "host:port"))
+            "Tell monitoring and balancers, without a login, how the server is: /metrics and /ready here.",
+            valueName: "host:port"))
     var metrics: String?
     @Option(help: ArgumentHelp("'human' or 'json'.", valueName: "format"))
     var logFormat = "human"
