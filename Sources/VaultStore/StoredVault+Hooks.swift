@@ -4,6 +4,8 @@ package import VaultModel
 /// A save before it takes effect: its content is there and durable, and nobody can see it.
 package struct StagedSave: Sendable {
     package var intent: SaveIntent
+    /// Which of the saves of a change it is, from 0 on.
+    package var number = 0
     package var content: Content
     /// The content of a small save; nil where it is read by ``StoredVault/openStaged(_:)``.
     package var bytes: BufferSlice?
@@ -56,8 +58,22 @@ package struct SaveDecision: Sendable {
 }
 
 extension StoredVault {
-    /// Decides on staged saves, one decision for each.
-    package typealias Decider = @Sendable ([StagedSave]) async -> [SaveDecision]
+    /// Decides on staged saves.
+    package struct Decider: Sendable {
+        let wants: @Sendable (Name) -> Bool
+        let decide: @Sendable ([StagedSave]) async -> [SaveDecision]
+
+        /// - Parameters:
+        ///   - wants: whether a save under a name is decided on at all; if not, it is accepted.
+        ///   - decide: comes to a decision for each save.
+        package init(
+            wants: @escaping @Sendable (Name) -> Bool = { _ in true },
+            decide: @escaping @Sendable ([StagedSave]) async -> [SaveDecision]
+        ) {
+            self.wants = wants
+            self.decide = decide
+        }
+    }
 
     // MARK: What hooks are told
 

@@ -55,26 +55,30 @@ extension StoredVault {
     private func decided(
         _ saves: [SmallSave], _ plain: [CommitSave], _ deciding: Decider
     ) async throws(VaultError) -> [CommitSave] {
-        let staging = Staging(saves, in: self)
-        let decisions = await deciding(
-            saves.map { save in
-                StagedSave(
-                    intent: save.intent, content: save.content, bytes: save.chunk?.bytes ?? BufferSlice(copying: []),
-                    staging: staging)
+        let wanted = saves.indices.filter { deciding.wants(saves[$0].intent.name) }
+        if wanted.isEmpty { return plain }
+        let staging = Staging(wanted.map { saves[$0] }, in: self)
+        let decisions = await deciding.decide(
+            wanted.map { number in
+                let save = saves[number]
+                return StagedSave(
+                    intent: save.intent, number: number, content: save.content,
+                    bytes: save.chunk?.bytes ?? BufferSlice(copying: []), staging: staging)
             })
         let places = staging.places
-        guard decisions.count == saves.count else {
+        guard decisions.count == wanted.count else {
             throw VaultError(.internal, "The hooks did not decide on every save.")
         }
         for decision in decisions { try decision.check() }
-        return plain.indices.map { index in
-            var save = plain[index]
-            save.asked = save.intent
-            save.intent = decisions[index].intent
-            save.refusal = decisions[index].refusal ?? save.intent.problem
-            save.staged = places?[index]
-            return save
+        var decided = plain
+        for (index, number) in wanted.enumerated() {
+            let decision = decisions[index]
+            decided[number].asked = saves[number].intent
+            decided[number].intent = decision.intent
+            decided[number].refusal = decision.refusal ?? decision.intent.problem
+            decided[number].staged = places?[index]
         }
+        return decided
     }
 }
 

@@ -166,11 +166,12 @@ extension StoredVault {
         on upload: UploadID, _ content: Content, _ deciding: Decider?
     ) async throws(VaultError) -> SaveDecision? {
         guard let deciding else { return nil }
+        let intent = try change(upload) { $0.intent }
+        guard deciding.wants(intent.name) else { return nil }
         // From here on they can be found, and read.
         let chunks = try change(upload) { state in state.take() }
         if !chunks.isEmpty { try await record(chunks, of: upload) }
-        let intent = try change(upload) { $0.intent }
-        let decisions = await deciding([StagedSave(intent: intent, content: content)])
+        let decisions = await deciding.decide([StagedSave(intent: intent, content: content)])
         guard let decision = decisions.first else {
             throw VaultError(.internal, "The hooks did not decide on a save.")
         }

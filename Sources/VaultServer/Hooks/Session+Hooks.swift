@@ -7,11 +7,14 @@ extension Session {
     /// Decides on the saves of a change; nil where no hook wants to.
     func decider(on change: UniqueID) -> StoredVault.Decider? {
         guard let pool = vault.hooks, pool.table.wants(.beforeSave) else { return nil }
-        return { [self] saves in
-            let events = saves.enumerated().map { index, save in
+        let (table, depth) = (pool.table, depth)
+        return StoredVault.Decider { name in
+            !table.hooks(for: .beforeSave, name, depth: depth).isEmpty
+        } decide: { [self] saves in
+            let events = saves.map { save in
                 // The same where the change is asked for again.
                 HookEvent(
-                    id: UniqueID(high: change.high, low: change.low &+ UInt64(index)), kind: .beforeSave,
+                    id: UniqueID(high: change.high, low: change.low &+ UInt64(save.number)), kind: .beforeSave,
                     vaultName: vaultName, host: vault, name: save.intent.name,
                     entry: Entry(staged: save, by: user), user: user, peer: peer, time: currentSeconds(), depth: depth,
                     staged: save)

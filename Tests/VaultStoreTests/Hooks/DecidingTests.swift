@@ -30,15 +30,17 @@ import VaultModel
                     try small($1, sample(10 + $0))
                 }
                 let seen = Mutex<[StagedSave]>([])
-                let results = try await vault.save(saves, by: bob, change: nil) { staged in
-                    seen.withLock { $0 = staged }
-                    // Nothing is visible yet, and every content is on the disk once one is to be read.
-                    await #expect(throws: Never.self) { try await staged[0].staging?.finish() }
-                    #expect((try? await vault.names()) == ["refused"])
-                    let stored = directory.files(ending: ".pack").flatMap { (try? $0.contents()) ?? [] }
-                    for save in staged { #expect(stored.contains(save.bytes?.bytes ?? [])) }
-                    return self.decide(staged)
-                }
+                let results = try await vault.save(
+                    saves, by: bob, change: nil,
+                    deciding: .init { staged in
+                        seen.withLock { $0 = staged }
+                        // Nothing is visible yet, and every content is on the disk once one is to be read.
+                        await #expect(throws: Never.self) { try await staged[0].staging?.finish() }
+                        #expect((try? await vault.names()) == ["refused"])
+                        let stored = directory.files(ending: ".pack").flatMap { (try? $0.contents()) ?? [] }
+                        for save in staged { #expect(stored.contains(save.bytes?.bytes ?? [])) }
+                        return self.decide(staged)
+                    })
                 #expect(seen.withLock { $0.map(\.intent.name.text) } == ["refused", "renamed", "tagged", "plain"])
                 #expect(throws: VaultError.self) { try results[0].get() }
                 #expect(try results[1].get().entry.name.text == "elsewhere/renamed")
@@ -64,22 +66,25 @@ import VaultModel
                 let upload = try await vault.beginUpload(try intent("refused"), by: bob)
                 let content = try await vault.send(bytes, to: upload)
                 await expect(.rejected) {
-                    _ = try await vault.commit(upload, content: content, change: nil) { staged in
-                        let read = try? await vault.openStaged(staged[0])
-                        if let read {
-                            #expect((try? await vault.bytes(of: read)) == bytes)
-                            await vault.closeRead(read.id)
-                        }
-                        #expect(read != nil)
-                        return self.decide(staged)
-                    }
+                    _ = try await vault.commit(
+                        upload, content: content, change: nil,
+                        deciding: .init { staged in
+                            let read = try? await vault.openStaged(staged[0])
+                            if let read {
+                                #expect((try? await vault.bytes(of: read)) == bytes)
+                                await vault.closeRead(read.id)
+                            }
+                            #expect(read != nil)
+                            return self.decide(staged)
+                        })
                 }
                 #expect(try await vault.names().isEmpty)
                 // The next try need not send it again.
                 let again = try await vault.beginUpload(try intent("renamed"), by: bob)
                 let whole = try await vault.send(bytes, to: again)
                 let outcome = try #require(
-                    try await vault.commit(again, content: whole, change: nil) { self.decide($0) })
+                    try await vault.commit(
+                        again, content: whole, change: nil, deciding: .init { self.decide($0) }))
                 #expect(outcome.entry.name.text == "elsewhere/renamed")
                 #expect(try await vault.read("elsewhere/renamed") == bytes)
                 #expect(try await vault.verify(VerifyRequest()).isClean)
@@ -92,7 +97,7 @@ import VaultModel
             try await withVault(directory) { vault in
                 let (id, saves) = (UniqueID(), try [small("refused", sample(1)), small("renamed", sample(2))])
                 let asked = Mutex(0)
-                let decider: StoredVault.Decider = { staged in
+                let decider = StoredVault.Decider { staged in
                     asked.withLock { $0 += 1 }
                     return self.decide(staged)
                 }
@@ -109,16 +114,40 @@ import VaultModel
         }
     }
 
+    @Test func onlyWhatIsWantedIsDecidedOn() async throws {
+        try await withTemporaryDirectory { directory in
+            try await withVault(directory) { vault in
+                let names = ["plain", "refused", "other", "renamed"]
+                let saves = try names.enumerated().map { try small($1, sample($0)) }
+                let asked = Mutex<[Int]>([])
+                let decider = StoredVault.Decider {
+                    ["refused", "renamed"].contains("\($0)")
+                } decide: { staged in
+                    asked.withLock { $0 += staged.map(\.number) }
+                    return self.decide(staged)
+                }
+                let results = try await vault.save(saves, by: bob, change: nil, deciding: decider)
+                #expect(asked.withLock { $0 } == [1, 3])
+                #expect(throws: VaultError.self) { try results[1].get() }
+                #expect(try await vault.names() == ["elsewhere/renamed", "other", "plain"])
+                #expect(try await vault.read("other") == sample(2))
+                #expect(try await vault.read("elsewhere/renamed") == sample(3))
+            }
+        }
+    }
+
     @Test func aQuotaHoldsBeforeAnythingIsStored() async throws {
         try await withTemporaryDirectory { directory in
             try await withVault(directory) { vault in
                 try await vault.save("a", sample(1))
                 try await vault.setQuota(try await vault.usage().storedBytes + 100)
                 let saves = try [small("b", sample(2, count: 5000))]
-                let results = try await vault.save(saves, by: bob, change: nil) { staged in
-                    await expect(.quota) { try await staged[0].staging?.finish() }
-                    return self.decide(staged)
-                }
+                let results = try await vault.save(
+                    saves, by: bob, change: nil,
+                    deciding: .init { staged in
+                        await expect(.quota) { try await staged[0].staging?.finish() }
+                        return self.decide(staged)
+                    })
                 await expect(.quota) { _ = try results[0].get() }
                 let reserved = try #require(vault.catalog as? SQLiteCatalog).reservations.bytes
                 #expect(reserved == 0)
