@@ -56,7 +56,7 @@ package final class Engines: Sendable {
 
     /// Looks whether both answer.
     package func look() async throws(VaultError) {
-        _ = try await database.time()
+        try await database.look()
         try await store.look()
     }
 

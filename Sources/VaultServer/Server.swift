@@ -5,7 +5,6 @@ import NIOPosix
 import NIOSSL
 import Synchronization
 package import VaultModel
-import VaultStore
 import VaultTransport
 import VaultWire
 
@@ -98,11 +97,12 @@ package final class Server: Sendable {
         var metrics: MetricsEndpoint?
         do throws(VaultError) {
             if let address = options.metrics {
+                let readiness = Readiness(services.accounts.places)
                 metrics = try await MetricsEndpoint.open(address) {
                     await ServerMetrics.text(services)
                 } look: { () throws(VaultError) in
                     if services.isStopping.load(ordering: .acquiring) { throw Server.stopped }
-                    try await services.accounts.places.look()
+                    try await readiness.look()
                 }
             }
         } catch {
@@ -183,9 +183,12 @@ package final class Server: Sendable {
     private static let stopped = VaultError(.unavailable, "The server is being stopped.", isRetryable: true)
 
     private func serve(_ connection: ServerConnection) async {
-        guard await connection.isIntroduced() else { return }
         do throws(VaultError) {
             try services.connections.add(connection)
+            guard await connection.isIntroduced() else { return services.connections.remove(connection) }
+            try services.connections.introduce(connection)
+            // It may have come after all were told.
+            if services.isStopping.load(ordering: .acquiring) { connection.drain(Server.stopped) }
         } catch {
             logger.notice("connection refused", metadata: ["peer": "\(connection.peer)", "reason": "\(error)"])
             connection.close(error)

@@ -11,6 +11,8 @@ package enum ServerLimits {
     /// what follows the fixed part in version 2.
     static let proxyLineBytesMax = 107
     static let proxyHeaderBytesMax = 4096
+    /// Seconds within which it says so.
+    static let proxyHeaderSecondsMax: Int64 = 5
     /// Seconds from the connection's start to the end of its login.
     package static let loginSecondsMax = 20
     /// Seconds for which a login is held back at most; beyond, it is refused at once.
@@ -54,6 +56,9 @@ package enum ServerLimits {
     static let readsTakenOverMax = 256
     /// Milliseconds between looks for changes of the accounts by other processes.
     static let watchMilliseconds = 200
+    /// For which a look whether the vaults can be reached counts, and seconds that it may take.
+    static let readinessMilliseconds = 1000
+    static let readinessSecondsMax: Int64 = 3
     /// Threads that may wait for a disk at the same time.
     static let threads = 24
     /// Seconds that a graceful stop waits for what runs.

@@ -16,34 +16,18 @@ struct RecordReader: Sendable {
     func chunks(
         _ references: [ChunkReference], verifying: Bool = true
     ) async throws(VaultError) -> [Chunk] {
-        guard let cache else { return try await stored(references, verifying: verifying) }
+        guard let cache else { return try await read(references, verifying: verifying) }
         // A digest with another length is another question, which the packs answer.
         let kept = references.map { reference in
             cache.chunk(reference.digest).flatMap { $0.count == Int(reference.span) ? $0 : nil }
         }
         let missing = zip(references, kept).filter { $0.1 == nil }.map(\.0)
-        var fetched = missing.isEmpty ? [] : try await stored(missing, verifying: verifying)[...]
+        var fetched = missing.isEmpty ? [] : try await read(missing, verifying: verifying)[...]
         return zip(references, kept).map { reference, bytes in
             if let bytes { return Chunk(digest: reference.digest, bytes: bytes) }
             let chunk = fetched.removeFirst()
             cache.fetched(chunk)
             return chunk
-        }
-    }
-
-    /// The bytes of chunks as the packs have them.
-    private func stored(
-        _ references: [ChunkReference], verifying: Bool
-    ) async throws(VaultError) -> [Chunk] {
-        do {
-            return try await read(references, verifying: verifying)
-        } catch  where error.code == .notFound {
-            // A collection has moved the records and removed their pack since they were looked up.
-            do {
-                return try await read(references, verifying: verifying)
-            } catch  where error.code == .notFound {
-                throw VaultError(.integrity, "A pack of the vault is missing.", cause: error.message)
-            }
         }
     }
 
@@ -56,10 +40,11 @@ struct RecordReader: Sendable {
         return node
     }
 
+    /// The bytes of chunks as the packs have them.
     private func read(
         _ references: [ChunkReference], verifying: Bool
     ) async throws(VaultError) -> [Chunk] {
-        let locations = try await catalog.locations(references.map(\.digest))
+        var locations = try await catalog.locations(references.map(\.digest))
         var chunks: [Chunk] = []
         chunks.reserveCapacity(references.count)
         var index = 0
@@ -74,8 +59,17 @@ struct RecordReader: Sendable {
                 end += 1
             }
             let run = Array(zip(references[index..<end], locations[index..<end].compactMap { $0 }))
-            chunks += try await read(run, from: first.offset, to: last.end, verifying: verifying)
-            index = end
+            do throws(VaultError) {
+                chunks += try await read(run, from: first.offset, to: last.end, verifying: verifying)
+                index = end
+            } catch  where error.code == .notFound {
+                // Collections may move the records and remove their pack after they were looked up, again and again.
+                let now = try await catalog.locations(references[index...].map(\.digest))
+                guard let moved = now[0], moved != first else {
+                    throw VaultError(.integrity, "A pack of the vault is missing.", cause: error.message)
+                }
+                locations.replaceSubrange(index..., with: now)
+            }
         }
         return chunks
     }

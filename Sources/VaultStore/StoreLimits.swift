@@ -29,8 +29,8 @@ package enum StoreLimits {
     /// Chunks and bytes fetched at once by their positions.
     package static let fetchPositionsMax = 256
     package static let fetchBytesMax = 16 << 20
-    /// Chunks that are verified together.
-    static let verifiedMax = 1 << 10
+    /// Records that are looked up and read together by what goes through all of them.
+    static let recordsVisitedMax = 1 << 10
     /// Bytes between two records that are read along with them, rather than asking twice.
     static let gapBytesMax: UInt64 = 256 << 10
     /// Bytes that are fetched ahead of one read, and held so for all reads.

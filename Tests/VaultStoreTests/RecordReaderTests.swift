@@ -7,10 +7,11 @@ import VaultModel
 @Suite struct RecordReaderTests {
     private static let vault = UniqueID(high: 1, low: 2)
 
-    /// Counts how often a store is asked for bytes.
+    /// Counts how often a store is asked for bytes, and cannot read one of them.
     private final class CountingPacks: PackStore {
         let packs: DirectoryPackStore
         let reads = Atomic(0)
+        let badByte = Mutex<UInt64?>(nil)
 
         init(_ packs: DirectoryPackStore) { self.packs = packs }
 
@@ -22,6 +23,9 @@ import VaultModel
             _ pack: PackID, at offset: UInt64, into memory: UnsafeMutableRawBufferPointer
         ) async throws(VaultError) -> Int {
             reads.wrappingAdd(1, ordering: .relaxed)
+            if let bad = badByte.withLock({ $0 }), (offset..<offset + UInt64(memory.count)).contains(bad) {
+                throw VaultError(.integrity, "The disk cannot read that.")
+            }
             return try await packs.read(pack, at: offset, into: memory)
         }
         func list() async throws(VaultError) -> [PackID: PackStatus] { try await packs.list() }
@@ -47,7 +51,9 @@ import VaultModel
             let locations = try await packs.append(records).locations
             let vault = try await StoredVault.open(directory.appending("vault"), access: .create, savedBy: "anna")
             let reader = RecordReader(vault: Self.vault, catalog: vault.catalog, packs: packs)
-            let expected = zip(records, locations).map { RecordReader.Expected(digest: $0.digest, location: $1) }
+            let expected = zip(records, locations).map {
+                RecordReader.Expected($0.digest, at: $1, isGroup: false)
+            }
             try await body(directory, packs, reader, expected)
             await vault.close()
         }
@@ -90,6 +96,14 @@ import VaultModel
             lost[3].location.pack = PackID()
             let found = try await reader.copies(of: lost)
             #expect(found.map { $0 != nil } == [true, false, false, false])
+        }
+    }
+
+    @Test func whatADiskCannotReadIsMissedAlone() async throws {
+        try await withRecords([100, 200, 300, 400]) { _, packs, reader, expected in
+            packs.badByte.withLock { $0 = expected[2].location.offset + 80 }
+            let copies = try await reader.copies(of: expected)
+            #expect(copies.map { $0 != nil } == [true, true, false, true])
         }
     }
 }

@@ -46,7 +46,7 @@ extension PostgresCatalog {
             }
             let records = transaction.records()
             // The database works while the records are on their way.
-            var noted = Result<Void, any Error>.success(())
+            var noted = Result<Void, any Error>.failure(VaultError.unplaced)
             let appended = try await append(records) { locations in
                 noted = Result { try transaction.finish(rows, locations) }
             }

@@ -68,6 +68,20 @@ package final class PostgresDatabase: Sendable {
 
     package func tables() throws(VaultError) -> PostgresTables { try PostgresTables(location) }
 
+    /// Looks whether the database answers, by a connection of its own: those of others may all be in use for good reasons.
+    func look() async throws(VaultError) {
+        let location = location
+        try await mappingErrors {
+            try await withTaskExecutorPreference(PostgresPool.executor) {
+                do {
+                    try PostgresConnection(location).run("SELECT 1")
+                } catch {
+                    throw catalogError(error)
+                }
+            }
+        }
+    }
+
     /// The database's time, seconds since 1970 UTC.
     func time() async throws(VaultError) -> Int64 {
         try await pool.with { connection in

@@ -5,7 +5,8 @@ import VaultModel
 final class ConnectionLimiter: Sendable {
     private struct Member {
         var connection: ServerConnection
-        var address: AddressGroup
+        /// Nil until it is known for whom a balancer connects.
+        var address: AddressGroup?
         var user: String?
     }
 
@@ -29,18 +30,28 @@ final class ConnectionLimiter: Sendable {
     ///
     /// - Throws: `unavailable` where it is one too many.
     func add(_ connection: ServerConnection) throws(VaultError) {
-        let address = AddressGroup(ipAddress: connection.peer)
         try state.withLock { (state) throws(VaultError) in
             guard state.members.count < bounds.connections else {
                 throw VaultError(
                     .unavailable, "The server has too many connections; try again later.", isRetryable: true)
             }
+            state.members[ObjectIdentifier(connection)] = Member(connection: connection)
+        }
+    }
+
+    /// Counts a connection as its address's, once that is known.
+    ///
+    /// - Throws: `unavailable` where it is one too many.
+    func introduce(_ connection: ServerConnection) throws(VaultError) {
+        let address = AddressGroup(ipAddress: connection.peer)
+        try state.withLock { (state) throws(VaultError) in
             guard state.ofAddress[address, default: 0] < bounds.connectionsPerAddress else {
                 throw VaultError(
                     .unavailable, "There are too many connections from \(connection.peer); try again later.",
                     isRetryable: true)
             }
-            state.members[ObjectIdentifier(connection)] = Member(connection: connection, address: address)
+            guard state.members[ObjectIdentifier(connection)] != nil else { return }
+            state.members[ObjectIdentifier(connection)]?.address = address
             state.ofAddress[address, default: 0] += 1
         }
     }
@@ -61,7 +72,7 @@ final class ConnectionLimiter: Sendable {
     func remove(_ connection: ServerConnection) {
         state.withLock { state in
             guard let member = state.members.removeValue(forKey: ObjectIdentifier(connection)) else { return }
-            state.ofAddress.countDown(member.address)
+            if let address = member.address { state.ofAddress.countDown(address) }
             if let user = member.user { state.ofUser.countDown(user) }
         }
     }

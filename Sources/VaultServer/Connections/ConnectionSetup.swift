@@ -38,6 +38,10 @@ enum ConnectionSetup {
     ) throws -> EventLoopFuture<Void> {
         let header = channel.eventLoop.makePromise(of: ProxyHeader.self)
         try channel.pipeline.syncOperations.addHandler(ProxyHeaderHandler(header))
+        let end = channel.eventLoop.scheduleTask(in: .seconds(ServerLimits.proxyHeaderSecondsMax)) {
+            channel.close(promise: nil)
+        }
+        header.futureResult.whenComplete { _ in end.cancel() }
         return header.futureResult.map { header in
             if case .client(let address) = header { peer.value = text(of: address) }
         }.flatMapErrorThrowing { error in

@@ -81,19 +81,19 @@ struct HookKeeper {
     private mutating func runSchedules(at now: Int64) async {
         let hooks = pool.table.hooks.filter { $0.schedule != nil }
         var next: [Key: Int64] = [:]
-        var ready: [(hook: HookDeclaration, key: Key, time: Int64, since: Int64)] = []
+        var ready: [(hook: HookDeclaration, key: Key, since: Int64)] = []
         for hook in hooks {
             guard let schedule = hook.schedule else { continue }
             let key = Key(place: hook.place, schedule: schedule)
             let time = due[key] ?? schedule.next(after: now)
-            if time <= now { ready.append((hook, key, time, schedule.since(time, now))) }
+            if time <= now { ready.append((hook, key, schedule.since(now))) }
             next[key] = time <= now ? schedule.next(after: now) : time
         }
         due = next
         if ready.isEmpty { return }
         for vault in (try? services.accounts.vaults()) ?? [] {
             guard let host = try? await services.hosts.vault(vault.id) else { continue }
-            for (hook, key, time, since) in ready {
+            for (hook, key, since) in ready {
                 let event = HookEvent(
                     kind: .schedule, vaultName: vault.name, host: host, user: "", peer: "", time: now, scheduled: hook)
                 let run = "\(hook.place) \(vault.id)"
@@ -102,8 +102,8 @@ struct HookKeeper {
                 do throws(VaultError) {
                     guard try await host.local.claim(claim, since: since), underway.begin(run) else { continue }
                 } catch {
-                    // It is still due at the next look; vaults on which it has run are claimed by then.
-                    due[key] = time
+                    // It is due again soon; on other vaults it has run by then.
+                    due[key] = min(due[key] ?? .max, now + Int64(HookLimits.vaultRetrySeconds))
                     continue
                 }
                 pool.submit(event) { [logger, underway] outcome in
@@ -133,11 +133,11 @@ extension Server {
 
 extension HookDeclaration.Schedule {
     /// Since when another run would be the one that is due: seconds since 1970 UTC.
-    fileprivate func since(_ due: Int64, _ now: Int64) -> Int64 {
+    fileprivate func since(_ now: Int64) -> Int64 {
         switch self {
         // Servers look at somewhat different moments.
         case .interval(let seconds): now - Int64(seconds) + min(2, Int64(seconds) / 2)
-        case .daily: due
+        case .daily: next(after: now) - 86_400
         }
     }
 

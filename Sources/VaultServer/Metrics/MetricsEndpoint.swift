@@ -108,7 +108,7 @@ private final class MetricsHandler: ChannelInboundHandler {
                 handler.respond(status, body, context)
             }
         }
-        // Who asks again and again, without waiting, keeps nothing busy.
+        // Nobody waits for the answer any more.
         context.channel.closeFuture.whenComplete { _ in task.cancel() }
     }
 

@@ -20,7 +20,7 @@ extension SQLiteCatalog {
                     rollBack()
                     return results
                 }
-                var noted = Result<Void, VaultError>.success(())
+                var noted = Result<Void, VaultError>.failure(.unplaced)
                 let appended = try await append(transaction.records()) { locations in
                     noted = Result { () throws(VaultError) in
                         try access { database in

@@ -6,17 +6,50 @@ extension RecordReader {
     struct Expected: Sendable {
         var digest: Digest
         var location: PackLocation
+        var isGroup = false
+
+        init(_ chunk: StoredChunk) { (digest, location) = (chunk.digest, chunk.location) }
+        init(_ group: StoredGroup) { (digest, location, isGroup) = (group.digest, group.location, true) }
+
+        init(_ digest: Digest, at location: PackLocation, isGroup: Bool) {
+            (self.digest, self.location, self.isGroup) = (digest, location, isGroup)
+        }
     }
 
-    /// Reads records, those that lie close together at once, in the order of their packs.
+    typealias Found = (header: RecordHeader, payload: BufferSlice)
+
+    /// Reads records, those that lie close together at once, in the order of their packs. One that a collection has moved
+    /// is found where it is.
     ///
     /// - Parameter body: is told of each record by its index, with its header and payload; nil where it is not there or
     ///   not whole. The payload is part of what was read at once, and is not to be kept.
-    func visit(
-        _ records: [Expected], _ body: (Int, (header: RecordHeader, payload: BufferSlice)?) -> Void
-    ) async throws(VaultError) {
-        let order = records.indices.sorted { records[$0].location.isBefore(records[$1].location) }[...]
-        var rest = order
+    func visit(_ records: [Expected], _ body: (Int, Found?) -> Void) async throws(VaultError) {
+        var missed: [Int] = []
+        try await visitThere(records) { index, found in
+            if found == nil { missed.append(index) } else { body(index, found) }
+        }
+        if missed.isEmpty { return }
+        let now = try await locations(of: missed.map { records[$0] })
+        var moved: [(index: Int, record: Expected)] = []
+        for (index, now) in zip(missed, now) {
+            guard let now, now != records[index].location else {
+                body(index, nil)
+                continue
+            }
+            moved.append((index, Expected(records[index].digest, at: now, isGroup: records[index].isGroup)))
+        }
+        try await visitThere(moved.map(\.record)) { body(moved[$0].index, $1) }
+    }
+
+    /// Where records are now, as far as anything needs them.
+    func locations(of records: [Expected]) async throws(VaultError) -> [PackLocation?] {
+        var groups = try await catalog.journalLocations(records.filter(\.isGroup).map(\.digest))[...]
+        var chunks = try await catalog.locations(records.filter { !$0.isGroup }.map(\.digest))[...]
+        return records.map { $0.isGroup ? groups.removeFirst() : chunks.removeFirst() }
+    }
+
+    private func visitThere(_ records: [Expected], _ body: (Int, Found?) -> Void) async throws(VaultError) {
+        var rest = records.indices.sorted { records[$0].location.isBefore(records[$1].location) }[...]
         while let first = rest.first {
             if Task.isCancelled { throw .cancelled }
             var range = records[first].location.range
@@ -31,17 +64,27 @@ extension RecordReader {
                 return true
             }
             rest = rest.dropFirst(run.count)
-            let window: Window?
-            do throws(VaultError) {
-                window = try await Window(records[first].location.pack, range, in: packs)
-            } catch  where error.code == .integrity || error.code == .notFound {
-                window = nil
+            let window = try await window(records[first].location.pack, range)
+            if window == nil, run.count > 1 {
+                // A bad place on a disk is not the fault of all that lies around it.
+                for index in run {
+                    let alone = try await self.window(records[index].location.pack, records[index].location.range)
+                    body(index, alone.flatMap { record(records[index].digest, at: records[index].location, in: $0) })
+                }
+                continue
             }
             for index in run {
-                body(
-                    index,
-                    window.flatMap { record(records[index].digest, at: records[index].location, in: $0) })
+                body(index, window.flatMap { record(records[index].digest, at: records[index].location, in: $0) })
             }
+        }
+    }
+
+    /// Bytes of a pack; nil where it is not there, or cannot be read.
+    private func window(_ pack: PackID, _ range: Range<UInt64>) async throws(VaultError) -> Window? {
+        do throws(VaultError) {
+            return try await Window(pack, range, in: packs)
+        } catch  where error.code == .integrity || error.code == .notFound {
+            return nil
         }
     }
 
@@ -59,21 +102,16 @@ extension RecordReader {
         return copies
     }
 
-    /// Those of `chunks` that are damaged or missing.
+    /// Those of `chunks` that are damaged or missing, where they are now.
     func unreadable(_ chunks: [StoredChunk]) async throws(VaultError) -> [StoredChunk] {
-        var suspects: [StoredChunk] = []
-        try await visit(chunks.map { Expected(digest: $0.digest, location: $0.location) }) { index, found in
-            if found == nil { suspects.append(chunks[index]) }
+        var suspects: [Expected] = []
+        try await visit(chunks.map { Expected($0) }) { index, found in
+            if found == nil { suspects.append(Expected(chunks[index])) }
         }
         if suspects.isEmpty { return [] }
-        var unreadable: [StoredChunk] = []
-        for (chunk, now) in zip(suspects, try await catalog.locations(suspects.map(\.digest))) {
-            // A collection may have moved it since it was looked up.
-            guard let now else { continue }
-            if now != chunk.location, try await payload(chunk.digest, at: now) != nil { continue }
-            unreadable.append(StoredChunk(digest: chunk.digest, location: now, isDamaged: true))
+        return zip(suspects, try await locations(of: suspects)).compactMap { suspect, now in
+            now.map { StoredChunk(digest: suspect.digest, location: $0, isDamaged: true) }
         }
-        return unreadable
     }
 }
 

@@ -16,8 +16,12 @@ extension StoredVault {
         await packs.close()
         report.changedPacks = try await makingRoom { () throws(VaultError) in try await removeUnusedPacks() }
         do throws(VaultError) {
-            for packs in try await wastefulPacks() {
-                report.changedPacks += try await makingRoom { () throws(VaultError) in try await rewrite(packs) }
+            let parts = try await wastefulPacks()
+            let lengths = parts.isEmpty ? [:] : try await catalog.packs()
+            for packs in parts {
+                report.changedPacks += try await makingRoom { () throws(VaultError) in
+                    try await rewrite(packs, lengths)
+                }
             }
         } catch  where error.code == .quota && report.changedPacks > 0 {
             // No room for copies: with what has been freed, the next collection gets further.
@@ -92,7 +96,8 @@ extension StoredVault {
         for (pack, used) in packs.sorted(by: { $0.value < $1.value }) {
             bytes += used
             if parts.isEmpty || bytes > UInt64(Limits.batchBytesMax) {
-                (parts, bytes) = (parts + [[]], used)
+                parts.append([])
+                bytes = used
             }
             parts[parts.count - 1].append(pack)
         }
@@ -101,20 +106,23 @@ extension StoredVault {
 
     /// Copies what is in use of packs to others, and removes them.
     ///
+    /// - Parameter lengths: of all packs, as the catalog knew them; what came later keeps its pack.
     /// - Returns: how many were removed: one stays in which a record in use could not be read.
-    private func rewrite(_ packs: [PackID]) async throws(VaultError) -> Int {
-        let lengths = try await catalog.packs()
+    private func rewrite(_ packs: [PackID], _ lengths: [PackID: UInt64]) async throws(VaultError) -> Int {
         var batch: [RecordReader.Expected] = []
         var bytes = 0
         for pack in packs {
-            guard let length = lengths[pack] else { continue }
-            for record in try await recordsInUse(of: pack, length: length) {
-                if bytes + Int(record.location.length) > Limits.batchBytesMax, !batch.isEmpty {
-                    try await move(batch)
-                    (batch, bytes) = ([], 0)
+            do throws(VaultError) {
+                try await eachRecordInUse(of: pack, length: lengths[pack] ?? 0) { (record) throws(VaultError) in
+                    if bytes + Int(record.location.length) > Limits.batchBytesMax, !batch.isEmpty {
+                        try await move(batch)
+                        (batch, bytes) = ([], 0)
+                    }
+                    batch.append(record)
+                    bytes += Int(record.location.length)
                 }
-                batch.append(record)
-                bytes += Int(record.location.length)
+            } catch  where error.code == .notFound {
+                // Another collection was first.
             }
         }
         try await move(batch)
@@ -122,18 +130,26 @@ extension StoredVault {
         return try await delete(packs)
     }
 
-    private func recordsInUse(of pack: PackID, length: UInt64) async throws(VaultError) -> [RecordReader.Expected] {
+    private func eachRecordInUse(
+        of pack: PackID, length: UInt64, _ body: (RecordReader.Expected) async throws(VaultError) -> Void
+    ) async throws(VaultError) {
         var scanner = PackScanner(pack, length: length, vault: id, packs: packs)
-        var chunks: [RecordReader.Expected] = []
-        var groups: [RecordReader.Expected] = []
-        while let item = try await scanner.next() {
-            guard case .record(let header, let location) = item else { continue }
-            let record = RecordReader.Expected(digest: header.digest, location: location)
-            if header.kind == .journalGroup { groups.append(record) } else { chunks.append(record) }
+        var records: [RecordReader.Expected] = []
+        var isAtEnd = false
+        while !isAtEnd {
+            if let item = try await scanner.next() {
+                guard case .record(let header, let location) = item else { continue }
+                records.append(.init(header.digest, at: location, isGroup: header.kind == .journalGroup))
+                if records.count < StoreLimits.recordsVisitedMax { continue }
+            } else {
+                isAtEnd = true
+            }
+            for (record, now) in zip(records, try await recordReader.locations(of: records))
+            where record.location == now {
+                try await body(record)
+            }
+            records = []
         }
-        let known =
-            try await catalog.locations(chunks.map(\.digest)) + catalog.journalLocations(groups.map(\.digest))
-        return zip(chunks + groups, known).filter { $0.location == $1 }.map(\.0)
     }
 
     /// Copies records to another pack; one that cannot be read stays where it is.

@@ -48,7 +48,7 @@ extension StoredVault {
     /// Counts again what was once taken for damaged and can be read.
     private func reinstate(_ chunks: [StoredChunk]) async throws(VaultError) {
         var found: [PackLocation: Digest] = [:]
-        try await recordReader.visit(chunks.map { .init(digest: $0.digest, location: $0.location) }) { index, record in
+        try await recordReader.visit(chunks.map { .init($0) }) { index, record in
             if record != nil { found[chunks[index].location] = chunks[index].digest }
         }
         if !found.isEmpty { try await catalog.reinstate(found) }
@@ -63,16 +63,11 @@ extension StoredVault {
             guard let last = page.last else { return }
             after = last.lastSequence
             let chosen = page.filter { _ in sample == 1 || Double.random(in: 0..<1) < sample }
-            var suspects: [StoredGroup] = []
-            try await reader.visit(chosen.map { .init(digest: $0.digest, location: $0.location) }) { index, found in
-                if found == nil { suspects.append(chosen[index]) }
-            }
-            for group in suspects {
-                // A collection may have moved it since it was looked up.
-                let now = try await catalog.journalLocations([group.digest])[0]
-                if let now, now != group.location, try await reader.payload(group.digest, at: now) != nil { continue }
+            try await reader.visit(chosen.map { .init($0) }) { index, found in
+                if found != nil { return }
                 report.problems.append(
-                    "The journal is damaged at sequence \(group.lastSequence): these changes only the catalog knows.")
+                    "The journal is damaged at sequence \(chosen[index].lastSequence): these changes only the catalog knows."
+                )
             }
         }
     }
@@ -109,8 +104,8 @@ extension StoredVault {
         let ordered = chunks.sorted { $0.location.isBefore($1.location) }
         let reader = recordReader
         var damaged: [PackLocation: Digest] = [:]
-        for start in stride(from: 0, to: ordered.count, by: StoreLimits.verifiedMax) {
-            let part = ordered[start..<min(start + StoreLimits.verifiedMax, ordered.count)]
+        for start in stride(from: 0, to: ordered.count, by: StoreLimits.recordsVisitedMax) {
+            let part = ordered[start..<min(start + StoreLimits.recordsVisitedMax, ordered.count)]
             let found = try await mappingErrors {
                 try await withThrowingTaskGroup(of: [StoredChunk].self) { group in
                     for half in [part.prefix(part.count / 2), part.dropFirst(part.count / 2)] {

@@ -97,9 +97,7 @@ package struct VaultMigration: Sendable {
                         || batchBytes + chunk.location.storedBytes <= UInt64(StoreLimits.commitBytesMax)
                 })
             rest = rest.dropFirst(batch.count)
-            let records = try await source.recordReader.copies(
-                of: batch.map { .init(digest: $0.digest, location: $0.location) }
-            ).compactMap(\.self)
+            let records = try await source.recordReader.copies(of: batch.map { .init($0) }).compactMap(\.self)
             report.damagedChunks += batch.count - records.count
             let appended = try await target.packs.append(records)
             let received = zip(records, appended.locations).map {
@@ -127,8 +125,7 @@ package struct VaultMigration: Sendable {
             guard let last = page.last else { return }
             var groups: [JournalGroup] = []
             var records: [PackRecord] = []
-            let copies = try await source.recordReader.copies(
-                of: page.map { .init(digest: $0.digest, location: $0.location) })
+            let copies = try await source.recordReader.copies(of: page.map { .init($0) })
             for (stored, copy) in zip(page, copies) {
                 guard let copy, let group = JournalGroup(decoding: copy.bytes.bytes) else {
                     throw VaultError(

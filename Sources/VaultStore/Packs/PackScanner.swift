@@ -72,7 +72,8 @@ struct PackScanner: Sendable {
             let start = Int(offset - window.start)
             return Array(window.bytes.memory[start..<start + RecordHeader.byteCount])
         }
-        let bytes = Buffer(byteCount: PackScanner.headersBytes)
+        let bytes = Buffer(
+            byteCount: length <= StoreLimits.smallPackBytes ? Int(length - offset) : PackScanner.headersBytes)
         let count = try await packs.read(pack, at: offset, into: bytes.memory)
         window = (offset, bytes, count)
         return count < RecordHeader.byteCount ? nil : Array(bytes.memory[..<RecordHeader.byteCount])

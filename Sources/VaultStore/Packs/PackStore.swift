@@ -76,6 +76,11 @@ package struct Appended: Sendable {
     }
 }
 
+extension VaultError {
+    /// A store has not told where it puts records.
+    package static var unplaced: VaultError { VaultError(.internal, "The packs did not tell where the records are.") }
+}
+
 /// The name of a pack.
 package struct PackID: Hashable, Sendable {
     package var value: UniqueID

@@ -42,28 +42,30 @@ import VaultModel
         }
     }
 
-    @Test func aCommitWhoseConnectionIsLostHappensOnce() async throws {
+    private func emptyFile(_ name: String) throws -> CommitCall {
+        let intent = SaveIntent(name: try Name(name), attributes: Attributes(mode: 0, modified: 0))
+        return CommitCall(requests: [.save(CommitSave(intent: intent, content: .empty))], by: Caller(user: "anna"))
+    }
+
+    /// Where the connection of a commit is lost: before its rows are written, or before the transaction ends.
+    @Test(arguments: [false, true])
+    func aCommitWhoseConnectionIsLostHappensOnce(_ isLostAtTheEnd: Bool) async throws {
         try await places.alone().with { engines in
             let id = UniqueID()
             let vault = try await engines.makeVault(id)
             let catalog = try await engines.database.catalog(id)
             let tries = Shared(0)
-            let call = CommitCall(
-                requests: [
-                    .save(
-                        CommitSave(
-                            intent: SaveIntent(name: try Name("a"), attributes: Attributes(mode: 0, modified: 0)),
-                            content: .empty))
-                ], by: Caller(user: "anna"))
-            let results = try await catalog.commit([call], vault: id, at: 5) { (records, placed) throws(VaultError) in
-                // At the worst moment: all is decided and stored, and the transaction is about to end.
-                if tries.change({
-                    $0 += 1
-                    return $0
-                }) == 1 {
+            let results = try await catalog.commit([emptyFile("a")], vault: id, at: 5) {
+                (records, placed) throws(VaultError) in
+                tries.change { $0 += 1 }
+                let isFirst = tries.value == 1
+                func lose() async throws(VaultError) {
                     try await mappingErrors { try await endOtherConnections(engines.database.pool) }
                 }
-                return try await vault.packs.append(records, placed: placed)
+                if isFirst, !isLostAtTheEnd { try await lose() }
+                let appended = try await vault.packs.append(records, placed: placed)
+                if isFirst, isLostAtTheEnd { try await lose() }
+                return appended
             }
             guard case .success(.saved(let outcome)) = results[0][0] else {
                 Issue.record("the save failed: \(results)")
@@ -71,6 +73,32 @@ import VaultModel
             }
             #expect(outcome.entry.version == 1)
             #expect(tries.value == 2)
+            #expect(try await vault.history(try Name("a")).map(\.version) == [1])
+            await vault.close()
+        }
+    }
+
+    @Test func aCommitWhoseRecordsAreNotStoredLeavesNothing() async throws {
+        try await places.with { engines in
+            let id = UniqueID()
+            let vault = try await engines.makeVault(id)
+            let catalog = try await engines.database.catalog(id)
+            let error = await #expect(throws: VaultError.self) {
+                try await catalog.commit([emptyFile("a")], vault: id, at: 5) { (records, placed) throws(VaultError) in
+                    placed(records.map { PackLocation(pack: PackID(), offset: 64, length: UInt32($0.bytes.count)) })
+                    throw VaultError(.quota, "The store is full.")
+                }
+            }
+            #expect(error?.code == .quota)
+            let unplaced = await #expect(throws: VaultError.self) {
+                try await catalog.commit([emptyFile("a")], vault: id, at: 5) { (records, _) throws(VaultError) in
+                    try await vault.packs.append(records)
+                }
+            }
+            #expect(unplaced?.code == .internal)
+            #expect(try await vault.stat(try Name("a"), .current) == nil)
+            #expect(try await catalog.packs().isEmpty)
+            _ = try await vault.save([small("a", [1])])[0].get()
             #expect(try await vault.history(try Name("a")).map(\.version) == [1])
             await vault.close()
         }

@@ -16,12 +16,12 @@ import VaultStore
     }
 
     private func with(
-        endpoint: String? = nil, _ body: (S3Client, S3PackStore) async throws -> Void
+        endpoint: String? = nil, packs: String? = nil, _ body: (S3Client, S3PackStore) async throws -> Void
     ) async throws {
         var environment = places.environment
         if let endpoint { environment["AWS_ENDPOINT_URL"] = endpoint }
         let client = try S3Client(
-            try S3Location(places.packs, environment: environment), clock: currentSeconds)
+            try S3Location(packs ?? places.packs, environment: environment), clock: currentSeconds)
         do {
             try await body(client, S3PackStore(client, vault: vault))
         } catch {
@@ -70,6 +70,11 @@ import VaultStore
             #expect(try await read(appended.locations[1], store) == record(2).bytes.bytes)
             _ = try await store.append([]) { told.append($0) }
             #expect(told.last == [])
+        }
+        try await with(packs: "s3://no-such-bucket/test") { _, store in
+            var told: [PackLocation] = []
+            await #expect(throws: VaultError.self) { try await store.append([record(1)]) { told = $0 } }
+            #expect(told.count == 1)
         }
     }
 
