@@ -56,7 +56,7 @@ package final class Engines: Sendable {
 
     /// Looks whether both answer.
     package func look() async throws(VaultError) {
-        try await database.look()
+        try database.look()
         try await store.look()
     }
 

@@ -8,7 +8,7 @@ package import VaultModel
 import VaultTransport
 import VaultWire
 
-/// Serves the vaults of one data directory over TLS.
+/// Serves vaults over TLS: those of one data directory, or of engines that many servers share.
 package final class Server: Sendable {
     package struct Options: Sendable {
         package var data: LocalPath

@@ -63,7 +63,7 @@ package enum StoreLimits {
     static let busyMilliseconds: Int32 = 60_000
     /// Milliseconds to wait for another process that makes or removes vaults.
     static let lockMilliseconds = 60_000
-    /// A pack is rewritten when at least this share of its bytes is of no use.
+    /// A pack is rewritten when more than this share of its bytes is of no use.
     static let wasteShare = 0.2
     /// So many packs below this length, and they are put together, into some of up to `Limits.batchBytesMax`.
     static let smallPacksMax = 16

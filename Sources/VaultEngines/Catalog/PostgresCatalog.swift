@@ -5,7 +5,7 @@ import VaultStore
 ///
 /// A change holds the lock of the vault's row while it is decided and stored, so that changes of one vault take their
 /// turns whichever servers they come from. Readers never wait. What an operation asks travels together: a commit takes
-/// three ways to the database and back, whatever it commits.
+/// three ways to the database and back, and more where it meets what could not be foreseen.
 package final class PostgresCatalog: Catalog {
     let pool: PostgresPool
     /// The vault's number in the database.

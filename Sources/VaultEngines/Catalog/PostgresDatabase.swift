@@ -68,17 +68,14 @@ package final class PostgresDatabase: Sendable {
 
     package func tables() throws(VaultError) -> PostgresTables { try PostgresTables(location) }
 
-    /// Looks whether the database answers, by a connection of its own: those of others may all be in use for good reasons.
-    func look() async throws(VaultError) {
-        let location = location
-        try await mappingErrors {
-            try await withTaskExecutorPreference(PostgresPool.executor) {
-                do {
-                    try PostgresConnection(location).run("SELECT 1")
-                } catch {
-                    throw catalogError(error)
-                }
-            }
+    /// Looks whether the database answers, by a connection of its own: those of others may all be in use for good reasons,
+    /// as may those that the database has. Blocks.
+    func look() throws(VaultError) {
+        do throws(PostgresError) {
+            try PostgresConnection(location).run("SELECT 1")
+        } catch  where error.state == "53300" {
+        } catch {
+            throw error.vaultError
         }
     }
 

@@ -53,7 +53,7 @@ enum PostgresSchema {
         version, sequence, kind, size, chunker, depth, root, mode, modified, changed, inode, saved_at, saved_by, tags
         """
 
-    /// The tables whose rows belong to vaults, those first that others point to nothing of.
+    /// The tables whose rows belong to vaults.
     static let vaultTables = [
         "chunk", "journal_group", "pack", "entry", "version", "former_name", "retired_name", "dropped", "upload",
         "upload_chunk", "lease", "answer", "audit", "outbox", "hook_value", "hook_count", "duty", "disowned_pack",

@@ -38,7 +38,7 @@ struct S3Environment: Sendable {
         S3Environment.sections(ofFile: variables["AWS_CONFIG_FILE"] ?? "\(home)/.aws/config")
     }
 
-    /// - Throws: `denied` where there are none, `notFound` for a profile that is named and not there.
+    /// - Throws: `denied` where there are none.
     func findCredentials() throws(VaultError) -> S3Credentials {
         if let access = variable("AWS_ACCESS_KEY_ID"), let secret = variable("AWS_SECRET_ACCESS_KEY") {
             return S3Credentials(

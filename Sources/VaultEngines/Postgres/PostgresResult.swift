@@ -4,7 +4,7 @@ import VaultStore
 
 /// What a statement was answered: its rows, or how many it changed.
 ///
-/// Rows and columns count from 0. Columns are read as what they are in SQL; a value of another length is damage.
+/// Rows and columns count from 0. Columns are read as what they are in SQL.
 final class PostgresResult {
     private let handle: OpaquePointer
 

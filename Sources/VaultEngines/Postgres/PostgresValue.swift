@@ -9,7 +9,6 @@ struct PostgresValue: Sendable {
         case int8 = 20
         case int4 = 23
         case text = 25
-        case float8 = 701
         case byteaArray = 1001
         case textArray = 1009
         case int8Array = 1016

@@ -91,8 +91,14 @@ struct HookKeeper {
         }
         due = next
         if ready.isEmpty { return }
-        for vault in (try? services.accounts.vaults()) ?? [] {
-            guard let host = try? await services.hosts.vault(vault.id) else { continue }
+        // What cannot be done now is due again soon; on vaults where it has been done it is not done again.
+        func putOff(_ key: Key) { due[key] = min(due[key] ?? .max, now + Int64(HookLimits.vaultRetrySeconds)) }
+        guard let vaults = try? services.accounts.vaults() else { return ready.forEach { putOff($0.key) } }
+        for vault in vaults {
+            guard let host = try? await services.hosts.vault(vault.id) else {
+                ready.forEach { putOff($0.key) }
+                continue
+            }
             for (hook, key, since) in ready {
                 let event = HookEvent(
                     kind: .schedule, vaultName: vault.name, host: host, user: "", peer: "", time: now, scheduled: hook)
@@ -102,8 +108,7 @@ struct HookKeeper {
                 do throws(VaultError) {
                     guard try await host.local.claim(claim, since: since), underway.begin(run) else { continue }
                 } catch {
-                    // It is due again soon; on other vaults it has run by then.
-                    due[key] = min(due[key] ?? .max, now + Int64(HookLimits.vaultRetrySeconds))
+                    putOff(key)
                     continue
                 }
                 pool.submit(event) { [logger, underway] outcome in

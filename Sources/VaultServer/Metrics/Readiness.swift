@@ -30,19 +30,20 @@ final class Readiness: Sendable {
             let isFresh = state.began + .milliseconds(ServerLimits.readinessMilliseconds) > .now
             if let last = state.last, state.isLooking || isFresh { return last }
             let promise = MultiThreadedEventLoopGroup.singleton.next().makePromise(of: Void.self)
-            let end = promise.futureResult.eventLoop.scheduleTask(in: .seconds(ServerLimits.readinessSecondsMax)) {
-                promise.fail(VaultError(.unavailable, "The vaults do not answer in time.", isRetryable: true))
-            }
-            Task(executorPreference: ServerExecutor.shared) {
+            let task = Task(executorPreference: ServerExecutor.shared) {
                 do throws(VaultError) {
                     try await self.places.look()
                     promise.succeed()
                 } catch {
                     promise.fail(error)
                 }
-                end.cancel()
                 self.state.withLock { $0.isLooking = false }
             }
+            let end = promise.futureResult.eventLoop.scheduleTask(in: .seconds(ServerLimits.readinessSecondsMax)) {
+                promise.fail(VaultError(.unavailable, "The vaults do not answer in time.", isRetryable: true))
+                task.cancel()
+            }
+            promise.futureResult.whenComplete { _ in end.cancel() }
             (state.last, state.began, state.isLooking) = (promise.futureResult, .now, true)
             return promise.futureResult
         }

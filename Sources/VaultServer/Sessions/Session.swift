@@ -33,7 +33,7 @@ final class Session: RequestOwner {
         var takenOver: [UniqueID] = []
         var connections: [ObjectIdentifier: ServerConnection] = [:]
         var control: ServerConnection?
-        /// Seconds since an arbitrary start, when the last connection went.
+        /// When the last connection went.
         var abandonedAt: ContinuousClock.Instant?
         var end: VaultError?
         var lastDenial: ContinuousClock.Instant?

@@ -23,7 +23,7 @@ package protocol Catalog: Sendable {
     /// - Returns: the epoch: a number that grows whenever chunks are removed or withdrawn.
     func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UInt64
 
-    /// A number that grows whenever chunks are removed or withdrawn, or packs disowned.
+    /// A number that grows whenever chunks are removed or withdrawn.
     func epoch() async throws(VaultError) -> UInt64
 
     /// Reserves room for bytes that uploads of this process are about to store.
@@ -90,8 +90,12 @@ package protocol Catalog: Sendable {
     /// Lets one process do what is to be done once: who asks first since a time (seconds since 1970 UTC).
     func claim(_ name: String, since time: Int64, at now: Int64) async throws(VaultError) -> Bool
 
+    // MARK: The audit
+
     /// The audit behind a sequence, from a time on (seconds since 1970 UTC), oldest first.
     func audit(since time: Int64, after sequence: UInt64, limit: Int) async throws(VaultError) -> [AuditRecord]
+
+    // MARK: Looking
 
     /// What names hold; nil for those that hold nothing.
     func stat(_ names: [(Name, Selector)]) async throws(VaultError) -> [Entry?]
@@ -126,7 +130,7 @@ package protocol Catalog: Sendable {
     /// Moves records that are still where `moved` says to their new place.
     func relocate(_ moved: [Relocation]) async throws(VaultError)
 
-    /// Forgets a pack in which no record is in use.
+    /// Forgets packs in which no record is in use.
     func forget(_ packs: [PackID]) async throws(VaultError)
 
     /// Those of `packs` of which the catalog knows nothing, and never will.

@@ -66,16 +66,6 @@ extension SQLiteCatalog {
 }
 
 extension SQLiteCatalog {
-    func pack(_ database: Database, number: Int64) throws -> PackID {
-        var query = try Query(database, "SELECT id FROM pack WHERE number = ?")
-        query.bind(number)
-        defer { query.finish() }
-        guard try query.step(), let value = UniqueID(query.bytes(0)) else {
-            throw CatalogDamage(what: "pack number \(number) is missing")
-        }
-        return PackID(value)
-    }
-
     /// The number of a pack whose known length becomes `length` at least.
     func number(_ database: Database, of pack: PackID, length: UInt64) throws -> Int64 {
         var query = try Query(

@@ -18,27 +18,33 @@ extension RecordReader {
 
     typealias Found = (header: RecordHeader, payload: BufferSlice)
 
-    /// Reads records, those that lie close together at once, in the order of their packs. One that a collection has moved
-    /// is found where it is.
+    /// Reads records, those that lie close together at once, in the order of their packs.
     ///
-    /// - Parameter body: is told of each record by its index, with its header and payload; nil where it is not there or
-    ///   not whole. The payload is part of what was read at once, and is not to be kept.
-    func visit(_ records: [Expected], _ body: (Int, Found?) -> Void) async throws(VaultError) {
-        var missed: [Int] = []
-        try await visitThere(records) { index, found in
-            if found == nil { missed.append(index) } else { body(index, found) }
-        }
-        if missed.isEmpty { return }
-        let now = try await locations(of: missed.map { records[$0] })
-        var moved: [(index: Int, record: Expected)] = []
-        for (index, now) in zip(missed, now) {
-            guard let now, now != records[index].location else {
-                body(index, nil)
-                continue
+    /// - Parameters:
+    ///   - follows: whether a record that a collection has moved is read where it is now.
+    ///   - body: is told of each record by its index, with the place where it was looked for, and its header and payload;
+    ///     nil where it is not there or not whole. The payload is part of what was read at once, and is not to be kept.
+    func visit(
+        _ records: [Expected], follows: Bool = true, _ body: (Int, PackLocation, Found?) -> Void
+    ) async throws(VaultError) {
+        var rest = records.enumerated().map { (index: $0.offset, record: $0.element) }
+        while !rest.isEmpty {
+            var missed: [(index: Int, record: Expected)] = []
+            try await visitThere(rest.map(\.record)) { index, found in
+                let (place, record) = rest[index]
+                if found == nil, follows { missed.append(rest[index]) } else { body(place, record.location, found) }
             }
-            moved.append((index, Expected(records[index].digest, at: now, isGroup: records[index].isGroup)))
+            if missed.isEmpty { return }
+            rest = []
+            for (missed, now) in zip(missed, try await locations(of: missed.map(\.record))) {
+                if let now, now != missed.record.location {
+                    let record = Expected(missed.record.digest, at: now, isGroup: missed.record.isGroup)
+                    rest.append((missed.index, record))
+                } else {
+                    body(missed.index, missed.record.location, nil)
+                }
+            }
         }
-        try await visitThere(moved.map(\.record)) { body(moved[$0].index, $1) }
     }
 
     /// Where records are now, as far as anything needs them.
@@ -64,12 +70,16 @@ extension RecordReader {
                 return true
             }
             rest = rest.dropFirst(run.count)
-            let window = try await window(records[first].location.pack, range)
-            if window == nil, run.count > 1 {
+            let window: Window?
+            do throws(VaultError) {
+                window = try await Window(records[first].location.pack, range, in: packs)
+            } catch  where error.code == .notFound {
+                window = nil
+            } catch  where error.code == .integrity {
                 // A bad place on a disk is not the fault of all that lies around it.
                 for index in run {
-                    let alone = try await self.window(records[index].location.pack, records[index].location.range)
-                    body(index, alone.flatMap { record(records[index].digest, at: records[index].location, in: $0) })
+                    let record = records[index]
+                    body(index, run.count == 1 ? nil : try await self.record(record.digest, alone: record.location))
                 }
                 continue
             }
@@ -79,19 +89,18 @@ extension RecordReader {
         }
     }
 
-    /// Bytes of a pack; nil where it is not there, or cannot be read.
-    private func window(_ pack: PackID, _ range: Range<UInt64>) async throws(VaultError) -> Window? {
+    private func record(_ digest: Digest, alone location: PackLocation) async throws(VaultError) -> Found? {
         do throws(VaultError) {
-            return try await Window(pack, range, in: packs)
+            return record(digest, at: location, in: try await Window(location.pack, location.range, in: packs))
         } catch  where error.code == .integrity || error.code == .notFound {
             return nil
         }
     }
 
     /// Records as they are stored, to be stored elsewhere; nil for each that is not there or not whole.
-    func copies(of records: [Expected]) async throws(VaultError) -> [PackRecord?] {
+    func copies(of records: [Expected], follows: Bool = true) async throws(VaultError) -> [PackRecord?] {
         var copies: [PackRecord?] = records.map { _ in nil }
-        try await visit(records) { index, found in
+        try await visit(records, follows: follows) { index, _, found in
             // Not a part of what was read at once: little of that may be wanted.
             copies[index] = found.map { header, payload in
                 PackRecord(
@@ -102,16 +111,20 @@ extension RecordReader {
         return copies
     }
 
-    /// Those of `chunks` that are damaged or missing, where they are now.
+    /// Those of `chunks` that are damaged or missing, where they were looked for last. What is no longer needed is no loss.
     func unreadable(_ chunks: [StoredChunk]) async throws(VaultError) -> [StoredChunk] {
         var suspects: [Expected] = []
-        try await visit(chunks.map { Expected($0) }) { index, found in
-            if found == nil { suspects.append(Expected(chunks[index])) }
+        try await visit(chunks.map { Expected($0) }) { index, location, found in
+            if found == nil { suspects.append(Expected(chunks[index].digest, at: location, isGroup: false)) }
         }
-        if suspects.isEmpty { return [] }
-        return zip(suspects, try await locations(of: suspects)).compactMap { suspect, now in
-            now.map { StoredChunk(digest: suspect.digest, location: $0, isDamaged: true) }
+        return try await needed(suspects).map {
+            StoredChunk(digest: $0.digest, location: $0.location, isDamaged: true)
         }
+    }
+
+    /// Those of `records` that something still needs where they are.
+    func needed(_ records: [Expected]) async throws(VaultError) -> [Expected] {
+        zip(records, try await locations(of: records)).filter { $0.location == $1 }.map(\.0)
     }
 }
 

@@ -50,8 +50,16 @@ extension StoredVault {
     private func checkHistory(in unknown: [PackID: PackStatus]) async throws(VaultError) {
         for (pack, status) in unknown {
             var scanner = PackScanner(pack, length: status.length, vault: id, packs: packs)
+            func next() async throws(VaultError) -> PackScanner.Item? {
+                do throws(VaultError) {
+                    return try await scanner.next()
+                } catch  where error.code == .notFound {
+                    // Another collection was first.
+                    return nil
+                }
+            }
             var continued: Set<Digest> = []
-            while let item = try await scanner.next() {
+            while let item = try await next() {
                 guard case .record(let header, let location) = item, header.kind == .journalGroup,
                     let bytes = try await recordReader.payload(header.digest, at: location),
                     let group = JournalGroup(decoding: bytes.bytes)
@@ -112,17 +120,13 @@ extension StoredVault {
         var batch: [RecordReader.Expected] = []
         var bytes = 0
         for pack in packs {
-            do throws(VaultError) {
-                try await eachRecordInUse(of: pack, length: lengths[pack] ?? 0) { (record) throws(VaultError) in
-                    if bytes + Int(record.location.length) > Limits.batchBytesMax, !batch.isEmpty {
-                        try await move(batch)
-                        (batch, bytes) = ([], 0)
-                    }
-                    batch.append(record)
-                    bytes += Int(record.location.length)
+            try await eachRecordInUse(of: pack, length: lengths[pack] ?? 0) { (record) throws(VaultError) in
+                if bytes + Int(record.location.length) > Limits.batchBytesMax, !batch.isEmpty {
+                    try await move(batch)
+                    (batch, bytes) = ([], 0)
                 }
-            } catch  where error.code == .notFound {
-                // Another collection was first.
+                batch.append(record)
+                bytes += Int(record.location.length)
             }
         }
         try await move(batch)
@@ -137,24 +141,28 @@ extension StoredVault {
         var records: [RecordReader.Expected] = []
         var isAtEnd = false
         while !isAtEnd {
-            if let item = try await scanner.next() {
+            let item: PackScanner.Item?
+            do throws(VaultError) {
+                item = try await scanner.next()
+            } catch  where error.code == .notFound || error.code == .integrity {
+                // Another collection was first, or the disk cannot read on: what is there stays.
+                item = nil
+            }
+            if let item {
                 guard case .record(let header, let location) = item else { continue }
                 records.append(.init(header.digest, at: location, isGroup: header.kind == .journalGroup))
                 if records.count < StoreLimits.recordsVisitedMax { continue }
             } else {
                 isAtEnd = true
             }
-            for (record, now) in zip(records, try await recordReader.locations(of: records))
-            where record.location == now {
-                try await body(record)
-            }
+            for record in try await recordReader.needed(records) { try await body(record) }
             records = []
         }
     }
 
     /// Copies records to another pack; one that cannot be read stays where it is.
     private func move(_ batch: [RecordReader.Expected]) async throws(VaultError) {
-        let found = zip(batch, try await recordReader.copies(of: batch)).compactMap { old, copy in
+        let found = zip(batch, try await recordReader.copies(of: batch, follows: false)).compactMap { old, copy in
             copy.map { (old, $0) }
         }
         if found.isEmpty { return }

@@ -48,7 +48,7 @@ extension StoredVault {
     /// Counts again what was once taken for damaged and can be read.
     private func reinstate(_ chunks: [StoredChunk]) async throws(VaultError) {
         var found: [PackLocation: Digest] = [:]
-        try await recordReader.visit(chunks.map { .init($0) }) { index, record in
+        try await recordReader.visit(chunks.map { .init($0) }) { index, _, record in
             if record != nil { found[chunks[index].location] = chunks[index].digest }
         }
         if !found.isEmpty { try await catalog.reinstate(found) }
@@ -63,7 +63,7 @@ extension StoredVault {
             guard let last = page.last else { return }
             after = last.lastSequence
             let chosen = page.filter { _ in sample == 1 || Double.random(in: 0..<1) < sample }
-            try await reader.visit(chosen.map { .init($0) }) { index, found in
+            try await reader.visit(chosen.map { .init($0) }) { index, _, found in
                 if found != nil { return }
                 report.problems.append(
                     "The journal is damaged at sequence \(chosen[index].lastSequence): these changes only the catalog knows."

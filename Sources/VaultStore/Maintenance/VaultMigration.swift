@@ -97,8 +97,11 @@ package struct VaultMigration: Sendable {
                         || batchBytes + chunk.location.storedBytes <= UInt64(StoreLimits.commitBytesMax)
                 })
             rest = rest.dropFirst(batch.count)
-            let records = try await source.recordReader.copies(of: batch.map { .init($0) }).compactMap(\.self)
-            report.damagedChunks += batch.count - records.count
+            let copies = try await source.recordReader.copies(of: batch.map { .init($0) })
+            let records = copies.compactMap(\.self)
+            let missing = zip(batch, copies).filter { $0.1 == nil }.map { RecordReader.Expected($0.0) }
+            // What nothing needs any more, a collection may have removed.
+            report.damagedChunks += try await source.recordReader.needed(missing).count
             let appended = try await target.packs.append(records)
             let received = zip(records, appended.locations).map {
                 ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
@@ -180,22 +183,25 @@ package struct VaultMigration: Sendable {
         try await copyOutbox()
     }
 
-    /// Events that were not told, or set aside, are told by the servers of the target, each once.
+    /// Events that were not told, or set aside, are told by the servers of the target; one that they have told already is
+    /// told again where a later run still finds it at the source.
     private func copyOutbox() async throws(VaultError) {
+        var there: Set<UniqueID> = []
+        try await eachEvents(of: target) { there.formUnion($0.map(\.id)) }
+        try await eachEvents(of: source) { (events) throws(VaultError) in
+            try await target.catalog.tell(events.filter { !there.contains($0.id) })
+        }
+    }
+
+    private func eachEvents(
+        of vault: StoredVault, _ body: ([OutboxEvent]) async throws(VaultError) -> Void
+    ) async throws(VaultError) {
         for failed in [false, true] {
-            var there: Set<UniqueID> = []
             var number: UInt64 = 0
             while true {
-                let page = try await target.catalog.outbox(failed: failed, after: number, limit: 1000)
+                let page = try await vault.catalog.outbox(failed: failed, after: number, limit: 1000)
                 guard let end = page.last else { break }
-                there.formUnion(page.map(\.event.id))
-                number = end.number
-            }
-            number = 0
-            while true {
-                let page = try await source.catalog.outbox(failed: failed, after: number, limit: 1000)
-                guard let end = page.last else { break }
-                try await target.catalog.tell(page.map(\.event).filter { !there.contains($0.id) })
+                try await body(page.map(\.event))
                 number = end.number
             }
         }

@@ -42,7 +42,7 @@ struct PackScanner: Sendable {
         let start = offset
         offset += 1
         while offset < length {
-            guard let found = try await findMagic() else { break }
+            guard let found = try await findMagic(), found < length else { break }
             offset = found
             if try await header(at: offset) != nil { return .gap(start..<offset) }
             offset += 1
@@ -74,7 +74,15 @@ struct PackScanner: Sendable {
         }
         let bytes = Buffer(
             byteCount: length <= StoreLimits.smallPackBytes ? Int(length - offset) : PackScanner.headersBytes)
-        let count = try await packs.read(pack, at: offset, into: bytes.memory)
+        var count: Int
+        do throws(VaultError) {
+            count = try await packs.read(pack, at: offset, into: bytes.memory)
+        } catch  where error.code == .integrity {
+            // A bad place on the disk behind the header is no reason not to read that.
+            count = try await packs.read(
+                pack, at: offset,
+                into: UnsafeMutableRawBufferPointer(rebasing: bytes.memory.prefix(RecordHeader.byteCount)))
+        }
         window = (offset, bytes, count)
         return count < RecordHeader.byteCount ? nil : Array(bytes.memory[..<RecordHeader.byteCount])
     }

@@ -53,7 +53,7 @@ final class WritingPack: Sendable {
         }
     }
 
-    /// Writes `parts` into the range reserved at `offset`, and returns when they are durable.
+    /// Writes `parts` into the range reserved at `offset`, which ``makeDurable(_:)`` makes durable.
     func write(_ parts: [UnsafeRawBufferPointer], at offset: UInt64, end: UInt64) throws(VaultError) {
         do {
             try writing.withLock { (_) throws(VaultError) in

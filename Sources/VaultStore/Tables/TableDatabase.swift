@@ -8,7 +8,7 @@ package import VaultModel
 package protocol TableDatabase: Sendable {
     /// Where it is, as people are told.
     var place: String { get }
-    /// Whether servers on other machines use them too.
+    /// Whether servers on other machines use the tables too.
     var isShared: Bool { get }
 
     /// Runs `body` on one state of the tables.
@@ -22,7 +22,7 @@ package protocol TableDatabase: Sendable {
     ) throws(VaultError) -> Value
     /// A number that changes when somebody else has changed the tables.
     func dataVersion() throws(VaultError) -> Int64
-    /// Runs `body` while no other process does so under the same name.
+    /// Runs `body` while no other process does.
     ///
     /// - Throws: `unavailable` where another one holds the lock for too long.
     func withLock<Value: Sendable>(

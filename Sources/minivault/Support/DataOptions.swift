@@ -24,14 +24,7 @@ struct DataOptions: ParsableArguments {
                 valueName: "s3://bucket/prefix"))
         var packs: String?
 
-        @Option(
-            help: ArgumentHelp(
-                "Keep up to so much of what is read from the object store again and again in DATA/cache, such as 10G.",
-                valueName: "size"))
-        var cache: ByteSize?
-
         func validate() throws {
-            if cache != nil, packs == nil { throw ValidationError("--cache is for --packs.") }
             if (catalog == nil) != (packs == nil) { throw ValidationError("--catalog and --packs go together.") }
         }
     #endif
@@ -41,13 +34,24 @@ struct DataOptions: ParsableArguments {
         data.map { CommandText.path($0) } ?? VaultLocation.dataHome.appending("minivault/server")
     }
 
+    /// Whether it names engines.
+    var isShared: Bool {
+        #if Engines
+            catalog != nil
+        #else
+            false
+        #endif
+    }
+
     /// The accounts in the engines that are named; nil for none.
-    func openShared() async throws(VaultError) -> Accounts? {
+    ///
+    /// - Parameter cacheBytes: how much of what is read often is kept in the data directory.
+    func openShared(cacheBytes: UInt64? = nil) async throws(VaultError) -> Accounts? {
         #if Engines
             guard let catalog, let packs else { return nil }
             var kept: DiskChunkCache?
-            if let cache {
-                kept = try DiskChunkCache(directory.appending("cache"), bytesMax: Int(clamping: cache.bytes))
+            if let cacheBytes {
+                kept = try DiskChunkCache(directory.appending("cache"), bytesMax: Int(clamping: cacheBytes))
             }
             let engines = try await Engines.open(
                 catalog: catalog, packs: packs, environment: environment, cache: kept)

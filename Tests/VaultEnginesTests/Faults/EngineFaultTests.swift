@@ -112,9 +112,11 @@ struct EngineFaultTests {
         #expect(try await answers(503, "The catalog cannot be reached."))
         try own.start(.postgres)
         #expect(try await answers(200, "ready"))
-        try own.send(SIGSTOP, to: .store)
-        #expect(try await answers(503, "The vaults do not answer in time."))
-        try own.send(SIGCONT, to: .store)
+        do {
+            try own.send(SIGSTOP, to: .store)
+            defer { try? own.send(SIGCONT, to: .store) }
+            #expect(try await answers(503, "The vaults do not answer in time."))
+        }
         #expect(try await answers(200, "ready"))
     }
 

@@ -112,7 +112,7 @@ struct ManyServersTests {
         }
     }
 
-    @Test func eventsAreToldOnceWhoeverIsKilled() async throws {
+    @Test func eventsCountOnceWhoeverIsKilled() async throws {
         let hooks = """
             vault.on("save", function(event) vault.kv.incr("told", 1, event.id) vault.kv.incr("calls", 1) end)
             """

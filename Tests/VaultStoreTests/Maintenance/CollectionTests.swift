@@ -77,12 +77,12 @@ import VaultModel
             for number in 0..<20 { try await vault.save("f\(number)", sample(number)) }
             let isDone = Shared(false)
             let moving = Task {
+                defer { isDone.change { $0 = true } }
                 for round in 0..<6 {
                     // Something to put together each time.
                     for number in 0..<17 { try await vault.save("round/\(round)/\(number)", sample(100 + number)) }
                     _ = try await vault.collect()
                 }
-                isDone.change { $0 = true }
             }
             while !isDone.value {
                 for number in 0..<20 { #expect(try await vault.read("f\(number)") == sample(number)) }

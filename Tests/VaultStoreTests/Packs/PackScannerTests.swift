@@ -12,14 +12,14 @@ import VaultModel
         var gaps: [Range<UInt64>] = []
     }
 
-    private func scan(_ bytes: [UInt8]) async throws -> Found {
+    private func scan(_ bytes: [UInt8], length: Int? = nil) async throws -> Found {
         try await withTemporaryDirectory { directory in
             let id = PackID()
             let group = directory.appending(String(id.value.description.prefix(2)))
             try SystemFiles().makeDirectory(group)
             try group.appending("\(id.value).pack").setContents(bytes)
             let store = DirectoryPackStore(directory, vault: Self.vault, files: SystemFiles())
-            var scanner = PackScanner(id, length: UInt64(bytes.count), vault: Self.vault, packs: store)
+            var scanner = PackScanner(id, length: UInt64(length ?? bytes.count), vault: Self.vault, packs: store)
             var found = Found()
             while let item = try await scanner.next() {
                 switch item {
@@ -29,6 +29,16 @@ import VaultModel
             }
             return found
         }
+    }
+
+    @Test func whatLiesBehindTheLengthIsNotLookedAt() async throws {
+        var bytes = pack([sample(1, count: 100), sample(2, count: 100), sample(3, count: 100)])
+        let starts = try await scan(bytes).records
+        bytes[Int(starts[1]) + 5] ^= 1
+        let length = Int(starts[2])
+        #expect(try await scan(bytes, length: length) == Found(records: [starts[0]], gaps: [starts[1]..<starts[2]]))
+        let short = try await scan(bytes, length: length - 10)
+        #expect(short == Found(records: [starts[0]], gaps: [starts[1]..<starts[2] - 10]))
     }
 
     private func pack(_ payloads: [[UInt8]], vault: UniqueID = vault) -> [UInt8] {

@@ -110,8 +110,8 @@ struct HookRetry: AsyncParsableCommand {
         if let events, count < events.count {
             throw VaultError(.notFound, "\(count) of \(events.count) events were found among those that have failed.")
         }
-        // A server that runs looks at once.
-        try Server.askForRetry(in: data.directory)
+        // A server on this data looks at once; those on engines look by themselves.
+        if !data.isShared { try Server.askForRetry(in: data.directory) }
         Output.line(count == 1 ? "1 event is told again." : "\(count) events are told again.")
     }
 

@@ -13,6 +13,13 @@ struct Serve: AsyncParsableCommand {
             """)
 
     @OptionGroup var data: DataOptions
+    #if Engines
+        @Option(
+            help: ArgumentHelp(
+                "Keep up to so much of what is read from the object store again and again in DATA/cache, such as 10G.",
+                valueName: "size"))
+        var cache: ByteSize?
+    #endif
     @Option(help: ArgumentHelp("The address and port to listen on.", valueName: "host:port"))
     var listen = "[::]:7117"
     @Flag(
@@ -35,11 +42,14 @@ struct Serve: AsyncParsableCommand {
     var logFormat = "human"
     @Option(help: ArgumentHelp("'debug', 'info', 'notice', 'warning' or 'error'.", valueName: "level"))
     var logLevel = "info"
-    @Option(help: ArgumentHelp("The most connections at once.", valueName: "n"))
+    @Option(help: ArgumentHelp("The most connections at once (\(ServerLimits.connectionsMax)).", valueName: "n"))
     var maxConnections: Int?
-    @Option(help: ArgumentHelp("The most connections of one address.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp(
+            "The most connections of one address (\(ServerLimits.connectionsPerAddressMax)).", valueName: "n"))
     var maxPerAddress: Int?
-    @Option(help: ArgumentHelp("The most connections of one user.", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("The most connections of one user (\(ServerLimits.connectionsPerUserMax)).", valueName: "n"))
     var maxPerUser: Int?
 
     func validate() throws {
@@ -51,6 +61,9 @@ struct Serve: AsyncParsableCommand {
         if [maxConnections, maxPerAddress, maxPerUser].contains(where: { $0.map { $0 < 1 } ?? false }) {
             throw ValidationError("A number of connections is 1 at least.")
         }
+        #if Engines
+            if cache != nil, !data.isShared { throw ValidationError("--cache is for --packs.") }
+        #endif
         _ = try address(listen)
         _ = try metrics.map { try address($0) }
     }
@@ -65,7 +78,7 @@ struct Serve: AsyncParsableCommand {
             try HookProcesses(data.directory.appending("workers"), settings)
         }
         let server = try await Server.start(
-            options, accounts: try await data.openShared(), launcher: launcher, logger: logger)
+            options, accounts: try await openShared(), launcher: launcher, logger: logger)
         Interruption.whenAsked { Task { await server.stop() } }
         Interruption.whenAskedToReload {
             do throws(VaultError) {
@@ -82,6 +95,14 @@ struct Serve: AsyncParsableCommand {
         ServiceManager.notify("READY=1")
         await server.run()
         logger.info("stopped")
+    }
+
+    private func openShared() async throws(VaultError) -> Accounts? {
+        #if Engines
+            return try await data.openShared(cacheBytes: cache?.bytes)
+        #else
+            return nil
+        #endif
     }
 
     /// A shell's usual limit is below the connections that a server takes.
