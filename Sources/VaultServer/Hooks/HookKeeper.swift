@@ -93,10 +93,13 @@ struct HookKeeper {
         if ready.isEmpty { return }
         // What cannot be done now is due again soon; on vaults where it has been done it is not done again.
         func putOff(_ key: Key) { due[key] = min(due[key] ?? .max, now + Int64(HookLimits.vaultRetrySeconds)) }
-        guard let vaults = try? services.accounts.vaults() else { return ready.forEach { putOff($0.key) } }
+        guard let vaults = try? services.accounts.vaults() else {
+            for (_, key, _) in ready { putOff(key) }
+            return
+        }
         for vault in vaults {
             guard let host = try? await services.hosts.vault(vault.id) else {
-                ready.forEach { putOff($0.key) }
+                for (_, key, _) in ready { putOff(key) }
                 continue
             }
             for (hook, key, since) in ready {

@@ -11,7 +11,7 @@ struct ServeHookOptions: ParsableArguments {
     @Flag(help: "Run no hooks, whatever there is.")
     var noHooks = false
     @OptionGroup var use: HookUseOptions
-    @Option(help: ArgumentHelp("Processes for hooks that are quick, and as many for others.", valueName: "n"))
+    @Option(help: ArgumentHelp("Processes for hooks that are quick, and as many for others (2).", valueName: "n"))
     var hookWorkers: Int?
 
     func validate() throws {
