@@ -16,11 +16,20 @@ struct HookKeeper {
     private var vaultsRetry: ContinuousClock.Instant?
     /// When each schedule runs next, by its place and times.
     private var due: [Key: Int64] = [:]
+    private var rounds: [Key: Round] = [:]
     private let underway = Underway()
 
     private struct Key: Hashable {
         var place: String
         var schedule: HookDeclaration.Schedule
+    }
+
+    /// One run of a schedule over all vaults, which takes more than one look where some cannot be reached.
+    private struct Round {
+        /// When the next one is due.
+        var next: Int64
+        /// The vaults on which it has been done, here or by another server.
+        var done: Set<String> = []
     }
 
     /// The schedules that are running or waiting for a worker, on which vaults: they do not pile up.
@@ -86,12 +95,16 @@ struct HookKeeper {
             guard let schedule = hook.schedule else { continue }
             let key = Key(place: hook.place, schedule: schedule)
             let time = due[key] ?? schedule.next(after: now)
-            if time <= now { ready.append((hook, key, schedule.since(now))) }
-            next[key] = time <= now ? schedule.next(after: now) : time
+            next[key] = time
+            if time > now { continue }
+            ready.append((hook, key, schedule.since(now)))
+            if rounds[key].map({ $0.next <= now }) ?? true { rounds[key] = Round(next: schedule.next(after: now)) }
+            next[key] = rounds[key]?.next
         }
         due = next
+        rounds = rounds.filter { next[$0.key] != nil }
         if ready.isEmpty { return }
-        // What cannot be done now is due again soon; on vaults where it has been done it is not done again.
+        // What cannot be done now is due again soon, on the vaults where it has not been done.
         func putOff(_ key: Key) { due[key] = min(due[key] ?? .max, now + Int64(HookLimits.vaultRetrySeconds)) }
         guard let vaults = try? services.accounts.vaults() else {
             for (_, key, _) in ready { putOff(key) }
@@ -102,14 +115,16 @@ struct HookKeeper {
                 for (_, key, _) in ready { putOff(key) }
                 continue
             }
-            for (hook, key, since) in ready {
+            for (hook, key, since) in ready where rounds[key]?.done.contains(vault.id) == false {
                 let event = HookEvent(
                     kind: .schedule, vaultName: vault.name, host: host, user: "", peer: "", time: now, scheduled: hook)
                 let run = "\(hook.place) \(vault.id)"
                 // Of servers that share the vault, one does it.
                 let claim = "\(hook.place) \(key.schedule)"
                 do throws(VaultError) {
-                    guard try await host.local.claim(claim, since: since), underway.begin(run) else { continue }
+                    let isClaimed = try await host.local.claim(claim, since: since)
+                    rounds[key]?.done.insert(vault.id)
+                    guard isClaimed, underway.begin(run) else { continue }
                 } catch {
                     putOff(key)
                     continue

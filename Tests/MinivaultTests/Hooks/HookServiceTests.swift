@@ -1,8 +1,10 @@
+import Foundation
 import Glibc
 import TestSupport
 import Testing
 import VaultClient
 import VaultModel
+import VaultServer
 
 /// Living with hooks: workers, reloading, schedules, the log, counts, and what keeps failing.
 @Suite struct HookServiceTests {
@@ -81,6 +83,65 @@ import VaultModel
         // No two of one time.
         #expect(Set(times).count == 4, "\(times)")
         await server.end()
+    }
+
+    @Test func aScheduleThatCannotRunOnOneVaultRunsOnceOnTheOthers() async throws {
+        let directory = try TemporaryDirectory()
+        let (data, clock, hooks) = (directory("data"), directory("clock"), directory("hooks.lua"))
+        let keys = [
+            "anna": try await TestLogin.addUser("anna", in: data),
+            "bert": try await TestLogin.addUser("bert", in: data),
+        ]
+        let accounts = try Accounts.open(data)
+        let lost = data.appending("vaults").appending(try accounts.knownVault("bert").id)
+        accounts.close()
+        try SmallFile.write([1, 2, 3], to: lost.appending("catalog.sqlite"), mode: 0o600, .isReplaced)
+        // In the past: the system's timers go by the real time of day.
+        var now: Int64 = 1_700_000_000
+        func tell(_ time: Int64) throws {
+            let file = try OpenFile(clock, flags: O_RDWR | O_CREAT, mode: 0o600)
+            _ = withUnsafeBytes(of: time) { pwrite(file.descriptor, $0.baseAddress, $0.count, 0) }
+            now = time
+        }
+        var changes = 0
+        func change() throws {
+            changes += 1
+            let text = """
+                vault.every("10m", function() vault.put("tick/" .. vault.kv.incr("ticks"), "now") end) -- \(changes)
+                """
+            try SmallFile.write(Array(text.utf8), to: hooks, mode: 0o600, .isReplaced)
+        }
+        try tell(now)
+        try change()
+        let server = try await ServerProcess.start(
+            data: data, users: keys, clock: clock, options: ["--hooks", "\(hooks)"])
+        defer { server.kill() }
+        let vault = try await server.connect(as: "anna")
+        func ticks() async throws -> Int {
+            try await vault.list(ListQuery(prefix: NamePrefix("tick"))).entries.count
+        }
+        /// A file that is noticed twice tells that all between was looked at.
+        func waitForALook() async throws {
+            for _ in 0..<2 {
+                try change()
+                let isLoaded = try await soon { server.log.components(separatedBy: "hooks loaded").count >= changes }
+                #expect(isLoaded)
+            }
+        }
+        try await waitForALook()
+        try tell(now + 601)
+        let isFirstDone = try await soon { try await ticks() == 1 }
+        #expect(isFirstDone, "\(server.log)")
+        for _ in 0..<3 {
+            try tell(now + 31)
+            try await waitForALook()
+        }
+        try tell(now + 601)
+        let isSecondDone = try await soon { try await ticks() == 2 }
+        #expect(isSecondDone, "\(server.log)")
+        try await waitForALook()
+        #expect(try await ticks() == 2)
+        await vault.close()
     }
 
     @Test func aChangedFileIsTakenIntoUseIfItIsSound() async throws {
