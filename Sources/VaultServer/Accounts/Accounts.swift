@@ -53,7 +53,9 @@ package final class Accounts: Sendable {
         self.places = places
         self.clock = clock
         let place = tables.place
-        try tables.write(isNoticed: false) { try AccountsSchema.prepare($0, place) }
+        // A change that others notice takes its turn: of several that start at once, one makes the tables.
+        let isNew = try tables.read { try $0.format() } == 0
+        try tables.write(isNoticed: isNew) { try AccountsSchema.prepare($0, place) }
     }
 
     /// A number that changes when another process has changed the accounts.
