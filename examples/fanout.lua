@@ -3,7 +3,7 @@
 --
 --   minivault run fanout.lua VAULT... -- FILE...
 --
--- A vault is a directory, made on first use, or a URL. Each file is saved under the last part of its path. What
+-- A vault is a directory, made by 'minivault init', or a URL. Each file is saved under the last part of its path. What
 -- fails in one vault does not stop the others; if anything failed, the exit code is 1.
 
 local vaults, files = {}, {}

@@ -3,19 +3,12 @@
 --
 --   minivault run restore.lua PREFIX DIR [TIME]
 --
--- TIME is in seconds since 1970 UTC, or YYYY-MM-DD for the start of that day here.
+-- TIME is '2026-11-29' for the start of that day here, '2026-11-29 16:39:05', or '@SECONDS' since 1970.
 
-local prefix, dir, time = arg[1], arg[2], arg[3]
+local prefix, dir, at = arg[1], arg[2], arg[3]
 if not dir then
   io.stderr:write("usage: minivault run restore.lua PREFIX DIR [TIME]\n")
   os.exit(2)
-end
-
-local at
-if time then
-  local year, month, day = time:match("^(%d%d%d%d)-(%d%d)-(%d%d)$")
-  at = year and os.time { year = year, month = month, day = day, hour = 0 } or math.tointeger(tonumber(time))
-  if not at then error("'" .. time .. "' is not a time", 0) end
 end
 
 local report = vault.pull(prefix, dir, { at = at })

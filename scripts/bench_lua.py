@@ -85,6 +85,7 @@ class Tasks:
         """Has many tasks wait at once, for a time and for the vault."""
         count = self.bench.amount(10_000)
         vault, script = self.bench.work / "tasks-vault", self.script("tasks.lua", TASKS)
+        subprocess.run([self.binary, "init", "--quiet", vault], check=True)
         most = max(
             self.bench.run([self.binary, "run", "--vault", vault, script, count], sample=True).peak
             for _ in range(self.bench.runs))

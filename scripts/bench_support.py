@@ -124,7 +124,7 @@ class MiniVault:
     name = "minivault"
 
     def __init__(self, work, binary):
-        self.binary, self.repository, self.empty = str(binary), work / "minivault", work / "empty"
+        self.binary, self.repository = str(binary), work / "minivault"
         self.packs, self.cache = self.repository / "packs", work / "no-cache"
 
     def version(self):
@@ -136,9 +136,8 @@ class MiniVault:
         return f"minivault {script.stdout.decode().strip() or '?'} ({source})"
 
     def create(self):
-        """The command that makes an empty vault: there is none but to mirror an empty tree."""
-        self.empty.mkdir(exist_ok=True)
-        return [self.binary, "push", "--quiet", "--vault", self.repository, self.empty, "empty"]
+        """The command that makes an empty vault."""
+        return [self.binary, "init", "--quiet", self.repository]
 
     def save(self, source):
         """The command that saves a file or a tree."""

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,6 +12,13 @@ int cprocess_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 int cprocess_socket_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends); }
 
 void cprocess_close_from(int first) { closefrom(first); }
+
+int cprocess_limit_open_files(pid_t process, unsigned long count) {
+  struct rlimit limit;
+  if (prlimit(process, RLIMIT_NOFILE, NULL, &limit) != 0) return -1;
+  if (count < limit.rlim_max) limit.rlim_cur = count;
+  return prlimit(process, RLIMIT_NOFILE, &limit, NULL);
+}
 
 int cprocess_drop_privileges(void) {
   int privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

@@ -9,22 +9,23 @@ package struct LineHistory: Sendable {
     private static let fileBytesMax = 32 << 20
     private static let entryBytesMax = 4 << 10
 
-    private let file: LocalPath
+    private let file: LocalPath?
 
-    package init(file: LocalPath) {
+    /// - Parameter file: nil to remember nothing beyond this prompt.
+    package init(file: LocalPath?) {
         self.file = file
     }
 
     /// The last entries, the oldest first.
     package func load() -> [String] {
-        guard let bytes = try? SmallFile.read(file, bytesMax: LineHistory.fileBytesMax) else { return [] }
+        guard let file, let bytes = try? SmallFile.read(file, bytesMax: LineHistory.fileBytesMax) else { return [] }
         let lines = bytes.split(separator: UInt8(ascii: "\n"))
-        if lines.count > 2 * LineHistory.entriesMax { shorten(lines.suffix(LineHistory.entriesMax)) }
+        if lines.count > 2 * LineHistory.entriesMax { shorten(file, to: lines.suffix(LineHistory.entriesMax)) }
         return lines.suffix(LineHistory.entriesMax).map { LineHistory.unescape(String(decoding: $0, as: UTF8.self)) }
     }
 
     package func append(_ entry: String) {
-        guard entry.utf8.count <= LineHistory.entryBytesMax, !entry.contains("\0") else { return }
+        guard let file, entry.utf8.count <= LineHistory.entryBytesMax, !entry.contains("\0") else { return }
         try? SmallFile.makeDirectory(file.parent)
         let descriptor = file.withCString { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) }
         guard descriptor >= 0 else { return }
@@ -34,7 +35,7 @@ package struct LineHistory: Sendable {
         }
     }
 
-    private func shorten(_ lines: some Collection<ArraySlice<UInt8>>) {
+    private func shorten(_ file: LocalPath, to lines: some Collection<ArraySlice<UInt8>>) {
         let text = lines.map { String(decoding: $0, as: UTF8.self) + "\n" }.joined()
         try? SmallFile.write(Array(text.utf8), to: file, mode: 0o600, .isReplaced)
     }

@@ -68,10 +68,10 @@ package struct LuaTableView {
         }
     }
 
-    /// The elements of an array of strings.
-    package func strings() throws -> [String] {
-        var result: [String] = []
-        try visitElements { result.append(try $0.string()) }
+    /// The elements of an array of strings, which may have any bytes.
+    package func byteStrings() throws -> [[UInt8]] {
+        var result: [[UInt8]] = []
+        try visitElements { result.append(try $0.bytes()) }
         return result
     }
 

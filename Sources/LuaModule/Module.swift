@@ -23,8 +23,10 @@ func openModule(_ state: OpaquePointer) -> UnsafeMutablePointer<CChar>? {
 }
 
 private let host = ScriptSession.Host(
-    open: { () async throws(VaultError) in try await VaultLocation.open(nil, for: .fill, remote: choices) },
-    connect: { (url) async throws(VaultError) in try await VaultLocation.open(url, for: .fill, remote: choices) },
+    open: { () async throws(VaultError) in try await VaultLocation.open(nil, for: .change, remote: choices) },
+    connect: { (url) async throws(VaultError) in try await VaultLocation.open(url, for: .change, remote: choices) },
+    make: { (url) async throws(VaultError) in _ = try await VaultLocation.make(url) },
+    noteFill: { FillHistory.note($0, $1, $2, tell: tell) },
     log: { level, text in tell("\(level.rawValue): \(text)") },
     tell: tell)
 

@@ -1,4 +1,3 @@
-import Glibc
 package import VaultClient
 package import VaultModel
 import VaultWire
@@ -19,13 +18,13 @@ package enum RemoteLocation {
     }
 
     /// Whether a word names a vault on a server.
-    package static func isURL(_ word: String) -> Bool { word.contains("://") }
+    package static func isURL(_ word: [UInt8]) -> Bool { word.firstRange(of: "://".utf8) != nil }
 
     /// Connects to the vault that a URL names.
     ///
     /// - Throws: `login` where the server is not known here, or nothing to log in with is.
-    package static func open(_ word: String, _ choices: Choices) async throws(VaultError) -> RemoteVault {
-        let url = try ServerURL(word)
+    package static func open(_ word: [UInt8], _ choices: Choices) async throws(VaultError) -> RemoteVault {
+        let url = try url(word)
         let user = try UserName(url.user ?? VaultLocation.userName)
         var options = RemoteVault.Options()
         options.bandwidth = choices.bandwidth.map { BandwidthLimit(bytesPerSecond: $0) }
@@ -37,6 +36,14 @@ package enum RemoteLocation {
         }
         return try await RemoteVault.connect(
             to: url, trust: try trust(in: url), as: try identity(of: user, at: url), options: options)
+    }
+
+    /// - Throws: `invalid` for bytes that are no URL of a server.
+    package static func url(_ word: [UInt8]) throws(VaultError) -> ServerURL {
+        guard let text = String(validating: word, as: UTF8.self) else {
+            throw VaultError(.invalid, "'\(printable(word))' is not a server's URL, which is text in UTF-8.")
+        }
+        return try ServerURL(text)
     }
 
     /// What makes the server the right one.
@@ -56,7 +63,7 @@ package enum RemoteLocation {
         if let key = try DeviceKeys(directory: ClientFiles.deviceKeys).load(for: user.text, at: url) {
             return .deviceKey(user: user, key: key)
         }
-        if let password = getenv("MINIVAULT_PASSWORD").map({ String(cString: $0) }), !password.isEmpty {
+        if let password = try EnvironmentVariable.text("MINIVAULT_PASSWORD") {
             return .password(user: user, password: try PasswordText(password))
         }
         throw VaultError(

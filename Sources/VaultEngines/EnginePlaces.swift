@@ -13,6 +13,8 @@ package struct EnginePlaces: VaultPlaces {
 
     package func look() async throws(VaultError) { try await engines.look() }
 
+    package func ids() async throws(VaultError) -> [UniqueID] { try await engines.database.vaults() }
+
     package func open(_ id: String, access: StoredVault.Access) async throws(VaultError) -> StoredVault {
         try await engines.vault(try EnginePlaces.identity(id))
     }

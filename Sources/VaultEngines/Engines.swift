@@ -18,13 +18,14 @@ package final class Engines: Sendable {
     ///   - catalog: a connection URI of libpq.
     ///   - packs: `s3://bucket/prefix`.
     ///   - environment: the variables that name the object store's endpoint, region and credentials.
+    ///   - directories: where the files of AWS's programs are; nil for where `environment` says.
     ///   - cache: keeps what is read often near; nil for none.
     ///   - clock: seconds since 1970 UTC; nil for the database's clock, by which all servers live.
     package static func open(
-        catalog: String, packs: String, environment: [String: String], cache: DiskChunkCache? = nil,
-        clock: (@Sendable () -> Int64)? = nil
+        catalog: String, packs: String, environment: [String: String], directories: UserDirectories? = nil,
+        cache: DiskChunkCache? = nil, clock: (@Sendable () -> Int64)? = nil
     ) async throws(VaultError) -> Engines {
-        let location = try S3Location(packs, environment: environment)
+        let location = try S3Location(packs, environment: environment, directories: directories)
         let database = try await PostgresDatabase.open(catalog)
         do throws(VaultError) {
             let shared = try await EngineClock(database)

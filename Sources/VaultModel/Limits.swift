@@ -13,8 +13,6 @@ package enum Limits {
     package static let batchBytesMax = 4 << 20
     /// Small files that many tasks ask for one by one and that are gathered into one request.
     package static let gatheredMax = 64
-    /// Directories that the files of one batch are in, since each is kept open.
-    package static let batchDirectoriesMax = 64
     /// Files up to this size are worked on beside each other; larger ones, which fill several buffers at
     /// once, one after the other.
     package static let pipelineBytesMin: UInt64 = 4 << 20
@@ -26,9 +24,11 @@ package enum Limits {
     /// the way to a server and back costs the same for any.
     package static let pageEntries = 512
     package static let pageEntriesMax = 4096
-    /// How often a save is tried again from its start, because its source changed or because a
-    /// collection removed a chunk that it relied on.
+    /// How often a save is tried from its start, because a small source changed or because a collection removed a chunk
+    /// that it relied on.
     package static let saveAttemptsMax = 3
+    /// How often a large source that changes while it is read is read, until it is saved as it was read last.
+    package static let readAttemptsMax = 2
     /// A file modified this recently is read again next time: a later write could leave its times equal.
     package static let racyNanoseconds: Int64 = 2_000_000_000
 }

@@ -22,6 +22,8 @@ package final class Server: Sendable {
         /// The operator's own certificate chain and key, in PEM; the server's own without them.
         package var certificate: LocalPath?
         package var key: LocalPath?
+        /// Whether the server's own certificate or key is made again where it is lost.
+        package var replacesLostCertificate = false
         package var bounds = ServerBounds()
         /// Nil for no hooks.
         package var hooks: HookSettings?
@@ -77,7 +79,8 @@ package final class Server: Sendable {
             // Another server is at it, or the next one will be.
             logger.warning("what is left of removed vaults stays", metadata: ["error": "\(error)"])
         }
-        let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger, makesMissing: true)))
+        await accounts.tellOfOrphans(logger)
+        let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger, makingFor: accounts)))
         let services = try ServerServices(accounts, options.bounds, logger)
         if let settings = options.hooks, let launcher {
             let pool = HookPool(settings, launcher, services, logger)
@@ -171,7 +174,7 @@ package final class Server: Sendable {
     ///
     /// - Throws: why the new one cannot be used; the old one stays.
     package func reloadCertificate() throws(VaultError) {
-        presented.value = try PresentedCertificate(try options.loadCertificate(logger, makesMissing: false))
+        presented.value = try PresentedCertificate(try options.loadCertificate(logger, makingFor: nil))
         logger.info("certificate loaded", metadata: ["fingerprint": "\(fingerprint)"])
     }
 
@@ -231,18 +234,37 @@ final class Shelf<Value: Sendable>: Sendable {
     }
 }
 
+extension Accounts {
+    /// Tells in the log of vaults that nobody can use.
+    fileprivate func tellOfOrphans(_ logger: Logger) async {
+        do throws(VaultError) {
+            for id in try await orphanedVaults() {
+                logger.warning(
+                    "a vault is there that the accounts do not know: 'minivault user adopt-vault ID NAME' names it",
+                    metadata: ["id": "\(id)"])
+            }
+        } catch {
+            logger.warning("vaults without a name cannot be looked for", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
 extension Server.Options {
     /// The operator's certificate, or the server's own, with what there is to warn of told in the log.
-    fileprivate func loadCertificate(_ logger: Logger, makesMissing: Bool) throws(VaultError) -> ServerCertificate {
+    ///
+    /// - Parameter accounts: those of a server that starts, whose own certificate may be missing yet; nil to load what
+    ///   is there.
+    fileprivate func loadCertificate(
+        _ logger: Logger, makingFor accounts: Accounts?
+    ) throws(VaultError) -> ServerCertificate {
         let loaded: ServerCertificate
         if let certificate, let key {
             loaded = try ServerCertificate.load(certificate: certificate, key: key)
+        } else if let accounts {
+            loaded = try ServerCertificate.own(in: data, of: accounts, replacesLost: replacesLostCertificate)
         } else {
-            loaded =
-                makesMissing
-                ? try ServerCertificate.loadOrMake(in: data)
-                : try ServerCertificate.load(
-                    certificate: data.appending("certificate.pem"), key: data.appending("key.pem"))
+            loaded = try ServerCertificate.load(
+                certificate: data.appending("certificate.pem"), key: data.appending("key.pem"))
         }
         for warning in loaded.warnings() { logger.warning("\(warning)") }
         return loaded

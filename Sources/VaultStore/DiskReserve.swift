@@ -4,31 +4,68 @@ import VaultModel
 /// Disk space that a file takes up, so that a full disk can still be emptied.
 struct DiskReserve: Sendable {
     private let path: LocalPath
+    private let bytesMax: Int
 
-    init(_ path: LocalPath) {
+    /// - Parameter bytesMax: the size of the reserve; a smaller one where the disk has less than twice that.
+    init(_ path: LocalPath, bytesMax: Int = StoreLimits.reserveBytes) {
         self.path = path
+        self.bytesMax = bytesMax
     }
 
-    /// Fills the reserve up where the disk has the room.
+    /// Fills the reserve up, with half of what the disk has free at most.
     func fill() {
-        guard let file = try? OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600) else { return }
-        if let size = try? file.status.size, size >= UInt64(StoreLimits.reserveBytes) { return }
-        // Half a reserve is as good as none: what could not be had is given back.
-        if posix_fallocate(file.descriptor, 0, off_t(StoreLimits.reserveBytes)) != 0 { ftruncate(file.descriptor, 0) }
+        guard let file = try? OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600),
+            let size = try? file.status.size, size < UInt64(bytesMax), let free = freeBytes
+        else { return }
+        var wanted = bytesMax
+        while wanted > StoreLimits.reserveBytesMin, UInt64(wanted) > size + free / 2 { wanted /= 2 }
+        guard UInt64(wanted) > size, UInt64(wanted) <= size + free / 2 else { return }
+        if posix_fallocate(file.descriptor, 0, off_t(wanted)) != 0 { ftruncate(file.descriptor, off_t(size)) }
     }
 
-    /// Runs a change that makes room in the end; on a full disk again, with the reserve given up.
+    /// Gives the reserve up.
+    ///
+    /// - Parameter bytes: how much of it; all where nil.
+    /// - Returns: whether there was any.
+    @discardableResult
+    func giveUp(_ bytes: Int? = nil) -> Bool {
+        guard let file = try? OpenFile(path, flags: O_RDWR | O_NOFOLLOW), let size = try? file.status.size else {
+            return false
+        }
+        return size > 0 && ftruncate(file.descriptor, off_t(size) - off_t(min(bytes ?? .max, Int(size)))) == 0
+    }
+
+    /// Runs a change that makes room in the end. On a disk that is full, the reserve is given up first.
     func duringChange<Value: Sendable>(
         _ body: () async throws(VaultError) -> Value
     ) async throws(VaultError) -> Value {
-        do {
+        var isGivenUp = false
+        defer { if isGivenUp { fill() } }
+        if let free = freeBytes, free < UInt64(bytesMax / 4) { isGivenUp = giveUp() }
+        do throws(VaultError) {
             return try await body()
-        } catch  where error.code == .quota {
-            guard let file = try? OpenFile(path, flags: O_RDWR | O_NOFOLLOW),
-                let size = try? file.status.size, size > 0, ftruncate(file.descriptor, 0) == 0
-            else { throw error }
-            defer { fill() }
+        } catch  where error.code == .quota && !isGivenUp {
+            isGivenUp = giveUp()
+            guard isGivenUp else { throw error }
             return try await body()
         }
+    }
+
+    /// Runs a short write of any kind; on a full disk again, with the reserve given up.
+    func duringWrite<Value>(_ body: () throws(VaultError) -> Value) throws(VaultError) -> Value {
+        do throws(VaultError) {
+            return try body()
+        } catch {
+            guard error.code == .quota, giveUp() else { throw error }
+            defer { fill() }
+            return try body()
+        }
+    }
+
+    /// Bytes that this user may still store on the disk; nil where the system does not tell.
+    private var freeBytes: UInt64? {
+        var status = statvfs()
+        guard path.parent.withCString({ statvfs($0, &status) }) == 0 else { return nil }
+        return UInt64(status.f_bavail) * UInt64(status.f_frsize)
     }
 }

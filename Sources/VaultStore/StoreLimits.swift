@@ -46,6 +46,9 @@ package enum StoreLimits {
     package static let answersRemovedMax = 64
     /// Seconds that the audit is kept.
     package static let auditSeconds: Int64 = 400 * 86_400
+    /// What is kept for a time is as old as the newest entry beside it that is itself so many seconds old: a clock that
+    /// is ahead for a moment makes nothing old.
+    package static let confirmedSeconds: Int64 = 86_400
     /// Open files of packs that are read.
     static let openPacksMax = 64
     /// Seconds that the chunks of an unfinished upload are kept.
@@ -57,8 +60,12 @@ package enum StoreLimits {
     package static let disownedSeconds: Int64 = 30 * 86_400
     /// Seconds after which a lease of a process that no longer renews it is void.
     package static let leaseSeconds: Int64 = 3600
-    /// Bytes kept free, by a file that gives them up, so that remove and gc work on a full disk.
+    /// Bytes kept free, by a file that gives them up, so that remove, keep and gc work on a full disk: as many as the disk
+    /// has room for, and the fewest that are worth it.
     static let reserveBytes = 16 << 20
+    static let reserveBytesMin = 1 << 20
+    /// The same for a server's accounts, so that logins are written down and rights taken away on a full disk.
+    static let accountsReserveBytes = 2 << 20
     /// Milliseconds to wait for another process's change.
     static let busyMilliseconds: Int32 = 60_000
     /// Milliseconds to wait for another process that makes or removes vaults.

@@ -14,8 +14,7 @@ extension StoredVault {
     package func change(
         _ changes: [Change], by caller: Caller, change: UniqueID?
     ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {
-        try await prepareToWrite()
-        return try await committing(CommitCall(requests: changes.map { .change($0) }, by: caller, change: change))
+        try await committing(CommitCall(requests: changes.map { .change($0) }, by: caller, change: change))
     }
 
     package func keep(
@@ -32,7 +31,7 @@ extension StoredVault {
             throw VaultError(
                 .invalid, "Nothing is said about what to keep: give last, daily, weekly, monthly or within.")
         }
-        if !isDryRun { try await prepareToWrite() }
+        if access == .readOnly, !isDryRun { throw readOnly }
         var report = KeepReport()
         var after: UInt64 = 0
         while true {
@@ -57,7 +56,8 @@ extension StoredVault {
         _ call: CommitCall
     ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {
         try await makingRoom { () throws(VaultError) in
-            try await committer.commit(call)
+            try await prepareToWrite()
+            return try await committer.commit(call)
         }.map { result in
             result.flatMap { result in
                 guard case .changed(let outcome) = result else {

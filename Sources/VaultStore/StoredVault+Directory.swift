@@ -8,6 +8,8 @@ struct VaultHome: Sendable {
 }
 
 extension StoredVault {
+    package var directory: LocalPath? { home?.directory }
+
     /// Opens the vault in `directory`.
     ///
     /// - Parameters:
@@ -34,7 +36,7 @@ extension StoredVault {
         case (.vault, _): break
         case (.absent, .create): try layout.make(files)
         case (.absent, _):
-            throw VaultError(.notFound, "There is no vault in '\(directory)'.", path: directory)
+            throw .noVault(in: directory)
         case (.packsOnly, _):
             throw VaultError(
                 .integrity,
@@ -46,21 +48,62 @@ extension StoredVault {
         }
         let use = try VaultUse(layout.lock, isExclusive: false, isReadOnly: access == .readOnly)
         let hasPacks = try layout.hasPacks
-        let catalog = try await SQLiteCatalog(
-            layout.catalog, files: files, creating: access == .create && !hasPacks ? UniqueID() : nil,
-            isReadOnly: access == .readOnly)
+        let reserve = DiskReserve(layout.reserve)
+        func openCatalog() async throws(VaultError) -> SQLiteCatalog {
+            try await SQLiteCatalog(
+                layout.catalog, files: files, creating: access == .create && !hasPacks ? UniqueID() : nil,
+                isReadOnly: access == .readOnly)
+        }
+        let catalog: SQLiteCatalog
+        do throws(VaultError) {
+            catalog = try await openCatalog()
+        } catch {
+            // On a full disk SQLite may lack the few pages that it needs to open a file at all.
+            guard error.code == .quota, access != .readOnly, reserve.giveUp(StoreLimits.reserveBytesMin) else {
+                throw error
+            }
+            catalog = try await openCatalog()
+        }
         return StoredVault(
             catalog.vault, catalog, DirectoryPackStore(layout.packs, vault: catalog.vault, files: files),
             place: "\(directory)",
-            home: VaultHome(directory: directory, reserve: DiskReserve(layout.reserve), use: use), access: access,
+            home: VaultHome(directory: directory, reserve: reserve, use: use), access: access,
             savedBy: savedBy, clock: clock)
     }
 
-    /// Runs a change that makes room in the end; on a full disk again, with the room that is kept for it.
+    /// Whether there is a vault in `directory`, or what is left of one.
+    package static func isPresent(in directory: LocalPath) throws(VaultError) -> Bool {
+        switch try VaultLayout(directory).state {
+        case .vault, .packsOnly: true
+        case .absent, .other: false
+        }
+    }
+
+    /// Makes a vault in `directory`, which is made too where it is missing.
+    ///
+    /// - Throws: `exists` where there is a vault, `integrity` where one has lost its catalog, `invalid` for a directory
+    ///   with something else in it, `denied` where permissions forbid.
+    package static func make(in directory: LocalPath) async throws(VaultError) {
+        guard !directory.bytes.isEmpty, try VaultLayout(directory).state != .vault else {
+            throw VaultError(.exists, "There is a vault in '\(directory)' already.", path: directory)
+        }
+        try await open(directory, access: .create).close()
+    }
+
+    /// Runs a change that makes room in the end; on a full disk with the room that is kept for it.
     func makingRoom<Value: Sendable>(
         _ body: () async throws(VaultError) -> Value
     ) async throws(VaultError) -> Value {
         guard let home else { return try await body() }
         return try await home.reserve.duringChange(body)
+    }
+}
+
+extension VaultError {
+    static func noVault(in directory: LocalPath) -> VaultError {
+        VaultError(
+            .notFound,
+            "There is no vault in '\(directory)': 'minivault init' makes one, unless the path is mistyped or its disk is not "
+                + "mounted.", path: directory)
     }
 }

@@ -21,7 +21,7 @@ extension StoredVault {
             }
             return chunks
         } catch {
-            throw error.about(state.entry.name)
+            throw error.about(state.entry)
         }
     }
 
@@ -40,7 +40,7 @@ extension StoredVault {
         do {
             return try await recordReader.chunks(chunks.map(\.reference), verifying: verifying)
         } catch {
-            throw error.about(state.entry.name)
+            throw error.about(state.entry)
         }
     }
 
@@ -60,7 +60,7 @@ extension StoredVault {
             ahead.begin(next) { (next) throws(VaultError) in try await reader.chunks(next, verifying: false) }
             return try await taking(references)
         } catch {
-            throw error.about(state.entry.name)
+            throw error.about(state.entry)
         }
     }
 
@@ -200,5 +200,17 @@ extension StoredVault {
             (digest, span) = (next.digest, next.span)
         }
         return path
+    }
+}
+
+extension VaultError {
+    /// The same error with the name that it is about; damage with the version that has it, and with what heals it.
+    fileprivate func about(_ entry: Entry) -> VaultError {
+        guard code == .integrity else { return about(entry.name) }
+        return VaultError(
+            .integrity,
+            "Version \(entry.version) of '\(entry.name)' is damaged: run 'minivault verify', then push or save the file "
+                + "again from where it is whole.",
+            name: entry.name, cause: cause.map { "\(message) \($0)" } ?? message)
     }
 }

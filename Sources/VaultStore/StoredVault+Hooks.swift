@@ -171,7 +171,7 @@ extension StoredVault {
         try await open(
             Entry(
                 name: staged.intent.name, kind: staged.intent.kind, content: staged.content, version: 0, sequence: 0,
-                attributes: staged.intent.attributes, savedAt: clock(), savedBy: "", tags: staged.intent.tags))
+                attributes: staged.intent.attributes, savedAt: clock(), savedBy: "", tags: staged.intent.versionTags))
     }
 
     /// Opens a content that another process has opened under a name, whatever has become of that since.

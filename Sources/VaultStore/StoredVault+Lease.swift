@@ -11,6 +11,11 @@ final class LeaseHolder: Sendable {
         var takenAt: Int64
         var renewedAt: Int64
         var readers = 0
+
+        /// Whether so little time has passed that others count on the lease. A clock that has been set says nothing.
+        func isFresh(at now: Int64, since begin: Int64) -> Bool {
+            begin <= now && now - begin < StoreLimits.leaseSeconds / 4
+        }
     }
 
     struct State {
@@ -26,14 +31,21 @@ final class LeaseHolder: Sendable {
 extension StoredVault {
     /// Joins a lease before something is looked up that must not be collected.
     ///
-    /// - Returns: the lease to renew and to release; nil where only reading is allowed, which takes none.
+    /// - Returns: the lease to renew and to release; nil where only reading is allowed, or the disk is full: then a
+    ///   collection may take what ``keep`` has dropped from under a reader, who is told.
     func holdLease() async throws(VaultError) -> UniqueID? {
         guard access != .readOnly else { return nil }
         if let joined = joinNewest() { return joined }
         return try await lease.lock.withLock { () throws(VaultError) in
             if let joined = joinNewest() { return joined }
             let (id, now) = (UniqueID(), clock())
-            try await catalog.lease(id, at: now)
+            do throws(VaultError) {
+                try await catalog.lease(id, at: now)
+            } catch {
+                // A full disk must not keep anybody from reading.
+                if error.code == .quota { return nil }
+                throw error
+            }
             let ended = lease.state.withLock { state in
                 let before = state.newest
                 state.leases[id] = LeaseHolder.Lease(takenAt: now, renewedAt: now, readers: 1)
@@ -50,12 +62,17 @@ extension StoredVault {
         guard let id else { return }
         let now = clock()
         let isFresh = { @Sendable (state: LeaseHolder.State) in
-            state.leases[id].map { now - $0.renewedAt < StoreLimits.leaseSeconds / 4 } ?? true
+            state.leases[id].map { $0.isFresh(at: now, since: $0.renewedAt) } ?? true
         }
         if lease.state.withLock({ isFresh($0) }) { return }
         try await lease.lock.withLock { () throws(VaultError) in
             if lease.state.withLock({ isFresh($0) }) { return }
-            try await catalog.lease(id, at: now)
+            do throws(VaultError) {
+                try await catalog.lease(id, at: now)
+            } catch {
+                if error.code == .quota { return }
+                throw error
+            }
             lease.state.withLock { $0.leases[id]?.renewedAt = now }
         }
     }
@@ -82,7 +99,7 @@ extension StoredVault {
         let now = clock()
         return lease.state.withLock { state in
             guard let id = state.newest, let newest = state.leases[id],
-                now - newest.takenAt < StoreLimits.leaseSeconds / 4
+                newest.isFresh(at: now, since: newest.takenAt)
             else { return nil }
             state.leases[id]?.readers += 1
             return id

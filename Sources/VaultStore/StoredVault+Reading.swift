@@ -21,7 +21,7 @@ extension StoredVault {
     package func openRead(_ name: Name, _ selector: Selector) async throws(VaultError) -> OpenRead {
         let lease = try await holdLease()
         do throws(VaultError) {
-            guard let entry = try await catalog.stat(name, selector) else { throw .absent(name, selector) }
+            guard let entry = try await stat(name, selector) else { throw .absent(name, selector) }
             let id = ReadID(UniqueID())
             reads.withLock { $0[id] = ReadState(entry: entry, lease: lease) }
             return OpenRead(id: id, entry: entry)
@@ -40,7 +40,7 @@ extension StoredVault {
     }
 
     package func stat(_ name: Name, _ selector: Selector) async throws(VaultError) -> Entry? {
-        try await catalog.stat(name, selector)
+        try await catalog.stat(name, try await placed(selector))
     }
 
     package func history(_ name: Name) async throws(VaultError) -> [Entry] {
@@ -48,27 +48,18 @@ extension StoredVault {
     }
 
     package func list(_ query: ListQuery) async throws(VaultError) -> ListPage {
-        try await catalog.list(query)
+        var query = query
+        query.selector = try await placed(query.selector)
+        return try await catalog.list(query)
+    }
+
+    /// The selector with a time replaced by the sequence of the state at that time.
+    func placed(_ selector: Selector) async throws(VaultError) -> Selector {
+        guard case .time(let time) = selector else { return selector }
+        return .sequence(try await catalog.lastSequence(at: time, now: clock()))
     }
 
     var recordReader: RecordReader {
         RecordReader(vault: id, catalog: catalog, packs: packs, cache: cache)
-    }
-}
-
-extension VaultError {
-    static func absent(_ name: Name, _ selector: Selector) -> VaultError {
-        VaultError(.notFound, "The vault holds nothing under '\(name)'\(selector.phrase).", name: name)
-    }
-}
-
-extension Selector {
-    fileprivate var phrase: String {
-        switch self {
-        case .current: ""
-        case .version(let number): " at version \(number)"
-        case .time(let time): " at time \(time)"
-        case .sequence(let sequence): " at sequence \(sequence)"
-        }
     }
 }

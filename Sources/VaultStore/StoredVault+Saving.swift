@@ -85,11 +85,21 @@ extension StoredVault {
 extension SaveIntent {
     var problem: VaultError? {
         if kind == .removed { return VaultError(.invalid, "A removal of '\(name)' cannot be saved.", name: name) }
+        if tags[.changed] != nil { return .reservedTag(name) }
         return tags.problem(of: name)
     }
 }
 
-extension [String: String] {
+extension VaultError {
+    static func reservedTag(_ name: Name) -> VaultError {
+        VaultError(
+            .invalid,
+            "The tag '\(TagText.changed)' cannot be set or taken away: it marks a file that changed while it was read.",
+            name: name)
+    }
+}
+
+extension [TagText: TagText] {
     /// What is wrong with these as the tags of a version.
     func problem(of name: Name) -> VaultError? {
         let bytes = reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }

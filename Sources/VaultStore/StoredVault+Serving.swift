@@ -35,7 +35,19 @@ extension StoredVault {
         do throws(VaultError) {
             var results: [Result<SmallContent, VaultError>] = []
             var references: [ChunkReference] = []
-            for (read, entry) in zip(reads, try await catalog.stat(reads.map { ($0.name, $0.selector) })) {
+            var asked: [(Name, Selector)] = []
+            var places: [Selector: Selector] = [:]
+            for read in reads {
+                let place: Selector
+                if let known = places[read.selector] {
+                    place = known
+                } else {
+                    place = try await placed(read.selector)
+                    places[read.selector] = place
+                }
+                asked.append((read.name, place))
+            }
+            for (read, entry) in zip(reads, try await catalog.stat(asked)) {
                 guard let entry else {
                     results.append(.failure(.absent(read.name, read.selector)))
                     continue

@@ -83,19 +83,20 @@ extension StoredVault {
     }
 
     package func commit(
-        _ upload: UploadID, content: Content
+        _ upload: UploadID, content: Content, changedWhileRead: Bool
     ) async throws(VaultError) -> SaveOutcome? {
-        try await commit(upload, content: content, change: nil)
+        try await commit(upload, content: content, changedWhileRead: changedWhileRead, change: nil)
     }
 
-    /// See ``Vault/commit(_:content:)``.
+    /// See ``Vault/commit(_:content:changedWhileRead:)``.
     ///
     /// - Parameters:
     ///   - change: names the commit, so that a repetition is answered like it; see
     ///     ``answer(toCommit:of:content:)`` for one whose upload is over.
     ///   - deciding: decides on the save when its content is durable; nil for no hooks.
     package func commit(
-        _ upload: UploadID, content: Content, change: UniqueID?, deciding: Decider? = nil
+        _ upload: UploadID, content: Content, changedWhileRead: Bool = false, change: UniqueID?,
+        deciding: Decider? = nil
     ) async throws(VaultError) -> SaveOutcome? {
         let (ending, user) = try self.change(upload) { state in (state.ending, state.caller.user) }
         return try await ending.withLock { () throws(VaultError) in
@@ -106,13 +107,14 @@ extension StoredVault {
                 }
                 throw unknownUpload
             }
-            return try await end(upload, with: content, change: change, deciding)
+            return try await end(
+                upload, with: content, changedWhileRead: changedWhileRead, change: change, deciding)
         }
     }
 
     /// Commits an upload whose end nobody else is at.
     private func end(
-        _ upload: UploadID, with content: Content, change: UniqueID?, _ deciding: Decider?
+        _ upload: UploadID, with content: Content, changedWhileRead: Bool, change: UniqueID?, _ deciding: Decider?
     ) async throws(VaultError) -> SaveOutcome? {
         var nodes: [ListBuilder.Node] = []
         let built = try self.change(upload) { state in state.list.finish { nodes.append($0) } }
@@ -130,7 +132,7 @@ extension StoredVault {
         guard missing == 0 else {
             throw VaultError(.invalid, "\(missing) chunks that were needed have not been put.")
         }
-        let decision = try await decision(on: upload, content, deciding)
+        let decision = try await decision(on: upload, content, changedWhileRead: changedWhileRead, deciding)
         let (state, chunks) = try self.change(upload) { state in (state, state.take()) }
         var save = CommitSave(
             intent: state.intent, content: content, upload: upload, chunks: chunks, epoch: state.epoch,
@@ -140,6 +142,7 @@ extension StoredVault {
             save.intent = decision.intent
             save.refusal = decision.refusal ?? decision.intent.problem
         }
+        save.intent.changedWhileRead = changedWhileRead
         let call = CommitCall(requests: [.save(save)], by: state.caller, change: change)
         let result = await committing(call)
         // Only now: a repetition finds the upload until its result is durable, and waits.
@@ -163,10 +166,11 @@ extension StoredVault {
 
     /// Asks hooks about an upload whose chunks have all come.
     private func decision(
-        on upload: UploadID, _ content: Content, _ deciding: Decider?
+        on upload: UploadID, _ content: Content, changedWhileRead: Bool, _ deciding: Decider?
     ) async throws(VaultError) -> SaveDecision? {
         guard let deciding else { return nil }
-        let intent = try change(upload) { $0.intent }
+        var intent = try change(upload) { $0.intent }
+        intent.changedWhileRead = changedWhileRead
         guard deciding.wants(intent.name) else { return nil }
         // From here on they can be found, and read.
         let chunks = try change(upload) { state in state.take() }

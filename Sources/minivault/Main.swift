@@ -7,6 +7,7 @@ import VaultModel
 struct Main {
     static func main() async {
         occupyStandardStreams()
+        OpenFileLimit.raise()
         do {
             var command = try Minivault.parseAsRoot(words(CommandText.arguments.dropFirst()))
             if var command = command as? any AsyncParsableCommand {
@@ -63,10 +64,17 @@ struct Minivault: AsyncParsableCommand {
             The vault is a directory or minivault://[user@]host[:port][/vault], named by --vault or MINIVAULT_VAULT; \
             without either it is the one in $XDG_DATA_HOME/minivault/default. 'minivault help lua' is the tutorial and \
             the reference of scripts.
+
+            Times are shown by the local clocks on a terminal, and in UTC with a 'Z' elsewhere; JSON has seconds since \
+            1970 UTC. They are typed as they are shown: '2026-11-29 16:39:05' or '2026-11-29 16:39' is local, '...Z' is \
+            UTC, and '...+09:00' has that offset. '2026-11-29' is its first second, '16:39' the last one that has been, \
+            '12h' so long ago, '@1795952460' seconds since 1970; there are also 'now' and 'yesterday'. TZ names another \
+            zone.
             """,
         version: VaultLibrary.version,
         subcommands: [
-            Save.self, Read.self, List.self, PushCommand.self, PullCommand.self, Stat.self, History.self, Remove.self,
+            Init.self, Save.self, Read.self, List.self, PushCommand.self, PullCommand.self, Stat.self, History.self,
+            Remove.self,
             Rename.self, Copy.self, Revert.self, Tag.self, CompareCommand.self, Keep.self, Collect.self, Verify.self,
             Run.self, Repl.self, LuaDefinitions.self, LuaHandbook.self, Login.self, Serve.self, UserCommand.self,
             Audit.self, HookCommand.self, Status.self, HookWorkerCommand.self,

@@ -128,7 +128,9 @@ import Testing
                 call.returns(try call.table(1).field("x").integer())
                 call.returns(try call.table(1).element(2).integer())
             },
-            "join": { call in call.returns(try call.table(1).strings().joined(separator: ",")) },
+            "join": { call in
+                call.returns(Array(try call.table(1).byteStrings().joined(separator: [UInt8(ascii: ",")])))
+            },
         ])
         #expect(
             try state.run("return sum(setmetatable({1, 2, x = 4}, {__index = error, __pairs = error, __len = error}))")

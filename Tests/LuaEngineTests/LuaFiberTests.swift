@@ -50,7 +50,7 @@ private final class Waiters {
 
     func log() throws -> [String] {
         guard let reference = try state.global("log").reference else { return [] }
-        return try state.read(reference) { try $0.table().strings() }
+        return try state.read(reference) { try $0.table().byteStrings().map { String(decoding: $0, as: UTF8.self) } }
     }
 }
 

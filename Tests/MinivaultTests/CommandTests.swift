@@ -14,7 +14,7 @@ import Testing
         #expect(try await sandbox.succeed("list").output == "a.txt\ndocs/a.txt\ndocs/b.txt\n")
         #expect(try await sandbox.succeed("list", "docs").lines.count == 2)
         #expect(try await sandbox.succeed("list", "docs/").lines.count == 2)
-        #expect(try await sandbox.succeed("list", "doc").output == "")
+        #expect(try await sandbox.run("list", "doc").status == 3)
         let long = try await sandbox.succeed("list", "--long", "docs/a.txt").lines[0].split(separator: "\t")
         #expect(
             long.count == 5 && long[0].hasPrefix("-rw") && long[1] == "5" && long[3] == "v1" && long[4] == "docs/a.txt")
@@ -131,8 +131,9 @@ import Testing
         #expect(try await sandbox.succeed("list", "p").lines == ["p/q/a.txt", "p/q/empty", "p/q/link", "p/q/sub"])
         try sandbox.write("t/a.txt", "changed")
         try await sandbox.shell("rm -r t/sub; touch t/new")
-        let compared = try await sandbox.succeed("compare", "t")
-        #expect(compared.lines == ["changed  t/a.txt", "  added  t/new", "removed  t/sub/b.tmp"])
+        let compared = try await sandbox.run("compare", "t")
+        #expect(
+            compared.status == 8 && compared.lines == ["changed  t/a.txt", "  added  t/new", "removed  t/sub/b.tmp"])
         let refused = try await sandbox.run("push", "t", "--delete", "--max-delete", "0")
         #expect(refused.status == 1 && refused.errors.contains("nothing was removed"))
         #expect(try await sandbox.succeed("push", "t", "--delete").errors.contains("1 removed"))
@@ -154,6 +155,7 @@ import Testing
         try await sandbox.succeed(
             "save", "f", environment: ["MINIVAULT_VAULT": nil as String?, "XDG_DATA_HOME": nil as String?])
         #expect(sandbox.exists("home/.local/share/minivault/default/catalog.sqlite"))
+        try sandbox.makeVault("named")
         try await sandbox.succeed("save", "f", "--vault", "named")
         try await sandbox.succeed("--vault", "named", "stat", "f")
         try await sandbox.succeed("--vault=named", "stat", "f")
@@ -188,8 +190,9 @@ import Testing
             ["save"], ["save", "."], ["save", "f", "--as", "a", "--tag", "=v"], ["save", "f", "--tag", "v"],
             ["save", "-"],
             ["save", "f", "f", "--as", "x"], ["save", "f", "--if-version", "x"], ["nonsense"], ["list", "a", "b"],
-            ["list", "--at", "yesterday"], ["list", "--at", "2026-02-31"], ["list", "--at", "2026-13-01"],
-            ["read", "f", "-", "--version", "1", "--at", "5"], ["verify", "--sample", "0"],
+            ["list", "--at", "someday"], ["list", "--at", "1795952460"],
+            ["list", "--at", "2026-02-31"], ["list", "--at", "2026-13-01"],
+            ["read", "f", "-", "--version", "1", "--at", "@5"], ["verify", "--sample", "0"],
             ["verify", "--sample", "nan"],
             ["keep"], ["keep", "--last", "-1"], ["keep", "--within", "soon"], ["push", "t", "--on-error", "stop"],
             ["push", "t", "--max-delete", "-1"], ["run"], ["--nonsense"], ["stat", "f", "--vault"], ["--vault"],
@@ -204,7 +207,8 @@ import Testing
         let missing: [[Word]] = [
             ["read", "none"], ["stat", "none"], ["history", "none"], ["remove", "none"], ["rename", "none", "x"],
             ["copy", "none", "x"], ["revert", "f", "9"], ["tag", "none", "a=b"], ["pull", "none", "out"],
-            ["push", "none"], ["list", "--vault", "none"], ["stat", "f", "--version", "7"], ["stat", "f", "--at", "0"],
+            ["push", "none"], ["list", "--vault", "none"], ["stat", "f", "--version", "7"],
+            ["stat", "f", "--at", "@0"],
         ]
         for words in missing {
             let outcome = try await sandbox.start(words).end()
@@ -249,7 +253,7 @@ import Testing
         }
         let version = try await sandbox.succeed("--version")
         #expect(version.output == "0.1.0\n")
-        #expect(!sandbox.exists("vault") && !sandbox.exists("home/data"))
+        #expect(!sandbox.exists("home/data"))
     }
 
     @Test func deniesToAnotherUser() async throws {

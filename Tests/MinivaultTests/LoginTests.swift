@@ -24,7 +24,8 @@ import VaultModel
 
         server.kill()
         for name in ["certificate.pem", "key.pem"] { #expect(try SmallFile.remove(data.appending(name))) }
-        let changed = try await ServerProcess.start(data: data, users: [:], port: server.port)
+        let changed = try await ServerProcess.start(
+            data: data, users: [:], port: server.port, options: ["--new-certificate"])
         let listed = try await sandbox.run("list", "--vault", url)
         #expect(listed.status == 4 && listed.errors.contains("has changed") && listed.errors.contains("--forget"))
         let again = try await sandbox.run("login", url, "--accept-new", "--password-file", "password")

@@ -31,7 +31,7 @@ import Testing
             print(vault.save("local", "dir/large").size, vault.read("dir/large", "back").digest == vault.digest "back")
             for e in vault.list() do io.write(e.name, " ") end print()
             local w = vault.open("w", "w") w:write("a\n", "b\n") print(w:close().version, vault.open("w"):read "a")
-            print(vault.push(".", "tree", {include = {"s.lua"}}).saved, vault.connect("other"):put("x", "y").size)
+            print(vault.push(".", "tree", {include = {"s.lua"}}).saved, (vault.init "other" or vault.connect "other"):put("x", "y").size)
             print(select("#", vault.timeout(5, function() return 1, nil, nil end)))
             """#)
         #expect(
@@ -110,7 +110,7 @@ import Testing
             #"""
             local vault = require "vault"
             vault.put("f", "x")
-            kept = {vault.open "f", vault.list(), vault.open("w", "w"):write(("y"):rep(3000000)), vault.connect "other"}
+            kept = {vault.open "f", vault.list(), vault.open("w", "w"):write(("y"):rep(3000000)), vault.init "other" or vault.connect "other"}
             kept[4]:put("x", "y")
             vault.spawn(function() vault.sleep(1000) end)
             vault.spawn(error, "lost", 0)

@@ -77,6 +77,7 @@ import Testing
         }
         try sandbox.write([0xFF, 0x2E, 0x6C, 0x75, 0x61], Array("assert(arg[0] == '\\xff.lua') print 'ran'".utf8))
         #expect(try await sandbox.succeed("run", [0xFF, 0x2E, 0x6C, 0x75, 0x61]).output == "ran\n")
+        try await sandbox.succeed("init", [0xFF, 0x76])
         #expect(
             try await sandbox.succeed("run", "--vault", [0xFF, 0x76], [0xFF, 0x2E, 0x6C, 0x75, 0x61]).output == "ran\n")
     }

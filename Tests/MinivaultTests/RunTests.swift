@@ -13,6 +13,7 @@ import Testing
         #expect(
             outcome.lines[1].hasSuffix("minivault -1=run 0=s.lua 1=one 2=--vault 3=-h 4=-- 5= "), "\(outcome.output)")
         #expect(outcome.lines[1].hasPrefix("-2="))
+        try sandbox.makeVault("v")
         let named = try await sandbox.succeed("run", "--vault", "v", "s.lua", "x")
         #expect(named.lines[1].hasSuffix("-3=run -2=--vault -1=v 0=s.lua 1=x "), "\(named.output)")
         let before = try await sandbox.succeed("--vault", "v", "run", "s.lua", "x")

@@ -60,8 +60,8 @@ final class RunningProgram: Sendable {
     }
 
     var outputSize: Int {
-        var status = stat()
-        return stat(files + "/output", &status) == 0 ? Int(status.st_size) : 0
+        let attributes = try? FileManager.default.attributesOfItem(atPath: files + "/output")
+        return (attributes?[.size] as? NSNumber)?.intValue ?? 0
     }
 
     var output: [UInt8] { contents(Array((files + "/output").utf8)) ?? [] }

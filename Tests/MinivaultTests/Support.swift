@@ -52,7 +52,13 @@ final class Sandbox: Sendable {
         return URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent("minivault").path
     }()
 
+    /// The variables of a run. The vault that they name is made, unless it is there: nothing else would make it.
     var environment: [String: String] {
+        try? makeVault()
+        return variables
+    }
+
+    private var variables: [String: String] {
         [
             "HOME": path + "/home", "XDG_DATA_HOME": path + "/home/data", "MINIVAULT_VAULT": vault.value,
             "PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C.UTF-8",
@@ -95,6 +101,20 @@ final class Sandbox: Sendable {
         for (name, value) in changes { environment[name] = value }
         return try RunningProgram(
             Sandbox.program, words, environment: environment, directory: path, input: input)
+    }
+
+    /// Makes the vault that the environment names, or another one, unless it is there.
+    func makeVault(_ directory: String? = nil) throws {
+        let directory = directory.map { path + "/" + $0 } ?? vault.value
+        if directory.contains("://") || FileManager.default.fileExists(atPath: directory) { return }
+        let program = try RunningProgram(
+            Sandbox.program, ["init", "--quiet", Word(directory)], environment: variables, directory: path, input: [])
+        var status: Int32 = 0
+        while waitpid(program.id, &status, 0) < 0, errno == EINTR {}
+        // Another run may have been faster, which is as good.
+        guard FileManager.default.fileExists(atPath: directory) else {
+            throw SystemFailure("no vault: \(program.errors)")
+        }
     }
 
     // MARK: Files

@@ -30,6 +30,12 @@ final class Terminal {
     func run(
         _ sandbox: Sandbox, _ words: Word..., environment changes: [String: String] = [:]
     ) throws -> RunningProgram {
+        try run(sandbox, words, environment: changes)
+    }
+
+    func run(
+        _ sandbox: Sandbox, _ words: [Word], environment changes: [String: String] = [:]
+    ) throws -> RunningProgram {
         drain()
         seen = ""
         return try RunningProgram(

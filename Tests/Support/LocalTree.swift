@@ -15,6 +15,7 @@ package struct LocalTree: Sendable {
     /// What is at one path, as far as a vault keeps it.
     package struct Node: Hashable, Sendable {
         package var kind: FileStatus.Kind
+        /// The permissions, without the bits that are not restored.
         package var mode: UInt32
         /// Nanoseconds since 1970 UTC; 0 for a directory.
         package var modified: Int64
@@ -31,7 +32,7 @@ package struct LocalTree: Sendable {
                 let relative = directory.isEmpty ? name : directory + [UInt8(ascii: "/")] + name
                 let path = root.appending(relative)
                 let status = try FileStatus(of: path)
-                var node = Node(kind: status.kind, mode: status.mode, modified: status.modified, bytes: [])
+                var node = Node(kind: status.kind, mode: status.mode & 0o777, modified: status.modified, bytes: [])
                 switch status.kind {
                 case .file: node.bytes = try LocalTree.read(path)
                 case .link: node.bytes = try LocalTree.target(path)

@@ -68,9 +68,11 @@ package final class RecordingVault: ForwardingVault {
         try await other.put(chunks, to: upload)
     }
 
-    package func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome? {
+    package func commit(
+        _ upload: UploadID, content: Content, changedWhileRead: Bool
+    ) async throws(VaultError) -> SaveOutcome? {
         try await tell(.commit(content))
-        return try await other.commit(upload, content: content)
+        return try await other.commit(upload, content: content, changedWhileRead: changedWhileRead)
     }
 
     package func abort(_ upload: UploadID) async {

@@ -196,9 +196,9 @@ package final class ServerProcess: Sendable {
     }
 }
 
-/// The library that gives a server another time of day, compiled once.
-private enum ClockLibrary {
-    static let path: Result<LocalPath, any Error> = Result {
+/// The library that gives a program another time of day, compiled once.
+package enum ClockLibrary {
+    package static let path: Result<LocalPath, any Error> = Result {
         let source = "\(#filePath)".replacingLastPart("clock.c")
         let directory = try TemporaryDirectory()
         let library = directory("clock.so")

@@ -39,9 +39,11 @@ final class StallingVault: ForwardingVault {
         try await other.put(chunks, to: upload)
     }
 
-    func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome? {
+    func commit(
+        _ upload: UploadID, content: Content, changedWhileRead: Bool
+    ) async throws(VaultError) -> SaveOutcome? {
         try await stall("commit")
-        return try await other.commit(upload, content: content)
+        return try await other.commit(upload, content: content, changedWhileRead: changedWhileRead)
     }
 
     func save(_ saves: [SmallSave]) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {

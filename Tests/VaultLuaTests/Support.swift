@@ -89,7 +89,7 @@ func session(_ state: LuaState, _ path: String, log: LogLines = LogLines()) -> S
             },
             connect: { (url) async throws(VaultError) in
                 // "stalling CALLS PATH" is a vault of which these calls wait until they are cancelled.
-                let words = url.split(separator: " ", maxSplits: 2).map(String.init)
+                let words = String(decoding: url, as: UTF8.self).split(separator: " ", maxSplits: 2).map(String.init)
                 guard words.first == "stalling" else {
                     return try await StoredVault.open(LocalPath(url), access: .create, savedBy: "tester")
                 }

@@ -2,6 +2,8 @@
 #ifndef CPROCESS_H
 #define CPROCESS_H
 
+#include <sys/types.h>
+
 /// pipe2(2) with O_CLOEXEC: no program that another thread starts at this moment inherits the ends.
 int cprocess_pipe(int ends[2]);
 
@@ -10,6 +12,9 @@ int cprocess_socket_pair(int ends[2]);
 
 /// Closes all descriptors from `first` on, which whoever started this process had open.
 void cprocess_close_from(int first);
+
+/// Sets how many files a process may have open (RLIMIT_NOFILE), by its soft limit; 0, or -1 where the system refuses.
+int cprocess_limit_open_files(pid_t process, unsigned long count);
 
 /// Lets neither this process nor what it starts gain privileges (PR_SET_NO_NEW_PRIVS), and keeps others of the same user
 /// from looking into its memory (PR_SET_DUMPABLE). 0 where the kernel allows both.

@@ -76,7 +76,7 @@ package final class HookLink: HookService {
         let setup = try await ask { $0.hookBegin = WireHookBegin() }.hookSetup
         return HookSetup(
             file: setup.file, text: Array(setup.text), memoryBytes: Int(clamping: setup.memory),
-            programs: setup.programs, hosts: setup.hosts)
+            programs: setup.programs.map { Array($0) }, hosts: setup.hosts)
     }
 
     package func ready(_ hooks: Result<[HookDeclaration], VaultError>) async throws(VaultError) {
@@ -234,7 +234,7 @@ extension WireHookDeclaration {
         self.init()
         number = UInt32(hook.number)
         kind = hook.kind.rawValue
-        match = hook.pattern ?? ""
+        match = Data(hook.pattern ?? [])
         priority = hook.priority
         timeoutSeconds = hook.timeout / .seconds(1)
         acceptsErrors = hook.acceptsErrors
@@ -279,9 +279,7 @@ extension WireHookResult {
         if let failure = answer.failure { self.failure = WireFailure(failure) }
         traceback = answer.traceback ?? ""
         name = Data(answer.name ?? [])
-        for (key, value) in answer.tags {
-            if let value { set[key] = value } else { clear.append(key) }
-        }
+        (set, clear) = (answer.tags.wireSet, answer.tags.wireClear)
         runs = answer.runs.map { run in
             var made = WireHookRun()
             made.hook = UInt32(run.hook)

@@ -33,16 +33,16 @@ extension AuthorityProblem {
     static func expired(_ url: ServerURL, isLeaf: Bool, on end: Int64, now: Int64) -> AuthorityProblem {
         AuthorityProblem(
             kind: .expired,
-            explanation: "\(subject(url, isLeaf: isLeaf)) expired on \(utcText(end)).",
-            advice: "This machine's clock says \(utcText(now)): if that is right, the server's operator must renew "
-                + "the certificate, else set the clock.")
+            explanation: "\(subject(url, isLeaf: isLeaf)) expired on \(TimeText.utc(end)).",
+            advice: "This machine's clock says \(TimeText.utc(now)): if that is right, the server's operator must "
+                + "renew the certificate, else set the clock.")
     }
 
     static func notYetValid(_ url: ServerURL, isLeaf: Bool, from start: Int64, now: Int64) -> AuthorityProblem {
         AuthorityProblem(
             kind: .notYetValid,
-            explanation: "\(subject(url, isLeaf: isLeaf)) is not valid before \(utcText(start)).",
-            advice: "This machine's clock says \(utcText(now)), which is probably wrong: set it and try again.")
+            explanation: "\(subject(url, isLeaf: isLeaf)) is not valid before \(TimeText.utc(start)).",
+            advice: "This machine's clock says \(TimeText.utc(now)), which is probably wrong: set it and try again.")
     }
 
     /// - Parameter names: what the certificate is for, ready to print.

@@ -39,13 +39,16 @@ extension RemoteVault {
         }
     }
 
-    package func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome? {
+    package func commit(
+        _ upload: UploadID, content: Content, changedWhileRead: Bool
+    ) async throws(VaultError) -> SaveOutcome? {
         let known = try self.upload(upload)
         let change = UniqueID()
         let answer = try await asking(upload, known, isCommit: true) { () async throws(VaultError) in
             try await ask { message in
                 message.commit.upload = known.remote.wire
                 message.commit.content = WireContent(content)
+                message.commit.changedWhileRead = changedWhileRead
                 message.commit.change = change.wire
             }
         }

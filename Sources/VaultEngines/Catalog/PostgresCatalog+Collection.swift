@@ -19,7 +19,7 @@ extension PostgresCatalog {
 
     package func forgetUnused(
         at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
-    ) async throws(VaultError) -> Int {
+    ) async throws(VaultError) -> ForgottenContent {
         // One at a time: it needs a second connection, to read with.
         try await pool.collecting.withLock { () async throws(VaultError) in
             try await lock.withLock { () async throws(VaultError) in try await forgetUnusedAlone(at: time, node: node) }
@@ -28,14 +28,19 @@ extension PostgresCatalog {
 
     private func forgetUnusedAlone(
         at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
-    ) async throws(VaultError) -> Int {
+    ) async throws(VaultError) -> ForgottenContent {
         try await pool.with(isRepeatable: false) { connection in
             do {
                 try startMarking(at: time, connection)
-                try await mark(node, connection)
+                try markRoots(of: ["entry", "version"], for: .versions, connection)
+                try await mark(for: .versions, node, connection)
+                try markRoots(of: ["dropped"], for: .reads, connection)
+                try await mark(for: .reads, node, connection)
+                try markUploads(connection)
+                let retained = try retained(connection)
                 let count = try sweep(connection)
                 try connection.run("COMMIT")
-                return count
+                return ForgottenContent(chunks: count, retained: retained)
             } catch {
                 connection.rollBack()
                 throw error
@@ -43,7 +48,7 @@ extension PostgresCatalog {
         }
     }
 
-    /// Marks the roots of all that is needed: versions, uploads, and what leases still protect.
+    /// Removes what has run out, so that nothing is marked for it.
     private func startMarking(at time: Int64, _ connection: PostgresConnection) throws {
         try run(
             [
@@ -55,12 +60,17 @@ extension PostgresCatalog {
                 PostgresQuery("SET LOCAL plan_cache_mode = force_custom_plan"),
                 PostgresQuery("SELECT 1 FROM vault WHERE number = $1 FOR UPDATE", [vaultValue]),
                 PostgresQuery(
-                    "CREATE TEMP TABLE IF NOT EXISTS live (digest bytea PRIMARY KEY) ON COMMIT DELETE ROWS"),
+                    """
+                    CREATE TEMP TABLE IF NOT EXISTS live (digest bytea PRIMARY KEY, need bigint NOT NULL)
+                    ON COMMIT DELETE ROWS
+                    """),
                 PostgresQuery(
                     "CREATE TEMP TABLE IF NOT EXISTS node (digest bytea PRIMARY KEY) ON COMMIT DELETE ROWS"),
                 PostgresQuery(
-                    "DELETE FROM upload WHERE vault = $1 AND touched_at < $2",
-                    [vaultValue, .int(time - StoreLimits.uploadSeconds)]),
+                    "DELETE FROM upload WHERE vault = $1 AND touched_at NOT BETWEEN $2 AND $3",
+                    [
+                        vaultValue, .int(time - StoreLimits.uploadSeconds), .int(time + StoreLimits.uploadSeconds),
+                    ]),
                 PostgresQuery(
                     """
                     DELETE FROM upload_chunk WHERE vault = $1
@@ -70,8 +80,8 @@ extension PostgresCatalog {
                     "DELETE FROM disowned_pack WHERE vault = $1 AND at < $2",
                     [vaultValue, .int(time - StoreLimits.disownedSeconds)]),
                 PostgresQuery(
-                    "DELETE FROM lease WHERE vault = $1 AND renewed_at < $2",
-                    [vaultValue, .int(time - StoreLimits.leaseSeconds)]),
+                    "DELETE FROM lease WHERE vault = $1 AND renewed_at NOT BETWEEN $2 AND $3",
+                    [vaultValue, .int(time - StoreLimits.leaseSeconds), .int(time + StoreLimits.leaseSeconds)]),
                 PostgresQuery(
                     """
                     DELETE FROM dropped WHERE vault = $1 AND sequence <=
@@ -79,17 +89,23 @@ extension PostgresCatalog {
                     """, [vaultValue]),
                 PostgresQuery(
                     """
-                    DELETE FROM audit WHERE vault = $1 AND first_sequence <= coalesce((
-                      SELECT last_sequence FROM journal_group WHERE vault = $1 AND time <= $2
-                      ORDER BY time DESC, last_sequence DESC LIMIT 1), 0)
-                    """, [vaultValue, .int(time - StoreLimits.auditSeconds)]),
+                    DELETE FROM audit WHERE vault = $1
+                    AND at < (SELECT max(at) FROM audit WHERE vault = $1 AND at <= $2) - $3
+                    """,
+                    [vaultValue, .int(time - StoreLimits.confirmedSeconds), .int(StoreLimits.auditSeconds)]),
             ], connection)
-        for table in ["entry", "version", "dropped"] {
+    }
+
+    /// Marks the roots of versions: those there are, and those that leases still protect.
+    private func markRoots(of tables: [String], for need: Need, _ connection: PostgresConnection) throws {
+        for table in tables {
             try run(
                 [
                     PostgresQuery(
-                        "INSERT INTO live SELECT DISTINCT root FROM \(table) WHERE vault = $1 ON CONFLICT DO NOTHING",
-                        [vaultValue]),
+                        """
+                        INSERT INTO live SELECT DISTINCT root, \(need.rawValue) FROM \(table) WHERE vault = $1
+                        ON CONFLICT DO NOTHING
+                        """, [vaultValue]),
                     PostgresQuery(
                         """
                         INSERT INTO node SELECT DISTINCT root FROM \(table) WHERE vault = $1 AND depth > 0
@@ -97,18 +113,44 @@ extension PostgresCatalog {
                         """, [vaultValue]),
                 ], connection)
         }
+    }
+
+    private func markUploads(_ connection: PostgresConnection) throws {
         try run(
             [
                 PostgresQuery(
                     """
-                    INSERT INTO live SELECT DISTINCT digest FROM upload_chunk WHERE vault = $1 ON CONFLICT DO NOTHING
+                    INSERT INTO live SELECT DISTINCT digest, \(Need.uploads.rawValue) FROM upload_chunk WHERE vault = $1
+                    ON CONFLICT DO NOTHING
                     """, [vaultValue])
             ], connection)
     }
 
+    /// What is marked for reads and for uploads only.
+    private func retained(_ connection: PostgresConnection) throws -> [CollectionReport.Retained] {
+        let sums = try run(
+            [
+                PostgresQuery(
+                    """
+                    SELECT live.need, sum(chunk.length + \(RecordHeader.byteCount))::bigint FROM live
+                    JOIN chunk ON chunk.digest = live.digest WHERE live.need > 0 AND chunk.vault = $1
+                    GROUP BY live.need ORDER BY live.need
+                    """, [vaultValue])
+            ], connection)[0].rows
+        var retained: [CollectionReport.Retained] = []
+        for sum in sums {
+            guard let need = Need(rawValue: sum.int(0)), let holders = need.holders("vault = $1 AND "),
+                let row = try run([PostgresQuery(holders, [vaultValue])], connection)[0].first,
+                let found = need.retained(bytes: sum.unsigned(1), holders: row.int(0), newest: row.int(1))
+            else { continue }
+            retained.append(found)
+        }
+        return retained
+    }
+
     /// Marks what the marked list nodes name, level by level.
     private func mark(
-        _ read: (Digest) async throws(VaultError) -> ListNode, _ connection: PostgresConnection
+        for need: Need, _ read: (Digest) async throws(VaultError) -> ListNode, _ connection: PostgresConnection
     ) async throws {
         while true {
             let digests = try run(
@@ -133,12 +175,16 @@ extension PostgresCatalog {
             try run(
                 [
                     PostgresQuery(
-                        "INSERT INTO live SELECT * FROM unnest($1) ON CONFLICT DO NOTHING", [.bytes(Array(chunks))]),
+                        """
+                        INSERT INTO live SELECT digest, \(need.rawValue) FROM unnest($1) AS named (digest)
+                        ON CONFLICT DO NOTHING
+                        """, [.bytes(Array(chunks))]),
                     // A node that was marked before has been, or will be, looked into.
                     PostgresQuery(
                         """
                         WITH added AS (
-                          INSERT INTO live SELECT * FROM unnest($1) ON CONFLICT DO NOTHING RETURNING digest)
+                          INSERT INTO live SELECT digest, \(need.rawValue) FROM unnest($1) AS named (digest)
+                          ON CONFLICT DO NOTHING RETURNING digest)
                         INSERT INTO node SELECT digest FROM added ON CONFLICT DO NOTHING
                         """, [.bytes(Array(nodes))]),
                 ], connection)
@@ -255,6 +301,17 @@ extension PostgresCatalog {
                 ON CONFLICT DO NOTHING
                 """, [vaultValue, .bytes(unknown.map { Optional($0.value.bytes) }), .int(time)])
             return unknown
+        }
+    }
+
+    package func forgetOrigins(of names: [Name]) async throws(VaultError) {
+        try await write { connection in
+            try connection.run(
+                """
+                UPDATE entry SET changed = NULL, inode = NULL FROM unnest($2) AS asked (wanted)
+                WHERE vault = $1 AND \(PostgresSchema.head("name")) = \(PostgresSchema.head("wanted")) AND name = wanted
+                """, [vaultValue, .bytes(names.map { Optional($0.bytes) })])
+            return
         }
     }
 

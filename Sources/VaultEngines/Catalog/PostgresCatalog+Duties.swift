@@ -8,6 +8,7 @@ extension PostgresCatalog {
             VALUES ($1, $2, $3, floor(extract(epoch FROM clock_timestamp()))::bigint + $4)
             ON CONFLICT (vault, name) DO UPDATE SET holder = excluded.holder, expires_at = excluded.expires_at
             WHERE duty.holder = excluded.holder OR duty.expires_at < extract(epoch FROM clock_timestamp())
+            OR duty.expires_at > excluded.expires_at + $4
             """, [vaultValue, .text(name), .bytes(holder.bytes), .int(seconds)]
         ) { $0.changed > 0 }
     }
@@ -24,7 +25,8 @@ extension PostgresCatalog {
             try connection.run(
                 """
                 INSERT INTO duty (vault, name, holder, expires_at) VALUES ($1, $2, '', $4)
-                ON CONFLICT (vault, name) DO UPDATE SET expires_at = excluded.expires_at WHERE duty.expires_at < $3
+                ON CONFLICT (vault, name) DO UPDATE SET expires_at = excluded.expires_at
+                WHERE duty.expires_at < $3 OR duty.expires_at > $4 + 60
                 """, [vaultValue, .text("claim: \(name)"), .int(time), .int(now)]
             ).changed > 0
         }

@@ -103,14 +103,29 @@ extension PostgresCatalog {
         case .current, .version:
             return try connection.run("SELECT sequence FROM vault WHERE number = $1", [vaultValue]).first?.unsigned(0)
                 ?? 0
-        case .time(let time):
-            return try connection.run(
-                """
-                SELECT last_sequence FROM journal_group WHERE vault = $1 AND time <= $2
-                ORDER BY time DESC, last_sequence DESC LIMIT 1
-                """, [vaultValue, .int(time)]
-            ).first?.unsigned(0) ?? 0
+        case .time(let time): return try lastSequence(at: time, now: .max, connection)
         }
+    }
+
+    package func lastSequence(at time: Int64, now: Int64) async throws(VaultError) -> UInt64 {
+        try await read { try lastSequence(at: time, now: now, $0) }
+    }
+
+    private func lastSequence(at time: Int64, now: Int64, _ connection: PostgresConnection) throws -> UInt64 {
+        let row = try connection.run("SELECT setbacks, latest_time FROM vault WHERE number = $1", [vaultValue]).first
+        guard let row, row.int(0) == 0, row.int(1) <= now else {
+            let groups = try connection.run(
+                "SELECT last_sequence, time FROM journal_group WHERE vault = $1 ORDER BY last_sequence", [vaultValue])
+            var journal = JournalTimes()
+            for group in groups.rows { journal.append(group.unsigned(0), group.int(1)) }
+            return journal.lastSequence(at: time, now: now)
+        }
+        return try connection.run(
+            """
+            SELECT last_sequence FROM journal_group WHERE vault = $1 AND time <= $2
+            ORDER BY time DESC, last_sequence DESC LIMIT 1
+            """, [vaultValue, .int(time)]
+        ).first?.unsigned(0) ?? 0
     }
 
     /// What `name` held at a sequence, a removal included.

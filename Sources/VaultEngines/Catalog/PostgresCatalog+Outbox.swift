@@ -208,9 +208,7 @@ extension PostgresCatalog {
         try await ask(
             """
             SELECT first_sequence, last_sequence, at, owner, peer, action, name, names FROM audit
-            WHERE vault = $1 AND at >= $2 AND first_sequence > greatest($3, coalesce((
-              SELECT last_sequence FROM journal_group WHERE vault = $1 AND time < $2
-              ORDER BY time DESC, last_sequence DESC LIMIT 1), 0)) ORDER BY first_sequence LIMIT $4
+            WHERE vault = $1 AND at >= $2 AND first_sequence > $3 ORDER BY first_sequence LIMIT $4
             """, [vaultValue, .int(time), .int(min(sequence, UInt64(Int64.max))), .int(Int64(limit))]
         ) { result in
             try result.rows.map { row in

@@ -46,6 +46,13 @@ package final class PostgresDatabase: Sendable {
         return PostgresCatalog(pool, number: number, vault: vault)
     }
 
+    /// The vaults that have a catalog here, in the order of their ids.
+    func vaults() async throws(VaultError) -> [UniqueID] {
+        try await pool.with { connection in
+            try connection.run("SELECT id FROM vault ORDER BY id").rows.compactMap { UniqueID($0.bytes(0)) }
+        }
+    }
+
     /// Forgets a vault; one that is not there is no error.
     func removeCatalog(_ vault: UniqueID) async throws(VaultError) {
         try await pool.with { connection in

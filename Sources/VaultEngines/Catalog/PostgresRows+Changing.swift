@@ -13,6 +13,13 @@ extension PostgresRows {
         case .drop(let object, let versions):
             if !changed.isEmpty { try send() }
             drops += versions.map { Drop(object: object, version: $0, sequence: sequence) }
+        case .settle(let name, let modified):
+            if !drops.isEmpty { try send() }
+            guard var current = try entry(name) else { return }
+            current.entry.tags[.changed] = nil
+            current.entry.attributes.modified = modified
+            entries[name] = .some(current)
+            changed.insert(name)
         }
     }
 
@@ -148,42 +155,65 @@ extension PostgresRows {
 
     func queueDrops() {
         if drops.isEmpty { return }
-        let values: [PostgresValue] = [
-            vault, .ints(drops.map(\.object)), .ints(drops.map(\.version)), .ints(drops.map(\.sequence)),
-        ]
+        // The rows of an object are ordered by sequence: where many versions go, they are gone through once.
+        var few: [Drop] = []
+        for (object, drops) in Dictionary(grouping: drops, by: \.object) {
+            if drops.count > PostgresRows.dropsMin { queue(drops, of: object) } else { few += drops }
+        }
+        func change(_ drops: [Drop], _ sql: String) {
+            outgoing.append(
+                PostgresQuery(
+                    sql,
+                    [
+                        vault, .ints(drops.map(\.object)), .ints(drops.map(\.version)), .ints(drops.map(\.sequence)),
+                    ]))
+        }
         let dropped = "unnest($2, $3, $4) AS dropped (number, which, at)"
         let isDropped = { (table: String) in
             "\(table).vault = $1 AND \(table).object = dropped.number AND \(table).version = dropped.which"
         }
-        for table in ["version", "entry"] {
-            outgoing.append(
-                PostgresQuery(
-                    """
-                    INSERT INTO dropped (vault, sequence, depth, root)
-                    SELECT $1, dropped.at, \(table).depth, \(table).root
-                    FROM \(dropped) JOIN \(table) ON \(isDropped(table)) AND size > 0
-                    """, values))
+        for (table, drops) in [("version", few), ("entry", drops)] {
+            change(
+                drops,
+                """
+                INSERT INTO dropped (vault, sequence, depth, root)
+                SELECT $1, dropped.at, \(table).depth, \(table).root
+                FROM \(dropped) JOIN \(table) ON \(isDropped(table)) AND size > 0
+                """)
         }
-        outgoing.append(
-            PostgresQuery("DELETE FROM version USING \(dropped) WHERE \(isDropped("version"))", values))
+        change(few, "DELETE FROM version USING \(dropped) WHERE \(isDropped("version"))")
         // An object whose current version is a removal and dropped is forgotten.
-        outgoing.append(
-            PostgresQuery(
-                """
-                INSERT INTO retired_name (vault, name, last_version) SELECT $1, name, version
-                FROM \(dropped) JOIN entry ON \(isDropped("entry")) AND kind = 4 AND name IS NOT NULL
-                \(PostgresRows.keepingLastVersion)
-                """, values))
-        outgoing.append(
-            PostgresQuery(
-                """
-                DELETE FROM former_name USING \(dropped) JOIN entry ON \(isDropped("entry")) AND kind = 4
-                WHERE former_name.vault = $1 AND former_name.object = dropped.number
-                """, values))
-        outgoing.append(
-            PostgresQuery("DELETE FROM entry USING \(dropped) WHERE \(isDropped("entry")) AND kind = 4", values))
+        change(
+            drops,
+            """
+            INSERT INTO retired_name (vault, name, last_version) SELECT $1, name, version
+            FROM \(dropped) JOIN entry ON \(isDropped("entry")) AND kind = 4 AND name IS NOT NULL
+            \(PostgresRows.keepingLastVersion)
+            """)
+        change(
+            drops,
+            """
+            DELETE FROM former_name USING \(dropped) JOIN entry ON \(isDropped("entry")) AND kind = 4
+            WHERE former_name.vault = $1 AND former_name.object = dropped.number
+            """)
+        change(drops, "DELETE FROM entry USING \(dropped) WHERE \(isDropped("entry")) AND kind = 4")
         drops = []
         forget()
+    }
+
+    /// So many versions of one object that are dropped by a statement of their own.
+    private static let dropsMin = 32
+
+    private func queue(_ drops: [Drop], of object: UInt64) {
+        let values: [PostgresValue] = [vault, .int(object), .ints(drops.map(\.version))]
+        let isDropped = "vault = $1 AND object = $2 AND version = ANY ($3)"
+        outgoing.append(
+            PostgresQuery(
+                """
+                INSERT INTO dropped (vault, sequence, depth, root)
+                SELECT $1, $4, depth, root FROM version WHERE \(isDropped) AND size > 0
+                """, values + [.int(drops.map(\.sequence).max() ?? 0)]))
+        outgoing.append(PostgresQuery("DELETE FROM version WHERE \(isDropped)", values))
     }
 
     /// Sends all that is left.
@@ -201,12 +231,19 @@ extension PostgresRows {
         if !records.isEmpty { outgoing.append(catalog.inserting(records)) }
         queueAnswers()
         let head = groups.last
+        let times = groups.map(\.time)
+        let setbacks = zip(times, times.dropFirst()).reduce(0) { $0 + ($1.1 < $1.0 ? 1 : 0) }
         outgoing.append(
             PostgresQuery(
                 """
                 UPDATE vault SET sequence = $2, head_digest = coalesce($3, head_digest),
-                head_time = coalesce($4, head_time) WHERE number = $1
-                """, [vault, .int(sequence), .bytes(head?.digest.bytes), .int(head?.time)]))
+                head_time = coalesce($4, head_time), latest_time = greatest(latest_time, $5::bigint),
+                setbacks = setbacks + $7 + CASE WHEN $6::bigint < latest_time THEN 1 ELSE 0 END WHERE number = $1
+                """,
+                [
+                    vault, .int(sequence), .bytes(head?.digest.bytes), .int(head?.time), .int(times.max()),
+                    .int(times.min()), .int(Int64(setbacks)),
+                ]))
         defer { outgoing = [] }
         try connection.run(outgoing)
     }
@@ -232,11 +269,13 @@ extension PostgresRows {
             PostgresQuery(
                 """
                 DELETE FROM answer WHERE vault = $1 AND (id, owner) IN (
-                  SELECT id, owner FROM answer WHERE vault = $1 AND at < $2 ORDER BY at LIMIT $3)
+                  SELECT id, owner FROM answer WHERE vault = $1
+                  AND (at < (SELECT max(at) FROM answer WHERE vault = $1 AND at <= $2) - $3 OR at > $4)
+                  ORDER BY at LIMIT $5)
                 """,
                 [
-                    vault, .int(time - StoreLimits.answerSeconds),
-                    .int(Int64(StoreLimits.answersRemovedMax * answers.count)),
+                    vault, .int(time - StoreLimits.confirmedSeconds), .int(StoreLimits.answerSeconds),
+                    .int(time + StoreLimits.answerSeconds), .int(Int64(StoreLimits.answersRemovedMax * answers.count)),
                 ]))
         kept = []
     }

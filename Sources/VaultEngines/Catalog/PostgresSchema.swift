@@ -7,10 +7,17 @@ import VaultStore
 /// long ones an index holds the first 1,024, since PostgreSQL's have no room for more.
 enum PostgresSchema {
     /// The newest format that this program reads and writes.
-    static let format: Int64 = 1
+    static let format: Int64 = 2
 
     /// The steps from one format to the next, the first of which makes everything.
-    private static let migrations = [tables]
+    private static let migrations = [tables, clock]
+
+    /// How often the clock of a journal went back, and the latest time in it.
+    private static let clock = """
+        ALTER TABLE minivault.vault ADD COLUMN latest_time bigint NOT NULL DEFAULT 0,
+          ADD COLUMN setbacks bigint NOT NULL DEFAULT 0;
+        UPDATE minivault.vault SET latest_time = head_time
+        """
 
     /// Makes the tables, or brings those of an older format up to date.
     ///

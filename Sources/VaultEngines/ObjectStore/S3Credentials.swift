@@ -20,22 +20,31 @@ struct S3Credentials: Sendable, Equatable {
 /// Sources: "Environment variables to configure the AWS CLI" and "Configuration and credential file settings" of the AWS
 /// CLI user guide.
 struct S3Environment: Sendable {
+    /// Values under the escape that names have, so that paths may have any bytes.
     private let variables: [String: String]
+    private let directories: UserDirectories
     private let profile: String
 
-    init(_ variables: [String: String]) {
+    init(_ variables: [String: String], directories: UserDirectories) {
         self.variables = variables
-        profile = variables["AWS_PROFILE"] ?? "default"
+        self.directories = directories
+        profile = S3Environment.bytes(variables["AWS_PROFILE"]).map { String(decoding: $0, as: UTF8.self) } ?? "default"
     }
 
-    private var home: String { variables["HOME"] ?? "/" }
-
     private var credentials: [String: [String: String]] {
-        S3Environment.sections(ofFile: variables["AWS_SHARED_CREDENTIALS_FILE"] ?? "\(home)/.aws/credentials")
+        sections(ofFile: "AWS_SHARED_CREDENTIALS_FILE", or: ".aws/credentials")
     }
 
     private var configuration: [String: [String: String]] {
-        S3Environment.sections(ofFile: variables["AWS_CONFIG_FILE"] ?? "\(home)/.aws/config")
+        sections(ofFile: "AWS_CONFIG_FILE", or: ".aws/config")
+    }
+
+    /// The settings of the file that a variable names, or else of one in the home directory; none without a home.
+    private func sections(ofFile name: String, or standard: String) -> [String: [String: String]] {
+        guard let path = path(name) ?? (try? directories.home)?.appending(standard) else {
+            return [:]
+        }
+        return S3Environment.sections(of: path)
     }
 
     /// - Throws: `denied` where there are none.
@@ -48,10 +57,12 @@ struct S3Environment: Sendable {
         let configured = section(of: configuration) ?? [:]
         let found = configured.merging(named) { $1 }
         guard let access = found["aws_access_key_id"], let secret = found["aws_secret_access_key"] else {
+            var homeless: String?
+            do throws(VaultError) { _ = try directories.home } catch { homeless = error.message }
             throw VaultError(
                 .denied,
                 "There are no credentials for the object store: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
-                    + "write them under [\(printable(profile))] in ~/.aws/credentials.")
+                    + "write them under [\(printable(profile))] in ~/.aws/credentials.", cause: homeless)
         }
         return S3Credentials(accessKey: access, secretKey: secret, sessionToken: found["aws_session_token"])
     }
@@ -66,10 +77,22 @@ struct S3Environment: Sendable {
     }
 
     /// A file of certificates, in PEM, that are trusted in place of the system's.
-    var authorities: String? { variable("AWS_CA_BUNDLE") ?? section(of: configuration)?["ca_bundle"] }
+    var authorities: LocalPath? {
+        path("AWS_CA_BUNDLE") ?? section(of: configuration)?["ca_bundle"].map { LocalPath($0) }
+    }
 
     private func variable(_ name: String) -> String? {
-        variables[name].flatMap { $0.isEmpty ? nil : $0 }
+        S3Environment.bytes(variables[name]).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private func path(_ name: String) -> LocalPath? {
+        S3Environment.bytes(variables[name]).map { LocalPath($0) }
+    }
+
+    /// The bytes of a variable that is not empty.
+    private static func bytes(_ value: String?) -> [UInt8]? {
+        guard let value, !value.isEmpty else { return nil }
+        return NameEscape.decode(Array(value.utf8)) ?? Array(value.utf8)
     }
 
     private func section(of file: [String: [String: String]]) -> [String: String]? {
@@ -77,10 +100,8 @@ struct S3Environment: Sendable {
     }
 
     /// The settings of a file by its sections; none where it cannot be read.
-    private static func sections(ofFile path: String) -> [String: [String: String]] {
-        guard let bytes = try? SmallFile.read(LocalPath(path), bytesMax: EngineLimits.settingsBytesMax) else {
-            return [:]
-        }
+    private static func sections(of path: LocalPath) -> [String: [String: String]] {
+        guard let bytes = try? SmallFile.read(path, bytesMax: EngineLimits.settingsBytesMax) else { return [:] }
         var sections: [String: [String: String]] = [:]
         var current = ""
         for line in String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline) {

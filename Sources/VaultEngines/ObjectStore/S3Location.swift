@@ -23,9 +23,13 @@ package struct S3Location: Sendable {
     /// A custom endpoint is addressed by paths and AWS by host names, unless `?addressing=path` or `?addressing=host`
     /// says otherwise.
     ///
-    /// - Parameter variables: the environment.
+    /// - Parameters:
+    ///   - variables: the environment, its values under the escape of names.
+    ///   - directories: where the shared files are; nil for where the environment says.
     /// - Throws: `invalid` for another text, `denied` without credentials.
-    package init(_ text: String, environment variables: [String: String]) throws(VaultError) {
+    package init(
+        _ text: String, environment variables: [String: String], directories: UserDirectories? = nil
+    ) throws(VaultError) {
         let problem = VaultError(.invalid, "'\(printable(text))' is not s3://BUCKET/PREFIX.")
         guard text.hasPrefix("s3://") else { throw problem }
         let halves = text.dropFirst(5).split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
@@ -36,10 +40,11 @@ package struct S3Location: Sendable {
         }
         let folders = parts.count > 1 ? parts[1].split(separator: "/") : []
         prefix = folders.map { "\($0)/" }.joined()
-        environment = S3Environment(variables)
+        environment = S3Environment(
+            variables, directories: directories ?? UserDirectories { name in variables[name].map { Array($0.utf8) } })
         region = environment.region ?? "us-east-1"
         credentials = try environment.findCredentials()
-        authorities = environment.authorities.map { LocalPath($0) }
+        authorities = environment.authorities
         (scheme, host) = ("https", "s3.\(region).amazonaws.com")
         isPathStyle = environment.endpoint != nil
         if let endpoint = environment.endpoint { (scheme, host) = try S3Location.endpoint(endpoint) }

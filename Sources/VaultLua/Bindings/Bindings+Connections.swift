@@ -8,7 +8,7 @@ extension VaultLibrary {
             "Opens another vault, by its directory or URL. A connection has the functions of the module as methods.",
             actsOnVault: false
         ) { invocation, call in
-            let url = try call.string(invocation.first)
+            let url = try call.bytes(invocation.first)
             let session = invocation.session
             let connector = session.host.connect
             let source = VaultSource(on: session.mailbox) { () async throws(VaultError) in try await connector(url) }
@@ -16,6 +16,18 @@ extension VaultLibrary {
                 _ = try await source.opened()
             } then: { _, call in
                 call.returns(Connection.type.userdata(Connection(source, session)))
+            }
+        },
+        Binding(
+            "init", "init(url)",
+            "Makes a vault in a directory. Only the default vault is made by itself; one that is there raises 'exists'.",
+            actsOnVault: false
+        ) { invocation, call in
+            let url = try call.bytes(invocation.first)
+            let make = invocation.session.host.make
+            try invocation.site.wait(call) { () async throws(VaultError) in
+                try await make(url)
+            } then: { _, _ in
             }
         },
         Binding(

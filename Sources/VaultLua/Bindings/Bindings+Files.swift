@@ -6,16 +6,18 @@ extension VaultLibrary {
         Binding(
             "save", "save(path [, name [, options]]) -> entry",
             "Saves one local file, or a symbolic link as what it is. A name that ends in '/' takes the file's last part.",
-            options: ["tags", "progress", "if_version"]
+            options: ["tags", "progress", "if_version", "strict"]
         ) { invocation, call in
             let path = try invocation.path(call, invocation.first)
-            let name = try fileName(call, invocation.first + 1, path)
+            let name = try fileName(call, invocation, path)
             let options = try invocation.options(call, 2)
+            let isStrict = try options.boolean("strict") ?? false
             let (tags, ifVersion) = (try options.tags("tags"), try options.count("if_version").map(UInt64.init))
             let progress = try options.progress()
             let meter = invocation.meter(progress)
             try invocation.wait(call, progress, meter: meter) { (vault) async throws(VaultError) in
-                try await FileSave(to: vault, meter: meter).save(path, as: name, tags: tags, ifVersion: ifVersion)
+                try await FileSave(to: vault, meter: meter, isStrict: isStrict)
+                    .save(path, as: name, tags: tags, ifVersion: ifVersion)
             } then: { outcome, call in
                 call.returns(EntryValue.table(outcome))
             }
@@ -36,9 +38,10 @@ extension VaultLibrary {
             let (selector, overwrites) = (try options.selector(), try options.boolean("overwrite") ?? true)
             let progress = try options.progress()
             let meter = invocation.meter(progress)
+            let tell = invocation.session.host.tell
             try invocation.wait(call, progress, meter: meter) { (vault) async throws(VaultError) in
                 try await FileRead(from: vault, meter: meter)
-                    .read(name, selector, to: target, overwrites: overwrites)
+                    .read(name, selector, to: target, overwrites: overwrites) { tell(TreeReport.unsetText(1)) }
             } then: { entry, call in
                 call.returns(EntryValue.table(entry))
             }
@@ -96,12 +99,14 @@ extension VaultLibrary {
     ]
 
     /// The name that a save of `path` goes by: the argument, or the path's last part, or both.
-    private static func fileName(_ call: borrowing LuaCall, _ number: Int, _ path: LocalPath) throws -> Name {
-        guard let given = try call[number].ifPresent?.bytes() else {
-            return try Name(pathBytes: path.lastComponent)
-        }
-        guard given.last == UInt8(ascii: "/") else { return try Name(given) }
-        let prefix = try NamePrefix(String(decoding: given, as: UTF8.self))
-        return try prefix.name(ofPath: path.lastComponent)
+    private static func fileName(
+        _ call: borrowing LuaCall, _ invocation: Invocation, _ path: LocalPath
+    ) throws -> Name {
+        let given = try call[invocation.first + 1].ifPresent?.bytes()
+        if let given, given.last != UInt8(ascii: "/") { return try Name(given) }
+        let prefix = try NamePrefix(String(decoding: given ?? [], as: UTF8.self))
+        let name = try prefix.name(ofPath: path.lastComponent)
+        try invocation.session.derivedNames.add(name, of: path, in: invocation.vault)
+        return name
     }
 }

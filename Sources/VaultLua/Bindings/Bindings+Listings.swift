@@ -20,7 +20,7 @@ extension VaultLibrary {
             "names", "names(glob) -> listing",
             "The entries whose names match a pattern by gitignore's rules: one snapshot, for a generic 'for'."
         ) { invocation, call in
-            let glob = try Glob(try call.string(invocation.first))
+            let glob = try Glob(named: try call.bytes(invocation.first))
             call.returns(Listing.type.userdata(Listing(invocation, ListQuery(), glob: glob)))
         },
     ]
@@ -160,7 +160,7 @@ private final class FilteredEntries: @unchecked Sendable {
     }
 
     private func isWanted(_ entry: Entry) -> Bool {
-        if let glob, !glob.matches(entry.name.bytes, isDirectory: entry.kind == .directory) { return false }
+        if let glob, !glob.matches(entry.name, isDirectory: entry.kind == .directory) { return false }
         limit = limit.map { $0 - 1 }
         return true
     }

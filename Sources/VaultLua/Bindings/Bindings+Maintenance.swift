@@ -9,7 +9,7 @@ extension VaultLibrary {
             options: ["sample"]
         ) { invocation, call in
             let prefix = try call.prefix(invocation.first)
-            let sample = try invocation.options(call, 1).number("sample") ?? 1
+            let sample = try invocation.options(call, 1).share("sample") ?? 1
             try invocation.wait(call) { (vault) async throws(VaultError) in
                 try await vault.verify(VerifyRequest(prefix: prefix, sample: sample))
             } then: { report, call in
@@ -29,7 +29,7 @@ extension VaultLibrary {
             policy.daily = try options.count("daily") ?? 0
             policy.weekly = try options.count("weekly") ?? 0
             policy.monthly = try options.count("monthly") ?? 0
-            policy.within = try options.string("within").map { try CivilDuration.seconds($0) } ?? 0
+            policy.within = try options.wholeSeconds("within") ?? 0
             let calendar = try CivilCalendar(zone: try options.string("zone"))
             let (rules, isDryRun) = (policy, try options.boolean("dry_run") ?? false)
             try invocation.wait(call) { (vault) async throws(VaultError) in
@@ -38,7 +38,10 @@ extension VaultLibrary {
                 call.returns(EntryValue.table(report))
             }
         },
-        Binding("gc", "gc() -> report", "Gives back the space of what nothing needs any more.") { invocation, call in
+        Binding(
+            "gc", "gc() -> report",
+            "Gives back the space of what nothing needs any more; 'retained' tells what stays, why, and until when."
+        ) { invocation, call in
             try invocation.wait(call) { (vault) async throws(VaultError) in
                 try await vault.collect()
             } then: { report, call in

@@ -28,7 +28,7 @@ extension VaultLibrary {
         Binding(
             "sleep", "sleep(seconds)", "Waits; other tasks run meanwhile.", actsOnVault: false
         ) { invocation, call in
-            let seconds = try call.number(invocation.first)
+            let seconds = try call[invocation.first].seconds()
             guard seconds >= 0, seconds <= 1e9 else {
                 throw LuaError.argument(invocation.first, "a time of 0 or more seconds expected")
             }

@@ -8,17 +8,21 @@ extension VaultLibrary {
             "Mirrors a local tree into the vault: saves what is new or changed, removes what is gone if 'delete' is set.",
             options: [
                 "include", "exclude", "delete", "dry_run", "max_delete", "checksum", "concurrency", "progress",
-                "on_error", "tags",
+                "on_error", "tags", "strict",
             ]
         ) { invocation, call in
             let root = try invocation.path(call, invocation.first)
-            let prefix = try pushPrefix(call, invocation.first + 1, root)
+            let prefix = try pushPrefix(call, invocation, root)
             let options = try invocation.options(call, 2)
-            let (tree, onError) = (try treeOptions(options), try options.function("on_error"))
+            var tree = try treeOptions(options)
+            tree.isStrict = try options.boolean("strict") ?? false
+            let (push, onError) = (tree, try options.function("on_error"))
             let progress = try options.progress()
             let meter = invocation.meter(progress)
+            let noteFill = invocation.session.host.noteFill
             try invocation.wait(call, progress, meter: meter) { (vault) async throws(VaultError) in
-                try await Push(to: vault, options: tree, meter: meter).run(root, prefix)
+                if !push.isDryRun { noteFill(vault, prefix, root) }
+                return try await Push(to: vault, options: push, meter: meter).run(root, prefix)
             } then: { report, call in
                 try finish(report, onError, invocation.site, call)
             }
@@ -35,7 +39,7 @@ extension VaultLibrary {
             let root = try invocation.path(call, invocation.first + 1)
             let options = try invocation.options(call, 2)
             var tree = try treeOptions(options)
-            if let time = try options.integer("at") { tree.selector = .time(Int64(time)) }
+            if let time = try options.time("at") { tree.selector = .time(time) }
             tree.overwrites = try options.boolean("overwrite") ?? true
             let (pull, onError) = (tree, try options.function("on_error"))
             let progress = try options.progress()
@@ -60,7 +64,7 @@ extension VaultLibrary {
             let prefix = try NamePrefix(try call.string(invocation.first + 2))
             let options = try invocation.options(call, 3)
             var tree = try treeOptions(options)
-            if let time = try options.integer("at") { tree.selector = .time(Int64(time)) }
+            if let time = try options.time("at") { tree.selector = .time(time) }
             let (replica, onError, progress) = (tree, try options.function("on_error"), try options.progress())
             let meter = invocation.meter(progress)
             try invocation.site.wait(call, progress, meter: meter) { () async throws(VaultError) in
@@ -79,7 +83,7 @@ extension VaultLibrary {
             let prefix = try NamePrefix(try call.string(invocation.first + 1))
             let options = try invocation.options(call, 2)
             var tree = try treeOptions(options, isComparison: true)
-            if let time = try options.integer("at") { tree.selector = .time(Int64(time)) }
+            if let time = try options.time("at") { tree.selector = .time(time) }
             let (site, source, compared) = (invocation.site, invocation.vault, tree)
             try invocation.wait(call) { (vault) async throws(VaultError) in
                 Differences(try Compare(vault, root, prefix, compared), source)
@@ -95,7 +99,8 @@ extension VaultLibrary {
             let root = try invocation.path(call, invocation.first)
             let options = try invocation.options(call, 1)
             let filter = try TreeFilter(
-                include: try options.strings("include"), exclude: try options.strings("exclude"))
+                include: try options.byteStrings("include"), exclude: try options.byteStrings("exclude"))
+            try filter.check(below: root)
             call.returns(LocalFiles.type.userdata(LocalFiles(try TreeWalk(root, filter: filter), invocation.site)))
         },
     ]
@@ -106,15 +111,20 @@ extension VaultLibrary {
         return try call.object(number, Connection.type).vault
     }
 
-    private static func pushPrefix(_ call: borrowing LuaCall, _ number: Int, _ root: LocalPath) throws -> NamePrefix {
+    private static func pushPrefix(
+        _ call: borrowing LuaCall, _ invocation: Invocation, _ root: LocalPath
+    ) throws -> NamePrefix {
+        let number = invocation.first + 1
         if call[number].ifPresent != nil { return try call.prefix(number) }
-        return try NamePrefix.ofDirectory(root)
+        let prefix = try NamePrefix.ofDirectory(root)
+        try invocation.session.derivedNames.add(prefix, of: root, in: invocation.vault)
+        return prefix
     }
 
     private static func treeOptions(_ options: Options, isComparison: Bool = false) throws -> TreeOptions {
         var tree = TreeOptions()
         tree.filter = try TreeFilter(
-            include: try options.strings("include"), exclude: try options.strings("exclude"))
+            include: try options.byteStrings("include"), exclude: try options.byteStrings("exclude"))
         tree.checksum = try options.boolean("checksum") ?? false
         if isComparison { return tree }
         tree.deletes = try options.boolean("delete") ?? false
@@ -209,7 +219,7 @@ final class LocalFiles {
                                     "kind": "\(entry.status.kind)",
                                     "size": Int(clamping: entry.status.size),
                                     "mode": Int(entry.status.mode),
-                                    "modified_at": Int(entry.status.modified / 1_000_000_000),
+                                    "modified_at": Int(entry.status.modified.dividedDown(by: 1_000_000_000).quotient),
                                 ]))
                         case .failed(let path, let error): throw error.about(path)
                         case .skipped: continue

@@ -54,10 +54,10 @@ extension VaultLibrary {
             "Adds a version with other tags; false takes a tag away."
         ) { invocation, call in
             let name = try call.name(invocation.first)
-            var tags: [String: String?] = [:]
+            var tags: [TagText: TagText?] = [:]
             try call.table(invocation.first + 1).visitPairs { key, value in
-                let key = try key.string()
-                tags[key] = value.type == .boolean ? try removedTag(value, key) : try value.string()
+                let key = try key.tagText()
+                tags[key] = value.type == .boolean ? try removedTag(value, key) : try value.tagText()
             }
             try invocation.change(call, .tag(name, tags)) { outcome, call in
                 call.returns(outcome.entry.map { EntryValue.table($0) })
@@ -65,9 +65,9 @@ extension VaultLibrary {
         },
     ]
 
-    private static func removedTag(_ value: LuaView, _ key: String) throws -> String? {
+    private static func removedTag(_ value: LuaView, _ key: TagText) throws -> TagText? {
         guard try !value.boolean() else {
-            throw VaultError(.invalid, "The tag '\(printable(key))' must be a string, or false to take it away.")
+            throw VaultError(.invalid, "The tag '\(printable(key.utf8))' must be a string, or false to take it away.")
         }
         return nil
     }

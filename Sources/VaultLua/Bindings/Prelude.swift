@@ -19,8 +19,9 @@ enum Prelude {
             call.returns(CallScope.type.userdata(scope))
         }
         let canWait = LuaFunction { call in call.returns(session.scheduler.canWaitForTasks(call)) }
+        let secondsOf = LuaFunction { call in call.returns(try? call[1].seconds()) }
         let chunk = try state.load(String(decoding: PackageResources.prelude_lua, as: UTF8.self), name: "=vault")
-        _ = try state.call(chunk, module, with, scopeOf, anyOf(session), canWait)
+        _ = try state.call(chunk, module, with, scopeOf, anyOf(session), canWait, secondsOf)
     }
 
     /// Waits for the first of an array of tasks, and returns its index; the text of what is wrong with the array.

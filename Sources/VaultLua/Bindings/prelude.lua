@@ -1,6 +1,6 @@
-local module, with, scope_of, any_of, can_wait = ...
+local module, with, scope_of, any_of, can_wait, seconds_of = ...
 local error, getmetatable, pcall, setmetatable, type = error, getmetatable, pcall, setmetatable, type
-local next, tonumber, tostring = next, tonumber, tostring
+local next, tostring = next, tostring
 local pack, unpack, tointeger = table.pack, table.unpack, math.tointeger
 
 local function bad(number, name, problem)
@@ -42,7 +42,7 @@ function module.with(connection, f, ...)
 end
 
 function module.timeout(seconds, f, ...)
-  local limit = tonumber(seconds)
+  local limit = seconds_of(seconds)
   if not limit then bad(1, "timeout", got("number", seconds)) end
   if not (limit >= 0 and limit <= 1e9) then bad(1, "timeout", "a time of 0 or more seconds expected") end
   if not is_callable(f) then bad(2, "timeout", got("function", f)) end

@@ -80,6 +80,7 @@ package enum Definitions {
         ---@field bytes? integer
         ---@field new_bytes? integer
         ---@field failed? {path: string, code: string, message: string}[]
+        ---@field unmatched? string[]
         ---@field kept? integer
         ---@field dropped? integer
         ---@field forgotten? integer
@@ -87,12 +88,22 @@ package enum Definitions {
         ---@field freed_bytes? integer
         ---@field kept_bytes? integer
         ---@field changed_packs? integer
+        ---@field retained? vault.retained[]
         ---@field checked_chunks? integer
         ---@field checked_bytes? integer
         ---@field damaged_chunks? integer
         ---@field damaged? {name: string, version: integer}[]
         ---@field problems? string[]
         ---@field clean? boolean
+
+        --- Content that no version needs and that gc had to keep: for unfinished uploads, for reads that began before it was
+        --- dropped, in packs of which too little is unused, in packs that are written to. Without 'ends_at', nobody knows
+        --- when it is given back.
+        ---@class vault.retained
+        ---@field reason "uploads"|"reads"|"packs"|"writing"
+        ---@field count integer
+        ---@field bytes integer
+        ---@field ends_at? integer
 
         ---@class vault.progress
         ---@field name? string
@@ -174,7 +185,7 @@ package enum Definitions {
         ---@return string
         function event:path() end
         ---@param words string[]
-        ---@param options? {timeout?: number}
+        ---@param options? {timeout?: number|string}
         ---@return {code: integer, stdout: string, stderr: string}
         function event:pipe(words, options) end
 

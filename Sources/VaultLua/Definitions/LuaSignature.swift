@@ -72,7 +72,7 @@ struct LuaSignature {
 
     private static let parameters: [String: String] = [
         "path": "string", "name": "string", "prefix": "string", "dir": "string", "glob": "string", "url": "string",
-        "string": "string", "text": "string", "message": "string", "version": "integer", "seconds": "number",
+        "string": "string", "text": "string", "message": "string", "version": "integer", "seconds": "number|string",
         "f": "fun(...: any): any", "connection": "vault.connection", "tasks": "vault.task[]", "value": "any",
         "event": "string", "interval": "string|table", "key": "string", "n": "number", "id": "string",
     ]

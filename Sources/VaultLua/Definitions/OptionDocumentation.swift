@@ -21,7 +21,9 @@ struct OptionDocumentation {
         ),
         "if_version": .init("integer", "fails with 'conflict' unless the name is at this version; 0: must not exist"),
         "version": .init("integer", "this version instead of the newest"),
-        "at": .init("integer", "the state as of this time, in seconds since 1970 UTC"),
+        "at": .init(
+            "integer|string",
+            "the state as of this time: seconds since 1970 UTC, or '2026-11-29 16:39', '16:39', '12h' (ago)"),
         "overwrite": .init("boolean", "whether files may be replaced (true); where not, they fail with 'exists'"),
         "versions": .init("boolean", "all versions instead of what the names hold (false)"),
         "after": .init("string", "begins behind this name"),
@@ -35,26 +37,29 @@ struct OptionDocumentation {
         "concurrency": .init("integer", "how many are dealt with at once (8)"),
         "on_error": .init(
             "fun(path: string, err: vault.error): boolean?", "called for each failure; true accepts it"),
-        "sample": .init("number", "the share of the chunks to look at, from 0 to 1 (1)"),
+        "sample": .init("number|string", "the share of the chunks to look at: 0.05, or '5%' (1)"),
+        "strict": .init("boolean", "fails with 'conflict' for a file that keeps changing while it is read (false)"),
         "last": .init("integer", "keeps so many newest versions"),
         "daily": .init("integer", "keeps the newest version of each of so many days that have one"),
         "weekly": .init("integer", "keeps the newest version of each of so many weeks that have one"),
         "monthly": .init("integer", "keeps the newest version of each of so many months that have one"),
-        "within": .init("string", "keeps what is younger: '90m', '12h', '30d' or '8w'"),
+        "within": .init("number|string", "keeps what is younger: seconds, or '90m', '12h', '30d' or '8w'"),
         "zone": .init("string", "the time zone of days, weeks and months, such as 'Europe/Berlin' (UTC)"),
         "stdin": .init("string", "what the program reads (nothing)"),
-        "timeout": .init("number", "seconds after which the program is ended, and 'timeout' raised"),
+        "timeout": .init(
+            "number|string", "seconds, or '90s', '10m', after which the program is ended, and 'timeout' raised"),
     ]
 
     private static let special: [String: OptionDocumentation] = [
         "list.tags": .init("table<string, string|number>", "only entries that have these tags"),
         "on.match": .init("string", "only events whose name matches this pattern, by gitignore's rules"),
         "on.priority": .init("number", "higher ones run first (0)"),
-        "on.timeout": .init("number", "seconds after which the worker is killed (2 deciding, 60 telling)"),
+        "on.timeout": .init(
+            "number|string", "seconds, or '90s', '10m', after which the worker is killed (2 deciding, 60 telling)"),
         "on.on_error": .init(
             "\"accept\"|\"reject\"", "what an error or a missed deadline of a deciding hook means (reject)"),
         "on.from_hooks": .init("boolean", "whether it also hears of what hooks do (false)"),
-        "every.timeout": .init("number", "seconds after which the worker is killed (60)"),
+        "every.timeout": .init("number|string", "seconds, or '90s', '10m', after which the worker is killed (60)"),
         "map.concurrency": .init("integer", "how many calls run at once (8)"),
         "map.on_error": .init("fun(element: any, err: any): boolean?", "called for each failure; true accepts it"),
     ]

@@ -6,7 +6,7 @@ struct Confinement {
     /// Local files are in here only.
     let directory: LocalPath
     /// As they must be called.
-    let programs: Set<String>
+    let programs: Set<[UInt8]>
 
     /// - Throws: `denied` for a path that leads elsewhere, also by links.
     func check(_ path: LocalPath) throws(VaultError) {
@@ -21,8 +21,7 @@ struct Confinement {
 
     /// - Throws: `denied` for a program that hooks may not start.
     func check(program: [UInt8]) throws(VaultError) {
-        let name = String(decoding: program, as: UTF8.self)
-        if programs.contains(name) { return }
+        if programs.contains(program) { return }
         throw VaultError(
             .denied,
             "Hooks may not start '\(printable(program))': 'serve --hooks-exec \(printable(program))' lets them.")

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 import LuaEngine
 import VaultModel
@@ -12,7 +11,7 @@ final class HookProgram {
     private let directory: LocalPath
     private let log: HookLog
     /// Those that hooks may start.
-    private let programs: Set<String>
+    private let programs: Set<[UInt8]>
     private let start = ContinuousClock.now
     private var call: HookCall?
     private var source: VaultSource?
@@ -22,7 +21,7 @@ final class HookProgram {
     private var path: LocalPath?
 
     init(
-        _ session: ScriptSession, _ service: any HookService, _ directory: LocalPath, _ programs: [String],
+        _ session: ScriptSession, _ service: any HookService, _ directory: LocalPath, _ programs: [[UInt8]],
         _ log: HookLog
     ) {
         self.programs = Set(programs)
@@ -53,7 +52,7 @@ final class HookProgram {
 
     func end() {
         log.enter(event: 0, hook: 0)
-        if path != nil { try? FileManager.default.removeItem(atPath: "\(eventDirectory)") }
+        if path != nil { eventDirectory.removeTree() }
         (call, source, entry, path) = (nil, nil, nil, nil)
     }
 

@@ -10,11 +10,11 @@ package struct HookRunner: Sendable {
         /// A directory that nobody else uses, where events have their files.
         let directory: LocalPath
         /// Opens another vault, if it is on one of the hosts.
-        let connect: @Sendable (_ url: String, _ hosts: [String]) async throws(VaultError) -> any Vault
+        let connect: @Sendable (_ url: [UInt8], _ hosts: [String]) async throws(VaultError) -> any Vault
 
         package init(
             directory: LocalPath,
-            connect: @escaping @Sendable (_ url: String, _ hosts: [String]) async throws(VaultError) -> any Vault
+            connect: @escaping @Sendable (_ url: [UInt8], _ hosts: [String]) async throws(VaultError) -> any Vault
         ) {
             self.directory = directory
             self.connect = connect
@@ -179,7 +179,7 @@ extension HookDeclaration {
             let fields = try element.table()
             var hook = HookDeclaration(
                 number: hooks.count + 1, kind: HookKind(rawValue: try fields.field("kind").string()) ?? .schedule,
-                pattern: try fields.field("match").ifPresent?.string(),
+                pattern: try fields.field("match").ifPresent?.bytes(),
                 priority: try fields.field("priority").number(),
                 timeout: .seconds(try fields.field("timeout").number()),
                 acceptsErrors: try fields.field("accepts").isTruthy,
@@ -187,7 +187,7 @@ extension HookDeclaration {
             if let seconds = try fields.field("interval").ifPresent?.integer() { hook.schedule = .interval(seconds) }
             if let seconds = try fields.field("day").ifPresent?.integer() { hook.schedule = .daily(seconds) }
             do throws(VaultError) {
-                if let pattern = hook.pattern { _ = try Glob(pattern) }
+                if let pattern = hook.pattern { _ = try Glob(named: pattern) }
             } catch {
                 throw LuaError.message("\(hook.place): \(error.message)")
             }
@@ -211,9 +211,9 @@ extension HookAnswer {
         traceback = try fields.field("traceback").ifPresent.map(text)
         name = try fields.field("name").ifPresent?.bytes()
         if let given = try fields.field("tags").ifPresent?.table() {
-            var tags: [String: String?] = [:]
+            var tags: [TagText: TagText?] = [:]
             try given.visitPairs { key, value in
-                tags.updateValue(value.type == .boolean ? nil : try value.string(), forKey: try key.string())
+                tags.updateValue(value.type == .boolean ? nil : try value.tagText(), forKey: try key.tagText())
             }
             self.tags = tags
         }

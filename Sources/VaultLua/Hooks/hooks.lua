@@ -30,12 +30,24 @@ local kinds = {
   save = "telling", read = "telling", remove = "telling", rename = "telling",
 }
 
+local units = {s = 1, m = 60, h = 3600, d = 86400, w = 604800}
+
+-- A span of time in seconds that is given as text such as '90s'; another value as it is.
+local function seconds_of(value)
+  if type(value) ~= "string" then return value end
+  local count, unit = match(value, "^(%d+)([smhdw]?)$")
+  count = count and tointeger(count)
+  return count and count * (units[unit] or 1)
+end
+
 local function is_count(value, max) return type(value) == "number" and value > 0 and value <= max end
 
 local checks = {
   match = function(value) return type(value) == "string" and value ~= "", "a glob expected" end,
   priority = function(value) return type(value) == "number" and value == value, "a number expected" end,
-  timeout = function(value) return is_count(value, 86400), "a number of seconds expected" end,
+  timeout = function(value)
+    return is_count(seconds_of(value), 86400), "a number of seconds expected, or text such as '90s'"
+  end,
   on_error = function(value) return value == "accept" or value == "reject", "'accept' or 'reject' expected" end,
   from_hooks = function(value) return type(value) == "boolean", "a boolean expected" end,
 }
@@ -74,7 +86,7 @@ local function on(kind, options, f)
   local is_deciding = kinds[kind] == "deciding"
   local given = checked(options, "on", kind == "login" and for_login or is_deciding and for_deciding or for_all)
   if not is_callable(f) then bad(2, options == nil and 2 or 3, "on", "function expected, got " .. type(f)) end
-  local timeout = given.timeout or (is_deciding and 2 or 60)
+  local timeout = seconds_of(given.timeout) or (is_deciding and 2 or 60)
   if kind == "login" and timeout > login_seconds_max then
     bad(2, 2, "on", ("field 'timeout': a login waits %d seconds at most"):format(login_seconds_max))
   end
@@ -84,13 +96,11 @@ local function on(kind, options, f)
   })
 end
 
-local units = {s = 1, m = 60, h = 3600, d = 86400, w = 604800}
-
 local function every(interval, options, f)
   if f == nil then options, f = nil, options end
   local given = checked(options, "every", {timeout = true})
   if not is_callable(f) then bad(2, options == nil and 2 or 3, "every", "function expected, got " .. type(f)) end
-  local declaration = {kind = "every", priority = 0, timeout = given.timeout or 60}
+  local declaration = {kind = "every", priority = 0, timeout = seconds_of(given.timeout) or 60}
   if type(interval) == "table" then
     for key in next, interval do
       if key ~= "at" then bad(2, 1, "every", ("unknown field '%s'"):format(tostring(key))) end

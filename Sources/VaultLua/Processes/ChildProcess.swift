@@ -105,6 +105,7 @@ struct ChildProcess {
         guard let program = words[0] else { throw VaultError(system: ENOMEM, "run", name) }
         let status = posix_spawnp(&process, program, &actions, &attributes, words, environ)
         guard status == 0 else { throw VaultError(system: status, "run", name) }
+        if let limit = OpenFileLimit.original { cprocess_limit_open_files(process, limit) }
         return process
     }
 

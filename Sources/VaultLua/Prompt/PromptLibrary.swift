@@ -1,4 +1,6 @@
+import Glibc
 import LuaEngine
+import VaultModel
 
 /// What the prompt needs of Lua: how values are shown, what `help` says, and how words can go on.
 enum PromptLibrary {
@@ -28,7 +30,14 @@ enum PromptLibrary {
             _ = try state.call(chunk, arguments: [library] + arguments)
         }
         let makeRoom = LuaFunction { _ in session.beforeOutput() }
-        try run(PackageResources.values_lua, "values", makeRoom)
+        // As commands do: by the local clocks on a terminal, in UTC elsewhere.
+        let isTerminal = isatty(STDOUT_FILENO) == 1
+        let showTime = LuaFunction { call in
+            let seconds = Int64(try call.integer(1))
+            let precision: TimeText.Precision = try call.string(2) == "minute" ? .minute : .second
+            call.returns(isTerminal ? TimeText.local(seconds, to: precision) : TimeText.utc(seconds))
+        }
+        try run(PackageResources.values_lua, "values", makeRoom, showTime)
         try run(PackageResources.help_lua, "help", bindings, methods)
         try run(PackageResources.completion_lua, "completion", directories)
         try run(PackageResources.commands_lua, "commands")

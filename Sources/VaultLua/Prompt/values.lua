@@ -1,10 +1,10 @@
 -- How the values of a line are shown.
 
-local library, make_room = ...
+local library, make_room, show_time = ...
 local getmetatable, ipairs, next, pcall, rawget, rawlen, rawset, select, tostring, type =
   getmetatable, ipairs, next, pcall, rawget, rawlen, rawset, select, tostring, type
 local math_type, format, rep, sort, concat = math.type, string.format, string.rep, table.sort, table.concat
-local min, date, utf8_len = math.min, os.date, utf8.len
+local min, utf8_len = math.min, utf8.len
 local print, write, output = print, io.write, io.stdout
 
 -- What tasks write while a line is typed goes above it.
@@ -53,9 +53,9 @@ end
 
 -- What a number in a field of an entry says to people.
 local function meaning(key, value)
-  if math_type(value) ~= "integer" or value < 0 then return nil end
-  if key == "mode" then return format("0%o", value) end
-  if type(key) == "string" and key:find "_at$" and value < 1 << 40 then return date("%Y-%m-%d %H:%M:%S", value) end
+  if math_type(value) ~= "integer" then return nil end
+  if key == "mode" and value >= 0 then return format("0%o", value) end
+  if type(key) == "string" and key:find "_at$" then return show_time(value, "second") end
 end
 
 local function own_text(value)
@@ -154,7 +154,7 @@ function library.show_listing(listing)
     else
       local text = library.escape(entry.name)
       if entry.kind ~= "file" then text = text .. " (" .. entry.kind .. ")" end
-      lines[index] = format("%s  %10s  %s", date("%Y-%m-%d %H:%M", entry.modified_at), library.size(entry.size), text)
+      lines[index] = format("%s  %10s  %s", show_time(entry.modified_at, "minute"), library.size(entry.size), text)
     end
   end
   return #lines > 0 and concat(lines, "\n") or "(nothing)"

@@ -21,6 +21,7 @@ final class ProgressReporter {
         let now = clock.now
         if !isLast, let last, now - last < .milliseconds(100) { return }
         last = now
+        if isLast { meter.finish() }
         let reading = meter.reading
         let seconds = (now - start) / .seconds(1)
         let table = LuaTable(fields: [

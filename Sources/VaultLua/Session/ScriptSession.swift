@@ -9,11 +9,17 @@ package final class ScriptSession {
     package struct Host: Sendable {
         /// Opens the vault that scripts act on when they name none.
         package typealias Opener = @Sendable () async throws(VaultError) -> any Vault
-        /// Opens the vault that a script names by a directory or URL.
-        package typealias Connector = @Sendable (String) async throws(VaultError) -> any Vault
+        /// Opens the vault that a script names by a directory, of any bytes, or a URL.
+        package typealias Connector = @Sendable ([UInt8]) async throws(VaultError) -> any Vault
+        /// Makes the vault that a script names by a directory.
+        package typealias Maker = @Sendable ([UInt8]) async throws(VaultError) -> Void
+        /// Takes note that a prefix of a vault is filled from a local directory, and tells if it was another one before.
+        package typealias FillNote = @Sendable (any Vault, NamePrefix, LocalPath) -> Void
 
         let open: Opener
         let connect: Connector
+        let make: Maker
+        let noteFill: FillNote
         /// Where `vault.log` goes.
         let log: @Sendable (LogLevel, String) -> Void
         /// Where the failures of tasks go that nobody has asked for.
@@ -22,14 +28,22 @@ package final class ScriptSession {
         let draw: (@Sendable (TransferMeter?) -> Void)?
 
         package init(
-            open: @escaping Opener, connect: @escaping Connector, log: @escaping @Sendable (LogLevel, String) -> Void,
+            open: @escaping Opener, connect: @escaping Connector, make: @escaping Maker = Host.makesNone,
+            noteFill: @escaping FillNote = { _, _, _ in }, log: @escaping @Sendable (LogLevel, String) -> Void,
             tell: @escaping @Sendable (String) -> Void, draw: (@Sendable (TransferMeter?) -> Void)? = nil
         ) {
             self.open = open
             self.connect = connect
+            self.make = make
+            self.noteFill = noteFill
             self.log = log
             self.tell = tell
             self.draw = draw
+        }
+
+        /// For scripts that may make no vault.
+        package static let makesNone: Maker = { (_) async throws(VaultError) in
+            throw VaultError(.denied, "No vault can be made here.")
         }
     }
 
@@ -51,6 +65,8 @@ package final class ScriptSession {
     var raised: (task: Int, error: LuaError)?
     /// Whether a progress function is running.
     var isReporting = false
+    /// From where the script has filled names that it did not give itself.
+    var derivedNames = DerivedNames()
     /// Files that are open for reading, and how many let garbage be collected.
     var openReads = 0
     var openReadsToCollect = 200

@@ -28,9 +28,9 @@ enum EntryValue {
         table(outcome.entry, outcome: outcome)
     }
 
-    static func tags(_ tags: [String: String]) -> LuaTable {
+    static func tags(_ tags: [TagText: TagText]) -> LuaTable {
         var table = LuaTable(fields: [:])
-        table.fields = tags.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+        table.fields = tags.sorted { $0.key < $1.key }.map { ($0.key.text, $0.value.text) }
         return table
     }
 
@@ -48,6 +48,9 @@ enum EntryValue {
                         "message": failure.error.description,
                     ])
                 }),
+            "changed": report.changed,
+            "unset": report.unset,
+            "unmatched": LuaTable(elements: report.unmatched),
         ])
     }
 
@@ -63,7 +66,16 @@ enum EntryValue {
             "freed_bytes": Int(clamping: report.freedBytes),
             "kept_bytes": Int(clamping: report.keptBytes),
             "changed_packs": report.changedPacks,
+            "retained": LuaTable(elements: report.retained.map { table($0) }),
         ])
+    }
+
+    private static func table(_ retained: CollectionReport.Retained) -> LuaTable {
+        var table = LuaTable(fields: [
+            "reason": retained.reason.rawValue, "count": retained.count, "bytes": Int(clamping: retained.bytes),
+        ])
+        if let endsAt = retained.endsAt { table.fields.append(("ends_at", Int(endsAt))) }
+        return table
     }
 
     static func table(_ report: VerifyReport) -> LuaTable {
@@ -83,9 +95,5 @@ enum EntryValue {
 
 extension Entry {
     /// Seconds since 1970 UTC, rounded down.
-    package var modifiedSeconds: Int64 {
-        let second: Int64 = 1_000_000_000
-        return attributes.modified >= 0
-            ? attributes.modified / second : -((-attributes.modified + second - 1) / second)
-    }
+    package var modifiedSeconds: Int64 { attributes.modified.dividedDown(by: 1_000_000_000).quotient }
 }

@@ -28,37 +28,58 @@ struct Options {
         return value
     }
 
+    /// A time in seconds since 1970 UTC: a number of them, or text as `TimeReader` reads it.
+    func time(_ name: String) throws -> Int64? {
+        guard let field = try field(name) else { return nil }
+        if field.type == .number { return Int64(try field.integer()) }
+        return try TimeReader.local.seconds(try field.string())
+    }
+
+    /// A share above 0 and up to 1: a number, or text such as `5%`.
+    func share(_ name: String) throws -> Double? {
+        guard let field = try field(name) else { return nil }
+        if field.type == .number { return try field.number() }
+        return try VerifyRequest.share(try field.string())
+    }
+
     /// A span of time in seconds, at most some decades.
     func seconds(_ name: String) throws -> Double? {
-        guard let value = try number(name) else { return nil }
+        guard let value = try field(name)?.seconds() else { return nil }
         guard value >= 0, value <= 1e9 else {
             throw VaultError(.invalid, "The option '\(name)' is a time of 0 or more seconds.")
         }
         return value
     }
 
-    /// An array of strings, or one string.
-    func strings(_ name: String) throws -> [String] {
+    /// A span of time in whole seconds, however long.
+    func wholeSeconds(_ name: String) throws -> Int64? {
+        guard let field = try field(name) else { return nil }
+        if field.type == .number { return try count(name).map(Int64.init) }
+        return try CivilDuration.seconds(try field.string())
+    }
+
+    /// An array of strings of any bytes, or one such string.
+    func byteStrings(_ name: String) throws -> [[UInt8]] {
         guard let field = try field(name) else { return [] }
-        return field.type == .table ? try field.table().strings() : [try field.string()]
+        return field.type == .table ? try field.table().byteStrings() : [try field.bytes()]
     }
 
     /// Tags, whose values are strings or numbers.
-    func tags(_ name: String) throws -> [String: String] {
+    func tags(_ name: String) throws -> [TagText: TagText] {
         guard let field = try field(name) else { return [:] }
-        var tags: [String: String] = [:]
-        try field.table().visitPairs { key, value in tags[try key.string()] = try value.string() }
+        var tags: [TagText: TagText] = [:]
+        try field.table().visitPairs { key, value in tags[try key.tagText()] = try value.tagText() }
         return tags
     }
 
     /// Which state is meant by `version` or `at`.
     func selector() throws -> Selector {
         let version = try count("version")
-        let time = try integer("at")
+        let time = try time("at")
         switch (version, time) {
         case (nil, nil): return .current
         case (let version?, nil): return .version(UInt64(version))
-        case (nil, let time?): return .time(Int64(time))
+        case (nil, let time?): return .time(time)
         case (.some, .some): throw VaultError(.invalid, "The options 'version' and 'at' exclude each other.")
         }
     }
@@ -66,6 +87,23 @@ struct Options {
     /// The reporter of the option `progress`.
     func progress() throws -> ProgressReporter? {
         try function("progress").map { ProgressReporter($0) }
+    }
+}
+
+extension LuaView {
+    /// A span of time in seconds: a number of them, or text such as `90s` or `12h`.
+    func seconds() throws -> Double {
+        if type == .string, let text = try? string(), let span = try? CivilDuration.seconds(text) {
+            return Double(span)
+        }
+        return try number()
+    }
+
+    /// The key or the value of a tag: a string, or a number's text.
+    ///
+    /// - Throws: `invalid` for bytes that are not UTF-8.
+    func tagText() throws -> TagText {
+        try TagText(given: try bytes())
     }
 }
 

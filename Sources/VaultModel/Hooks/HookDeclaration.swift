@@ -12,7 +12,7 @@ package struct HookDeclaration: Sendable {
     package var number: Int
     package var kind: HookKind
     /// What a name must match, by gitignore's rules; nil for every name.
-    package var pattern: String?
+    package var pattern: [UInt8]?
     package var priority: Double
     package var timeout: Duration
     /// Whether an error of the hook accepts what it was asked.
@@ -24,7 +24,7 @@ package struct HookDeclaration: Sendable {
     package var schedule: Schedule?
 
     package init(
-        number: Int, kind: HookKind, pattern: String? = nil, priority: Double = 0, timeout: Duration,
+        number: Int, kind: HookKind, pattern: [UInt8]? = nil, priority: Double = 0, timeout: Duration,
         acceptsErrors: Bool,
         hearsHooks: Bool = false, place: String, schedule: Schedule? = nil
     ) {

@@ -6,10 +6,10 @@ package struct HookSetup: Sendable {
     /// Bytes that Lua may allocate.
     package var memoryBytes: Int
     /// Programs and hosts that hooks may use.
-    package var programs: [String]
+    package var programs: [[UInt8]]
     package var hosts: [String]
 
-    package init(file: String, text: [UInt8], memoryBytes: Int, programs: [String], hosts: [String]) {
+    package init(file: String, text: [UInt8], memoryBytes: Int, programs: [[UInt8]], hosts: [String]) {
         self.file = file
         self.text = text
         self.memoryBytes = memoryBytes
@@ -88,7 +88,7 @@ package struct HookAnswer: Sendable {
     /// Another name for it.
     package var name: [UInt8]?
     /// Tags to set, or to take away.
-    package var tags: [String: String?] = [:]
+    package var tags: [TagText: TagText?] = [:]
     package var runs: [Run] = []
 
     package init(number: UInt64) {

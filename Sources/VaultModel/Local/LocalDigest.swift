@@ -17,6 +17,11 @@ package enum LocalDigest {
         }
     }
 
+    /// The content of what a walk has come to.
+    package static func content(_ entry: TreeEntry) throws(VaultError) -> Content {
+        try content(entry.path, at: entry.directory.open(), component: entry.component, status: entry.status)
+    }
+
     /// The content of an open file, from where it is read next.
     ///
     /// - Throws: `cancelled` between two segments of a file, where the task that runs it is cancelled.

@@ -1,11 +1,13 @@
 package import Glibc
 
-/// Where a file of a tree goes: a component of an open directory.
+/// Where a file of a tree goes: a component of a directory.
 struct LocalPlace: Sendable {
     /// Nil where the directory is not there and is not made.
-    var directory: OpenFile?
+    var directory: TreeDirectory?
     var component: [UInt8]
     var path: LocalPath
+    /// The directory of a vault or a server that the place is in, where nothing is changed; nil elsewhere.
+    var store: (path: LocalPath, kind: StoreGuard.Kind)?
 }
 
 /// The directories of a tree that is changed, opened and made one below the other without following
@@ -13,14 +15,16 @@ struct LocalPlace: Sendable {
 package struct LocalDirectories {
     let root: LocalPath
     private let makesMissing: Bool
-    private var open: [(component: [UInt8], file: OpenFile)] = []
-    private let top: OpenFile?
+    private let stores: StoreGuard
+    private var open: [(component: [UInt8], directory: TreeDirectory)] = []
+    private let top: TreeDirectory?
 
-    init(_ root: LocalPath, makesMissing: Bool) throws(VaultError) {
+    init(_ root: LocalPath, makesMissing: Bool, stores: StoreGuard) throws(VaultError) {
         self.root = root
         self.makesMissing = makesMissing
+        self.stores = stores
         do {
-            top = try OpenFile(root, flags: O_RDONLY | O_DIRECTORY)
+            top = try TreeDirectory(root: root)
         } catch  where !makesMissing && error.code == .notFound {
             top = nil
         }
@@ -28,13 +32,17 @@ package struct LocalDirectories {
 
     /// Makes `path`, and the directories above it, where they are missing.
     ///
-    /// - Parameter mode: of `path` itself.
-    package static func make(_ path: LocalPath, mode: mode_t = 0o777) throws(VaultError) {
+    /// - Parameters:
+    ///   - mode: of `path` itself.
+    ///   - modeAbove: of the directories above it.
+    package static func make(
+        _ path: LocalPath, mode: mode_t = 0o777, modeAbove: mode_t = 0o777
+    ) throws(VaultError) {
         if path.withCString({ mkdir($0, mode) }) == 0 { return }
         switch errno {
         case EEXIST: return
         case ENOENT where path.parent != path:
-            try make(path.parent)
+            try make(path.parent, mode: modeAbove, modeAbove: modeAbove)
             try retrying("make the directory", path) { path.withCString { mkdir($0, mode) } }
         default: throw VaultError(system: errno, "make the directory", path)
         }
@@ -55,27 +63,33 @@ package struct LocalDirectories {
             guard let next = try descend(part) else {
                 return LocalPlace(directory: nil, component: component, path: root.appending(relative))
             }
+            if let kind = try stores.kind(of: next) {
+                return LocalPlace(
+                    directory: nil, component: component, path: root.appending(relative), store: (next.path, kind))
+            }
             open.append((part, next))
         }
         return LocalPlace(
-            directory: open.last?.file ?? top, component: component, path: root.appending(relative))
+            directory: open.last?.directory ?? top, component: component, path: root.appending(relative))
     }
 
-    private func descend(_ part: [UInt8]) throws(VaultError) -> OpenFile? {
-        guard let parent = open.last?.file ?? top else { return nil }
+    private func descend(_ part: [UInt8]) throws(VaultError) -> TreeDirectory? {
+        guard let parent = open.last?.directory ?? top else { return nil }
         let path = parent.path.appending(part)
         do {
-            return try OpenFile(path, at: parent, component: part, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            return try TreeDirectory(part, in: parent)
         } catch  where error.code == .notFound || error.code == .invalid {
-            if (try? FileStatus(of: part, in: parent)) != nil {
+            if (try? FileStatus(of: part, in: parent.open())) != nil {
                 throw VaultError(.exists, "'\(path)' is in the way: it is no directory.", path: path)
             }
         }
         if !makesMissing { return nil }
+        let open = try parent.open()
+        // What a directory's mode was is not known, and private content must not become everybody's.
         try retrying("make the directory", path) {
-            LocalPath(part).withCString { mkdirat(parent.descriptor, $0, 0o777) }
+            LocalPath(part).withCString { mkdirat(open.descriptor, $0, 0o700) }
         }
-        return try OpenFile(path, at: parent, component: part, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        return try TreeDirectory(part, in: parent)
     }
 
     /// Removes a file, link or empty directory, and the directories above it that become empty.
@@ -101,7 +115,7 @@ package struct LocalDirectories {
 
     private mutating func unlink(_ relative: [UInt8], isDirectory: Bool) throws(VaultError) -> Bool {
         let place = try place(of: relative)
-        guard let directory = place.directory else { return false }
+        guard let directory = try place.directory?.open() else { return false }
         try retrying("remove", place.path) {
             LocalPath(place.component).withCString {
                 unlinkat(directory.descriptor, $0, isDirectory ? AT_REMOVEDIR : 0)

@@ -16,33 +16,50 @@ package enum LocalReader {
         return file
     }
 
-    /// The save of a file of at most one chunk; nil where it has grown too large for that.
+    /// The save of a file of at most one chunk; nil where it is too large for that.
     ///
-    /// - Throws: `conflict` for a file that kept changing while it was read.
-    package static func small(_ file: OpenFile, as name: Name) throws(VaultError) -> SmallSave? {
-        for _ in 0..<Limits.saveAttemptsMax {
+    /// A file that keeps changing is saved as it was read last, and the save says so.
+    ///
+    /// - Parameter isStrict: whether a file that keeps changing is refused.
+    /// - Throws: `conflict` for one that is refused.
+    package static func small(
+        _ file: OpenFile, as name: Name, isStrict: Bool = false
+    ) throws(VaultError) -> SmallSave? {
+        var attempt = 1
+        while true {
             let now = currentNanoseconds()
             let before = try file.status
-            guard before.size <= UInt64(Limits.smallFileBytesMax) else { return nil }
-            let bytes = try content(file, size: Int(before.size))
-            guard let bytes, try !file.status.differs(from: before) else {
+            guard before.size <= UInt64(Limits.smallFileBytesMax),
+                let bytes = try content(file, expecting: Int(before.size))
+            else { return nil }
+            // The size is not compared: some file systems tell one that is none, and what the file gives counts.
+            let isChanged = try file.status.differs(from: before)
+            if isChanged, attempt < Limits.saveAttemptsMax {
+                attempt += 1
                 try rewind(file)
                 continue
             }
+            if isChanged, isStrict { throw changed(file.path) }
             let chunk =
                 bytes.count == 0 ? nil : Chunk(digest: bytes.withUnsafeBytes { Digest(of: $0) }, bytes: bytes)
-            return SmallSave(
-                intent: SaveIntent(name: name, attributes: before.attributes(now: now)), chunk: chunk)
+            var intent = SaveIntent(name: name, attributes: before.attributes(now: now))
+            intent.changedWhileRead = isChanged
+            return SmallSave(intent: intent, chunk: chunk)
         }
-        throw changed(file.path)
     }
 
-    /// The whole content of a file; nil where it does not have the size that was seen.
-    private static func content(_ file: OpenFile, size: Int) throws(VaultError) -> BufferSlice? {
+    /// The content of a file up to its end; nil where that is more than one chunk.
+    private static func content(_ file: OpenFile, expecting size: Int) throws(VaultError) -> BufferSlice? {
         // One byte more tells a file that has grown.
         let buffer = Buffer(byteCount: size + 1)
         let count = try file.read(into: buffer.memory)
-        return count == size ? BufferSlice(buffer, 0..<size) : nil
+        if count <= size { return BufferSlice(buffer, 0..<count) }
+        let longer = Buffer(byteCount: Limits.smallFileBytesMax + 1)
+        longer.memory.copyMemory(
+            from: UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(buffer.memory)[..<count]))
+        let rest = UnsafeMutableRawBufferPointer(rebasing: longer.memory[count...])
+        let total = count + (try file.read(into: rest))
+        return total <= Limits.smallFileBytesMax ? BufferSlice(longer, 0..<total) : nil
     }
 
     /// The save of a symbolic link: its content is where it points to.

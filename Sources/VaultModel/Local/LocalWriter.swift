@@ -1,7 +1,17 @@
 import Glibc
 
 /// Puts entries into one local directory: each appears under its name complete, or not at all.
+///
+/// Content comes first: where the file system refuses modes or times, as those of memory cards do, the file is there all
+/// the same, and the writer says so.
 package struct LocalWriter: Sendable {
+    /// Whether an entry has the mode and the time that it should have.
+    package enum Attributing: Sendable {
+        case set
+        /// The file system, or whose file it is, does not allow it.
+        case refused
+    }
+
     private let directory: OpenFile
     private let overwrites: Bool
 
@@ -18,76 +28,97 @@ package struct LocalWriter: Sendable {
             && UniqueID(String(decoding: component.dropFirst(temporaryPrefix.utf8.count), as: UTF8.self)) != nil
     }
 
+    static func temporaryName(_ id: UniqueID) -> [UInt8] { Array((temporaryPrefix + id.description).utf8) }
+
     /// Writes what `read` holds as the component `component` of the directory.
+    ///
+    /// A killed process's unfinished file of the same content is gone on with.
     ///
     /// - Parameter path: what messages call the file.
     /// - Throws: `exists` where something is there that may not be replaced, a directory above all.
     package func write(
         _ read: OpenRead, as component: [UInt8], path: LocalPath, download: Download
-    ) async throws(VaultError) {
-        let temporary = LocalWriter.temporaryName()
-        do throws(VaultError) {
-            switch read.entry.kind {
-            case .file:
-                try checkRoom(for: component, path: path)
-                let file = try make(temporary, path: path)
-                try await download.write(read, to: file)
-                try apply(read.entry.attributes, to: file)
-            case .link:
-                try checkRoom(for: component, path: path)
-                try checkTarget(read.entry, path: path)
-                var target: [UInt8] = []
-                try await download.stream(read) { target += Array($0) }
-                try makeLink(to: target, as: temporary, path: path, read.entry.attributes)
-            case .directory, .removed:
-                return try write(read.entry, as: component, path: path)
+    ) async throws(VaultError) -> Attributing {
+        switch read.entry.kind {
+        case .file:
+            if try isSpecial(component, path: path) {
+                let special = try SpecialFile.open(component, in: directory, path: path)
+                try await download.stream(read) { (bytes) throws(VaultError) in try special.append(bytes) }
+                return .set
             }
-            try place(temporary, as: component, path: path)
-        } catch {
-            remove(temporary)
-            throw error
+            let partial = try PartialFile(read.entry.content, as: component, in: directory, path: path)
+            return try await placing(partial.name, as: component, path: path) { () async throws(VaultError) in
+                try await download.write(read, to: partial.file, isFresh: partial.isFresh)
+                return apply(read.entry.attributes, to: partial.file)
+            }
+        case .link:
+            try checkRoom(for: component, path: path)
+            try checkTarget(read.entry, path: path)
+            var target: [UInt8] = []
+            try await download.stream(read) { target += Array($0) }
+            return try makeLink(to: target, as: component, path: path, read.entry.attributes)
+        case .directory, .removed:
+            return try write(read.entry, as: component, path: path)
         }
     }
 
     /// The same for a content that is at hand.
-    package func write(_ small: SmallContent, as component: [UInt8], path: LocalPath) throws(VaultError) {
-        let (entry, temporary) = (small.entry, LocalWriter.temporaryName())
-        do throws(VaultError) {
-            switch entry.kind {
-            case .file:
-                try checkRoom(for: component, path: path)
-                let file = try make(temporary, path: path)
-                try small.chunk?.bytes.withUnsafeBytes { (bytes) throws(VaultError) in try file.write(bytes, at: 0) }
-                try apply(entry.attributes, to: file)
-            case .link:
-                try checkRoom(for: component, path: path)
-                try checkTarget(entry, path: path)
-                try makeLink(to: small.chunk?.bytes.bytes ?? [], as: temporary, path: path, entry.attributes)
-            case .directory, .removed:
-                return try write(entry, as: component, path: path)
+    package func write(
+        _ small: SmallContent, as component: [UInt8], path: LocalPath
+    ) throws(VaultError) -> Attributing {
+        let entry = small.entry
+        switch entry.kind {
+        case .file:
+            if try isSpecial(component, path: path) {
+                let special = try SpecialFile.open(component, in: directory, path: path)
+                try small.chunk?.bytes.withUnsafeBytes { (bytes) throws(VaultError) in try special.append(bytes) }
+                return .set
             }
-            try place(temporary, as: component, path: path)
-        } catch {
-            remove(temporary)
-            throw error
+            let temporary = LocalWriter.temporaryName(UniqueID())
+            do throws(VaultError) {
+                let file = try make(temporary, path: path)
+                if let bytes = small.chunk?.bytes {
+                    try bytes.withUnsafeBytes { (bytes) throws(VaultError) in try file.writeSparsely(bytes, at: 0) }
+                    try file.resize(to: UInt64(bytes.count))
+                }
+                let attributing = apply(entry.attributes, to: file)
+                try place(temporary, as: component, path: path)
+                return attributing
+            } catch {
+                remove(temporary)
+                throw error
+            }
+        case .link:
+            try checkRoom(for: component, path: path)
+            try checkTarget(entry, path: path)
+            return try makeLink(to: small.chunk?.bytes.bytes ?? [], as: component, path: path, entry.attributes)
+        case .directory, .removed:
+            return try write(entry, as: component, path: path)
         }
+    }
+
+    /// Gives what is there, and has the entry's content, the entry's mode and time.
+    func apply(_ entry: Entry, to component: [UInt8], path: LocalPath) -> Attributing {
+        if entry.kind == .link { return setTime(of: component, entry.attributes) }
+        let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+        guard let file = try? OpenFile(path, at: directory, component: component, flags: flags) else { return .refused }
+        return apply(entry.attributes, to: file)
     }
 
     /// An entry without content.
-    private func write(_ entry: Entry, as component: [UInt8], path: LocalPath) throws(VaultError) {
+    private func write(_ entry: Entry, as component: [UInt8], path: LocalPath) throws(VaultError) -> Attributing {
         guard entry.kind == .directory else {
             throw VaultError(.notFound, "The vault holds nothing under '\(entry.name)'.", name: entry.name)
         }
-        try makeDirectory(component, path: path, entry.attributes)
-    }
-
-    private static func temporaryName() -> [UInt8] {
-        Array((temporaryPrefix + UniqueID().description).utf8)
+        return try makeDirectory(component, path: path, entry.attributes)
     }
 
     private func make(_ temporary: [UInt8], path: LocalPath) throws(VaultError) -> OpenFile {
-        try OpenFile(
+        let file = try OpenFile(
             path, at: directory, component: temporary, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        // Somebody who clears up after a killed process leaves it alone.
+        flock(file.descriptor, LOCK_EX | LOCK_NB)
+        return file
     }
 
     private func checkTarget(_ entry: Entry, path: LocalPath) throws(VaultError) {
@@ -98,68 +129,127 @@ package struct LocalWriter: Sendable {
 
     /// Finds out before anything is fetched what the last step would refuse.
     func checkRoom(for component: [UInt8], path: LocalPath) throws(VaultError) {
-        guard let status = try? FileStatus(of: component, in: directory) else { return }
+        if try isSpecial(component, path: path) {
+            throw VaultError(.exists, "'\(path)' is in the way: it is a device or a pipe.", path: path)
+        }
+    }
+
+    /// Whether a device or a pipe is there, which is written into.
+    ///
+    /// - Throws: `exists` where something is there that may not be replaced.
+    func isSpecial(_ component: [UInt8], path: LocalPath) throws(VaultError) -> Bool {
+        guard let status = try? FileStatus(of: component, in: directory) else { return false }
         if status.kind == .directory {
             throw VaultError(.exists, "'\(path)' is in the way: it is a directory.", path: path)
         }
         if !overwrites { throw VaultError(.exists, "'\(path)' exists already.", path: path) }
+        return status.kind == .other
+    }
+
+    /// Makes a file under another name, then gives it its own.
+    private func placing(
+        _ temporary: [UInt8], as component: [UInt8], path: LocalPath,
+        _ make: () async throws(VaultError) -> Attributing
+    ) async throws(VaultError) -> Attributing {
+        do throws(VaultError) {
+            let attributing = try await make()
+            try place(temporary, as: component, path: path)
+            return attributing
+        } catch {
+            remove(temporary)
+            throw error
+        }
     }
 
     private func place(_ temporary: [UInt8], as component: [UInt8], path: LocalPath) throws(VaultError) {
+        if overwrites { return try rename(temporary, to: component, path: path) }
+        // Only a new link, not a rename, refuses to replace what is there.
+        let status = LocalPath(temporary).withCString { temporary in
+            LocalPath(component).withCString { component in
+                linkat(directory.descriptor, temporary, directory.descriptor, component, 0)
+            }
+        }
+        if status == 0 { return remove(temporary) }
+        if errno == EEXIST { throw VaultError(system: errno, "write", path) }
+        // Where the file system has no links, the place is taken by an empty file of this process's, and replaced.
+        _ = try OpenFile(
+            path, at: directory, component: component, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        do throws(VaultError) {
+            try rename(temporary, to: component, path: path)
+        } catch {
+            remove(component)
+            throw error
+        }
+    }
+
+    private func rename(_ temporary: [UInt8], to component: [UInt8], path: LocalPath) throws(VaultError) {
         try retrying("replace", path) {
             LocalPath(temporary).withCString { temporary in
                 LocalPath(component).withCString { component in
-                    // Only a new link, not a rename, refuses to replace what is there.
-                    overwrites
-                        ? renameat(directory.descriptor, temporary, directory.descriptor, component)
-                        : linkat(directory.descriptor, temporary, directory.descriptor, component, 0)
+                    renameat(directory.descriptor, temporary, directory.descriptor, component)
                 }
             }
         }
-        if !overwrites { remove(temporary) }
     }
 
     private func remove(_ component: [UInt8]) {
         _ = LocalPath(component).withCString { unlinkat(directory.descriptor, $0, 0) }
     }
 
-    private func apply(_ attributes: Attributes, to file: OpenFile) throws(VaultError) {
-        try retrying("set the mode of", file.path) { fchmod(file.descriptor, mode_t(attributes.mode)) }
+    private func apply(_ attributes: Attributes, to file: OpenFile) -> Attributing {
+        let hasMode = fchmod(file.descriptor, mode_t(attributes.restoredMode)) == 0
         let times = [timespec.omitted, timespec(nanoseconds: attributes.modified)]
-        try retrying("set the time of", file.path) { futimens(file.descriptor, times) }
+        let hasTime = futimens(file.descriptor, times) == 0
+        return hasMode && hasTime ? .set : .refused
     }
 
     private func makeLink(
         to target: [UInt8], as component: [UInt8], path: LocalPath, _ attributes: Attributes
-    ) throws(VaultError) {
-        try retrying("make the link", path) {
-            LocalPath(target).withCString { target in
-                LocalPath(component).withCString { symlinkat(target, directory.descriptor, $0) }
+    ) throws(VaultError) -> Attributing {
+        let temporary = LocalWriter.temporaryName(UniqueID())
+        do throws(VaultError) {
+            try retrying("make the link", path) {
+                LocalPath(target).withCString { target in
+                    LocalPath(temporary).withCString { symlinkat(target, directory.descriptor, $0) }
+                }
             }
+            let attributing = setTime(of: temporary, attributes)
+            try place(temporary, as: component, path: path)
+            return attributing
+        } catch {
+            remove(temporary)
+            throw error
         }
-        setTime(of: component, attributes)
     }
 
     private func makeDirectory(
         _ component: [UInt8], path: LocalPath, _ attributes: Attributes
-    ) throws(VaultError) {
+    ) throws(VaultError) -> Attributing {
         let status = LocalPath(component).withCString { mkdirat(directory.descriptor, $0, 0o700) }
         if status != 0 {
             guard errno == EEXIST else { throw VaultError(system: errno, "make the directory", path) }
             guard (try? FileStatus(of: component, in: directory))?.kind == .directory else {
                 throw VaultError(.exists, "'\(path)' is in the way: it is no directory.", path: path)
             }
-            if !overwrites { return }
+            if !overwrites { return .set }
         }
         let made = try OpenFile(path, at: directory, component: component, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        try apply(attributes, to: made)
+        return apply(attributes, to: made)
     }
 
-    /// A link's own time is a courtesy that not every file system can give.
-    private func setTime(of component: [UInt8], _ attributes: Attributes) {
+    private func setTime(of component: [UInt8], _ attributes: Attributes) -> Attributing {
         let times = [timespec.omitted, timespec(nanoseconds: attributes.modified)]
-        _ = LocalPath(component).withCString { utimensat(directory.descriptor, $0, times, AT_SYMLINK_NOFOLLOW) }
+        let status = LocalPath(component).withCString {
+            utimensat(directory.descriptor, $0, times, AT_SYMLINK_NOFOLLOW)
+        }
+        return status == 0 ? .set : .refused
     }
+}
+
+extension Attributes {
+    /// The permission bits that a restored file gets. Whose file it was is not kept, and a program that runs as its owner
+    /// must not run as somebody else.
+    package var restoredMode: UInt32 { mode & 0o777 }
 }
 
 extension timespec {

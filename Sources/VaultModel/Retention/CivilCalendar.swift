@@ -38,29 +38,12 @@ package struct CivilCalendar: Sendable {
     /// - Parameter time: seconds since 1970 UTC.
     package func index(of period: Period, at time: Int64) -> Int64 {
         let offset = zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(time)))
-        let day = floorDivide(time + Int64(offset), 86_400)
+        let civil = CivilTime(at: time, offset: Int64(offset))
         switch period {
-        case .day: return day
+        case .day: return civil.day
         // 1970-01-01 was a Thursday.
-        case .week: return floorDivide(day + 3, 7)
-        case .month: return CivilCalendar.month(ofDay: day)
+        case .week: return (civil.day + 3).dividedDown(by: 7).quotient
+        case .month: return (civil.date.year - 1970) * 12 + civil.date.month - 1
         }
     }
-
-    /// Months since 1970-01 of a day counted from 1970-01-01, after Howard Hinnant's
-    /// "chrono-Compatible Low-Level Date Algorithms", `civil_from_days`.
-    private static func month(ofDay day: Int64) -> Int64 {
-        let shifted = day + 719_468
-        let era = floorDivide(shifted, 146_097)
-        let dayOfEra = shifted - era * 146_097
-        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let month = (5 * dayOfYear + 2) / 153
-        // Month 0 is March of the year.
-        return (yearOfEra + era * 400 - 1970) * 12 + month + 2
-    }
-}
-
-private func floorDivide(_ value: Int64, _ divisor: Int64) -> Int64 {
-    value >= 0 ? value / divisor : -((-value + divisor - 1) / divisor)
 }

@@ -33,7 +33,7 @@ package struct KeepPolicy: Sendable, Equatable {
     /// The versions of one name that are not kept.
     ///
     /// A name that was removed has no current version: its versions age like others, and once none is
-    /// kept the removal itself goes with them.
+    /// kept the removal itself goes with them. A version that was dated by a wrong clock takes no other one's place.
     ///
     /// - Parameters:
     ///   - history: all versions of the name, oldest first.
@@ -43,7 +43,9 @@ package struct KeepPolicy: Sendable, Equatable {
         guard let newest = history.last else { return [] }
         var kept: Set<UInt64> = []
         if !newest.isRemoval { kept.insert(newest.version) }
-        let content = history.filter { !$0.isRemoval }.reversed() as [Candidate]
+        let times = ClockTrust.corrected(history.map(\.savedAt), now: now)
+        let history: [Dated] = zip(history, times).map { Dated($0, savedAt: $1.time, isTrusted: $1.isTrusted) }
+        let content = history.filter { !$0.isRemoval }.reversed() as [Dated]
         kept.formUnion(content.prefix(max(0, last)).map(\.version))
         for (count, period) in [(daily, CivilCalendar.Period.day), (weekly, .week), (monthly, .month)] {
             kept.formUnion(newestOfEach(period, count, of: content, calendar))
@@ -69,14 +71,31 @@ package struct KeepPolicy: Sendable, Equatable {
         return isBeforeAllTime ? .min : begin
     }
 
+    /// A version with its time, or with the latest that it can have where the clock was wrong.
+    private struct Dated {
+        var version: UInt64
+        var isRemoval: Bool
+        var savedAt: Int64
+        var isTrusted: Bool
+
+        init(_ candidate: Candidate, savedAt: Int64, isTrusted: Bool) {
+            version = candidate.version
+            isRemoval = candidate.isRemoval
+            self.savedAt = savedAt
+            self.isTrusted = isTrusted
+        }
+    }
+
     private func newestOfEach(
-        _ period: CivilCalendar.Period, _ count: Int, of newestFirst: [Candidate], _ calendar: CivilCalendar
+        _ period: CivilCalendar.Period, _ count: Int, of newestFirst: [Dated], _ calendar: CivilCalendar
     ) -> [UInt64] {
         var seen: Set<Int64> = []
         var versions: [UInt64] = []
         for candidate in newestFirst {
             guard seen.count < count else { break }
-            if seen.insert(calendar.index(of: period, at: candidate.savedAt)).inserted {
+            if !candidate.isTrusted {
+                versions.append(candidate.version)
+            } else if seen.insert(calendar.index(of: period, at: candidate.savedAt)).inserted {
                 versions.append(candidate.version)
             }
         }

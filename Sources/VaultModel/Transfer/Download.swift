@@ -10,10 +10,11 @@ package struct Download: Sendable {
         self.meter = meter
     }
 
-    /// Writes the whole content of `read` to `file`, from its start.
+    /// Writes the whole content of `read` to `file`, from its start; long runs of zeros become holes.
     ///
+    /// - Parameter isFresh: whether the file is empty. In another one, chunks that are there already are not fetched.
     /// - Throws: `integrity` where the vault's chunks are not the content that the entry names.
-    package func write(_ read: OpenRead, to file: OpenFile) async throws(VaultError) {
+    package func write(_ read: OpenRead, to file: OpenFile, isFresh: Bool = true) async throws(VaultError) {
         let size = read.entry.size
         var list = ListBuilder()
         // One stretch is written at a time: threads that wait for the file's own lock would burn the processor.
@@ -29,11 +30,16 @@ package struct Download: Sendable {
                         if started >= Limits.segmentsInFlight { try await group.next() }
                         started += 1
                         group.addTask {
-                            let chunks = try await fetch(batch, of: read)
+                            let missing = isFresh ? batch : try batch.missing(in: file)
+                            let count = batch.reduce(0) { $0 + UInt64($1.length) }
+                            let there = count - missing.reduce(0) { $0 + UInt64($1.length) }
+                            meter?.advance(there, reused: there)
+                            if missing.isEmpty { return }
+                            let chunks = try await fetch(missing, of: read)
                             try await writing.withLock { () throws(VaultError) in
-                                try file.write(chunks, at: batch[0].position)
+                                try file.write(chunks, at: missing, isFresh: isFresh)
                             }
-                            meter?.advance(batch.reduce(0) { $0 + UInt64($1.length) })
+                            meter?.advance(count - there)
                         }
                     }
                 }
@@ -41,6 +47,7 @@ package struct Download: Sendable {
             }
         }
         try check(&list, of: read)
+        try file.resize(to: size)
     }
 
     /// Gives `body` the content of `read` from `start`, in order, a chunk at a time.
@@ -112,16 +119,33 @@ package struct Download: Sendable {
 }
 
 extension OpenFile {
-    fileprivate func write(_ chunks: [Chunk], at start: UInt64) throws(VaultError) {
-        var position = start
-        for chunk in chunks {
-            try chunk.bytes.withUnsafeBytes { (bytes) throws(VaultError) in try write(bytes, at: position) }
-            position += UInt64(chunk.bytes.count)
+    fileprivate func write(_ chunks: [Chunk], at places: [PlacedChunk], isFresh: Bool) throws(VaultError) {
+        for (chunk, place) in zip(chunks, places) {
+            try chunk.bytes.withUnsafeBytes { (bytes) throws(VaultError) in
+                if isFresh {
+                    try writeSparsely(bytes, at: place.position)
+                } else {
+                    try write(bytes, at: place.position)
+                }
+            }
         }
     }
 }
 
 extension [PlacedChunk] {
+    /// The chunks that a file does not have at their places.
+    fileprivate func missing(in file: OpenFile) throws(VaultError) -> [PlacedChunk] {
+        var missing: [PlacedChunk] = []
+        for chunk in self {
+            let buffer = Buffer(byteCount: chunk.length)
+            let count = try file.read(into: buffer.memory, at: chunk.position)
+            let isThere =
+                count == chunk.length && Digest(of: UnsafeRawBufferPointer(buffer.memory)) == chunk.reference.digest
+            if !isThere { missing.append(chunk) }
+        }
+        return missing
+    }
+
     /// The chunks in parts for one fetch each, of so many bytes at most where they are not larger.
     func fetches(bytesMax: Int) -> [[PlacedChunk]] {
         var parts: [[PlacedChunk]] = []

@@ -4,18 +4,21 @@ import Glibc
 package struct FileSave: Sendable {
     private let vault: any Vault
     private let meter: TransferMeter?
+    private let isStrict: Bool
 
-    package init(to vault: any Vault, meter: TransferMeter? = nil) {
+    /// - Parameter isStrict: whether a file that keeps changing is refused with `conflict`, and not saved as it was read.
+    package init(to vault: any Vault, meter: TransferMeter? = nil, isStrict: Bool = false) {
         self.vault = vault
         self.meter = meter
+        self.isStrict = isStrict
     }
 
     /// Saves what `path` is, following no link at its end.
     ///
-    /// - Throws: `invalid` for a directory, socket, pipe or device, `conflict` for a file that
-    ///   kept changing while it was read; what opening and reading it, or the vault, throws.
+    /// - Throws: `invalid` for a directory, socket, pipe or device; what opening and reading the file, or the vault,
+    ///   throws.
     package func save(
-        _ path: LocalPath, as name: Name, tags: [String: String] = [:], ifVersion: UInt64? = nil
+        _ path: LocalPath, as name: Name, tags: [TagText: TagText] = [:], ifVersion: UInt64? = nil
     ) async throws(VaultError) -> SaveOutcome {
         meter?.begin(name)
         let status = try FileStatus(of: path)
@@ -24,6 +27,7 @@ package struct FileSave: Sendable {
             break
         case .link:
             let save = try LocalReader.link(path, as: name, status: status)
+            meter?.expect(save.content.size)
             return try await saveSmall(save, tags: tags, ifVersion: ifVersion)
         case .directory:
             throw VaultError(.invalid, "'\(path)' is a directory: use push to save a tree.", path: path)
@@ -32,15 +36,16 @@ package struct FileSave: Sendable {
         }
         meter?.expect(status.size)
         if status.size <= UInt64(Limits.smallFileBytesMax),
-            let save = try LocalReader.small(try LocalReader.open(path), as: name)
+            let save = try LocalReader.small(try LocalReader.open(path), as: name, isStrict: isStrict)
         {
+            meter?.correct(status.size, to: save.content.size)
             return try await saveSmall(save, tags: tags, ifVersion: ifVersion)
         }
         return try await saveLarge(try LocalReader.open(path), as: name, tags: tags, ifVersion: ifVersion)
     }
 
     private func saveSmall(
-        _ save: SmallSave, tags: [String: String], ifVersion: UInt64?
+        _ save: SmallSave, tags: [TagText: TagText], ifVersion: UInt64?
     ) async throws(VaultError) -> SaveOutcome {
         var save = save
         save.intent.tags = tags
@@ -67,12 +72,14 @@ package struct FileSave: Sendable {
     }
 
     /// Saves an open file of any size.
+    ///
+    /// One that keeps changing is saved as it was read last.
     package func saveLarge(
-        _ file: OpenFile, as name: Name, tags: [String: String] = [:], ifVersion: UInt64? = nil
+        _ file: OpenFile, as name: Name, tags: [TagText: TagText] = [:], ifVersion: UInt64? = nil
     ) async throws(VaultError) -> SaveOutcome {
         var error = VaultError.keptBeingCollected(name)
-        for attempt in 0..<Limits.saveAttemptsMax {
-            if attempt > 0 {
+        for attempt in 1...Limits.saveAttemptsMax {
+            if attempt > 1 {
                 try LocalReader.rewind(file)
                 meter?.expect(try file.status.size)
             }
@@ -83,15 +90,18 @@ package struct FileSave: Sendable {
             var reader = SegmentReader(file)
             var isChanged = false
             do throws(VaultError) {
-                let outcome = try await Upload(to: vault, meter: meter).save(intent) { () throws(VaultError) in
-                    let segment = try reader.next()
-                    // The last look comes before the commit: a changed file must not become a version.
-                    if segment == nil, try file.status.differs(from: before) {
-                        isChanged = true
-                        throw LocalReader.changed(file.path)
-                    }
-                    return segment
-                }
+                let upload = Upload(to: vault, meter: meter)
+                let outcome = try await upload.save(
+                    intent, wasChanged: { isChanged },
+                    segments: { () throws(VaultError) in
+                        let segment = try reader.next()
+                        // The last look comes before the commit: what has changed is read once more.
+                        if segment == nil, try file.status.differs(from: before) {
+                            isChanged = true
+                            if isStrict || attempt < Limits.readAttemptsMax { throw LocalReader.changed(file.path) }
+                        }
+                        return segment
+                    })
                 if let outcome { return outcome }
             } catch let failure {
                 // A server that was started anew knows nothing of the upload; it has the chunks all the same.

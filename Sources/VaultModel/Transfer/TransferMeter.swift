@@ -14,6 +14,16 @@ package final class TransferMeter: Sendable {
         totalBytes.wrappingAdd(bytes, ordering: .relaxed)
     }
 
+    /// Replaces what was expected of a file by what it turned out to be, in bytes.
+    package func correct(_ expected: UInt64, to actual: UInt64) {
+        totalBytes.wrappingAdd(actual &- expected, ordering: .relaxed)
+    }
+
+    /// Ends the transfer: what has not been dealt with by now is not expected any more.
+    package func finish() {
+        totalBytes.store(doneBytes.load(ordering: .relaxed), ordering: .relaxed)
+    }
+
     /// Counts bytes that are dealt with, and how many of them did not have to be moved.
     package func advance(_ bytes: UInt64, reused: UInt64 = 0) {
         doneBytes.wrappingAdd(bytes, ordering: .relaxed)
@@ -38,10 +48,13 @@ package final class TransferMeter: Sendable {
     }
 
     package var reading: Reading {
-        Reading(
+        let done = doneBytes.load(ordering: .relaxed)
+        let total = totalBytes.load(ordering: .relaxed)
+        return Reading(
             name: current.withLock { $0 },
-            done: doneBytes.load(ordering: .relaxed),
-            total: totalBytes.load(ordering: .relaxed),
+            done: done,
+            // A file that has grown is dealt with before its size is corrected. Without a total none is made up.
+            total: total == 0 ? 0 : max(total, done),
             reused: reusedBytes.load(ordering: .relaxed),
             files: doneFiles.load(ordering: .relaxed)
         )

@@ -10,16 +10,18 @@ package struct Upload: Sendable {
 
     /// Saves the segments that `next` gives until it gives nil.
     ///
+    /// - Parameter wasChanged: tells at the end whether the source changed while it was read.
     /// - Returns: nil where a collection removed a chunk under the upload: try again from the start.
     /// - Throws: what the vault or `next` throws. The upload's chunks are kept, so that saving the
     ///   same content again sends the rest only.
     package func save(
-        _ intent: SaveIntent, segments next: () async throws(VaultError) -> Segment?
+        _ intent: SaveIntent, wasChanged: () -> Bool = { false },
+        segments next: () async throws(VaultError) -> Segment?
     ) async throws(VaultError) -> SaveOutcome? {
         let upload = try await vault.beginUpload(intent)
         do {
             let content = try await send(to: upload, segments: next)
-            return try await vault.commit(upload, content: content)
+            return try await vault.commit(upload, content: content, changedWhileRead: wasChanged())
         } catch {
             await vault.abort(upload)
             throw error

@@ -18,10 +18,11 @@ package struct Compare {
     private var join: TreeJoin
     private let options: TreeOptions
 
-    /// - Throws: what opening the root throws.
+    /// - Throws: what opening the root throws; `invalid` for a pattern that is a path of this machine.
     package init(
         _ vault: any Vault, _ root: LocalPath, _ prefix: NamePrefix, _ options: TreeOptions
     ) throws(VaultError) {
+        try options.filter.check(below: root)
         join = try TreeJoin(vault, root, prefix, options)
         self.options = options
     }
@@ -47,8 +48,8 @@ package struct Compare {
         guard local.status.isSameKind(as: entry) else { return false }
         if local.status.kind == .directory { return true }
         if !options.checksum, local.status.isUnchanged(since: entry) { return true }
-        guard local.status.size == entry.size else { return false }
-        return try LocalDigest.content(
-            local.path, at: local.directory, component: local.component, status: local.status) == entry.content
+        // Some file systems tell no size.
+        guard local.status.size == entry.size || local.status.size == 0 else { return false }
+        return try LocalDigest.content(local) == entry.content
     }
 }

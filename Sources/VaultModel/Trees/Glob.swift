@@ -1,60 +1,95 @@
-/// A pattern for relative paths, by the rules of gitignore(5).
+/// A pattern for relative paths of any bytes, by the rules of gitignore(5) as git's wildmatch.c and dir.c have them.
 ///
-/// `*` and `?` stay within a part, `**` crosses parts, `[a-z]`, `[!a-z]` and `[[:digit:]]` are sets, `\`
-/// takes the meaning from the next byte. Without a `/`, but for one at the end, a pattern is compared with the last
-/// part of a path; with one, with the whole path. A `/` at the end matches directories only.
+/// `*` and `?` stay within a part, `**` that is a whole part crosses parts, `[a-z]`, `[!a-z]` and `[[:digit:]]` are
+/// sets, which no `/` is in, and `\` takes the meaning from the next byte. Without a `/`, but for one at the end, a
+/// pattern is compared with the last part of a path; with one, with the whole path. A `/` at the end matches
+/// directories only. A set without its end, and a `\` at the end, match nothing.
+///
+/// Blanks at the end count, as they do in git's `--exclude`: only the lines of a file are trimmed. Beyond git, `./x` is
+/// `/x`, and several slashes in a row are one.
 package struct Glob: Sendable, Hashable {
-    private enum Part: Hashable {
-        case any
-        case pattern([UInt8])
-    }
-
-    private let parts: [Part]
+    /// The bytes in front of the first one that has a meaning.
+    private let literal: [UInt8]
+    /// The parts behind them; none where they are the whole pattern, nil where nothing can match.
+    private let parts: [GlobPart]?
     private let isAnchored: Bool
     private let matchesDirectoriesOnly: Bool
 
-    /// - Throws: `invalid` for a pattern without content.
-    package init(_ pattern: String) throws(VaultError) {
-        var bytes = Array(pattern.utf8)[...]
+    /// - Throws: `invalid` for a pattern without content, and for one with a part `.` or `..`, which no path has.
+    package init(_ pattern: [UInt8]) throws(VaultError) {
+        var bytes = Glob.joiningSlashes(pattern)[...]
+        if bytes.starts(with: "./".utf8) { bytes.removeFirst() }
         matchesDirectoriesOnly = bytes.count > 1 && bytes.last == slash
         if matchesDirectoriesOnly { bytes.removeLast() }
         isAnchored = bytes.contains(slash)
         if bytes.first == slash { bytes.removeFirst() }
-        parts = bytes.split(separator: slash).map { $0.elementsEqual("**".utf8) ? .any : .pattern(Array($0)) }
-        guard !parts.isEmpty else {
+        guard !bytes.isEmpty else {
             throw VaultError(.invalid, "'\(printable(pattern))' is not a pattern for paths.")
         }
+        let names = bytes.split(separator: slash)
+        if names.contains(where: { $0.elementsEqual(".".utf8) || $0.elementsEqual("..".utf8) }) {
+            throw VaultError(
+                .invalid,
+                "'\(printable(pattern))' matches nothing: patterns are relative to the top of the tree, "
+                    + "and no part of a path in it is '.' or '..'.")
+        }
+        // git compares these bytes by themselves. So in `foo**/bar` the stars behind them are a whole part.
+        literal = Array(bytes.prefix { !GlobPart.hasMeaning($0) })
+        parts = GlobPart.parse(bytes.dropFirst(literal.count))
+    }
+
+    private static func joiningSlashes(_ pattern: [UInt8]) -> [UInt8] {
+        var joined: [UInt8] = []
+        for byte in pattern where byte != slash || joined.last != slash { joined.append(byte) }
+        return joined
     }
 
     /// Whether the pattern matches `path` itself.
-    package func matches(_ path: some Collection<UInt8>, isDirectory: Bool = false) -> Bool {
-        if matchesDirectoriesOnly, !isDirectory { return false }
-        let names = Array(path).split(separator: slash)
-        guard isAnchored || parts == [.any] else {
-            guard let last = names.last, case .pattern(let pattern)? = parts.first else { return false }
-            return Glob.matches(pattern[...], last)
+    package func matches(_ path: [UInt8], isDirectory: Bool = false) -> Bool {
+        guard let parts, isDirectory || !matchesDirectoriesOnly else { return false }
+        var rest = path[...]
+        if !isAnchored, let last = path.lastIndex(of: slash) { rest = path[(last + 1)...] }
+        guard rest.starts(with: literal) else { return false }
+        rest = rest.dropFirst(literal.count)
+        guard let first = parts.first else { return rest.isEmpty }
+        if parts.count == 1, case .elements(let elements) = first {
+            return !rest.contains(slash) && GlobPart.matches(elements, rest)
         }
-        return matchesParts(names)
+        return Glob.matches(parts, rest.split(separator: slash, omittingEmptySubsequences: false))
+    }
+
+    /// A pattern for names, as scripts write it: with the escape that names have, or with the bytes themselves.
+    package init(named pattern: [UInt8]) throws(VaultError) {
+        try self.init(NameEscape.decode(pattern) ?? pattern)
+    }
+
+    /// Whether the pattern matches the path that a name stands for.
+    package func matches(_ name: Name, isDirectory: Bool) -> Bool {
+        matches(name.pathBytes, isDirectory: isDirectory)
     }
 
     /// Compares part by part; where a part fails, the last `**` takes one part more.
-    private func matchesParts(_ names: [ArraySlice<UInt8>]) -> Bool {
+    private static func matches(_ parts: [GlobPart], _ names: [ArraySlice<UInt8>]) -> Bool {
         var (part, name) = (0, 0)
         var retry: (part: Int, name: Int)?
         while name < names.count || part < parts.count {
             if part < parts.count {
                 switch parts[part] {
-                case .any:
+                case .any(let takesOne):
                     // At the end, `a/**` is what is in `a`, and not `a`.
-                    let isLast = part == parts.count - 1
-                    if isLast { return name < names.count }
+                    if part == parts.count - 1 { return name < names.count }
                     retry = (part, name)
                     part += 1
-                    continue
-                case .pattern(let pattern) where name < names.count && Glob.matches(pattern[...], names[name]):
+                    if !takesOne { continue }
+                    if name < names.count {
+                        name += 1
+                        retry?.name = name
+                        continue
+                    }
+                case .elements(let elements) where name < names.count && GlobPart.matches(elements, names[name]):
                     (part, name) = (part + 1, name + 1)
                     continue
-                case .pattern:
+                case .elements:
                     break
                 }
             }
@@ -63,113 +98,5 @@ package struct Glob: Sendable, Hashable {
             (part, name) = (last.part + 1, last.name + 1)
         }
         return true
-    }
-
-    /// Compares a pattern with one part; where it fails, the last `*` takes one byte more.
-    private static func matches(_ pattern: ArraySlice<UInt8>, _ name: ArraySlice<UInt8>) -> Bool {
-        var (pattern, name) = (pattern, name)
-        var retry: (pattern: ArraySlice<UInt8>, name: ArraySlice<UInt8>)?
-        while !name.isEmpty || !pattern.isEmpty {
-            if pattern.first == UInt8(ascii: "*") {
-                pattern = pattern.drop { $0 == UInt8(ascii: "*") }
-                retry = (pattern, name)
-                continue
-            }
-            if let byte = name.first, let rest = rest(of: pattern, matching: byte) {
-                (pattern, name) = (rest, name.dropFirst())
-                continue
-            }
-            guard let last = retry, !last.name.isEmpty else { return false }
-            retry = (last.pattern, last.name.dropFirst())
-            (pattern, name) = (last.pattern, last.name.dropFirst())
-        }
-        return true
-    }
-
-    /// The pattern behind its first element, if that matches `byte`.
-    private static func rest(of pattern: ArraySlice<UInt8>, matching byte: UInt8) -> ArraySlice<UInt8>? {
-        switch pattern.first {
-        case nil: return nil
-        case UInt8(ascii: "?"): return pattern.dropFirst()
-        case UInt8(ascii: "["): return restBehindSet(of: pattern, matching: byte)
-        case UInt8(ascii: "\\"):
-            // One at the end makes a pattern that matches nothing.
-            return pattern.dropFirst().first == byte ? pattern.dropFirst(2) : nil
-        case let literal: return literal == byte ? pattern.dropFirst() : nil
-        }
-    }
-
-    /// The same for a set; a `[` that no `]` ends stands for itself.
-    private static func restBehindSet(of pattern: ArraySlice<UInt8>, matching byte: UInt8) -> ArraySlice<UInt8>? {
-        var set = pattern.dropFirst()
-        let isNegated = set.first == UInt8(ascii: "!") || set.first == UInt8(ascii: "^")
-        if isNegated { set = set.dropFirst() }
-        var isIn = false
-        var isFirst = true
-        while let first = set.first {
-            if first == UInt8(ascii: "]"), !isFirst { return isIn != isNegated ? set.dropFirst() : nil }
-            isFirst = false
-            if let named = GlobClass(atStartOf: set) {
-                if named.contains(byte) { isIn = true }
-                set = set.dropFirst(named.length)
-                continue
-            }
-            guard let low = takeMember(of: &set) else { break }
-            var high = low
-            if set.first == UInt8(ascii: "-"), let end = set.dropFirst().first, end != UInt8(ascii: "]") {
-                set = set.dropFirst()
-                guard let end = takeMember(of: &set) else { break }
-                high = end
-            }
-            if low <= byte, byte <= high { isIn = true }
-        }
-        return byte == UInt8(ascii: "[") ? pattern.dropFirst() : nil
-    }
-
-    /// Takes the first byte of a set, or the one behind a backslash.
-    private static func takeMember(of set: inout ArraySlice<UInt8>) -> UInt8? {
-        if set.first == UInt8(ascii: "\\") { set = set.dropFirst() }
-        return set.popFirst()
-    }
-}
-
-/// A class of ASCII characters inside a set, such as `[:digit:]` (glob(7)).
-private struct GlobClass {
-    let length: Int
-    private let name: String
-
-    init?(atStartOf set: ArraySlice<UInt8>) {
-        guard set.starts(with: "[:".utf8) else { return nil }
-        let letters = set.dropFirst(2).prefix { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) }
-        name = String(decoding: letters, as: UTF8.self)
-        length = letters.count + 4
-        guard set.dropFirst(2 + letters.count).starts(with: ":]".utf8), GlobClass.names.contains(name) else {
-            return nil
-        }
-    }
-
-    private static let names: Set = [
-        "alnum", "alpha", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "xdigit",
-    ]
-
-    func contains(_ byte: UInt8) -> Bool {
-        let isDigit = (0x30...0x39).contains(byte)
-        let isUpper = (0x41...0x5A).contains(byte)
-        let isLower = (0x61...0x7A).contains(byte)
-        let isAlphanumeric = isDigit || isUpper || isLower
-        return switch name {
-        case "alnum": isAlphanumeric
-        case "alpha": isUpper || isLower
-        case "blank": byte == 0x20 || byte == 0x09
-        case "cntrl": byte < 0x20 || byte == 0x7F
-        case "digit": isDigit
-        case "graph": (0x21...0x7E).contains(byte)
-        case "lower": isLower
-        case "print": (0x20...0x7E).contains(byte)
-        case "punct": (0x21...0x7E).contains(byte) && !isAlphanumeric
-        case "space": byte == 0x20 || (0x09...0x0D).contains(byte)
-        case "upper": isUpper
-        default: isDigit || (0x41...0x46).contains(byte) || (0x61...0x66).contains(byte)
-        }
     }
 }

@@ -25,13 +25,18 @@ package struct Pull: Sendable {
     ///   `invalid` for removals that go with a single file; `conflict` for more removals than allowed,
     ///   before any of them.
     package func run(_ prefix: NamePrefix, _ root: LocalPath) async throws(VaultError) -> TreeReport {
+        try options.filter.check(below: root)
         let first = try await vault.list(ListQuery(prefix: prefix, selector: options.selector, limit: 1))
         try check(first.entries.first, prefix)
-        if !options.isDryRun { try LocalDirectories.make(root) }
+        let stores = StoreGuard([vault])
+        try stores.check(root)
+        if !options.isDryRun { try LocalDirectories.make(root, mode: 0o700, modeAbove: 0o700) }
+        let mark = options.isDryRun ? nil : PullMark(root)
+        defer { mark?.end(stores) }
         // The first page pins the snapshot that the rest, and the removals, are of.
         var options = options
         if let next = first.next { options.selector = next.selector }
-        let jobs = PullJobs(vault: vault, options: options, meter: meter, onEvent: onEvent)
+        let jobs = PullJobs(vault: vault, options: options, meter: meter, stores: stores, onEvent: onEvent)
         try await write(prefix, root, options, jobs)
         if options.deletes {
             if jobs.isComplete { try await removeExtra(prefix, root, options, jobs) }
@@ -39,7 +44,9 @@ package struct Pull: Sendable {
             let blocked = jobs.takeBlocked()
             if !blocked.isEmpty { try await write(prefix, root, options, jobs, only: blocked) }
         }
-        return jobs.report
+        var report = jobs.report
+        report.unmatched = options.filter.unmatched
+        return report
     }
 
     private func check(_ first: Entry?, _ prefix: NamePrefix) throws(VaultError) {
@@ -61,7 +68,7 @@ package struct Pull: Sendable {
         _ prefix: NamePrefix, _ root: LocalPath, _ options: TreeOptions, _ jobs: PullJobs, only names: Set<Name>? = nil
     ) async throws(VaultError) {
         var entries = EntryStream(vault, ListQuery(prefix: prefix, selector: options.selector))
-        var directories = try LocalDirectories(root, makesMissing: !options.isDryRun)
+        var directories = try LocalDirectories(root, makesMissing: !options.isDryRun, stores: jobs.stores)
         let failure: VaultError? = await withTaskGroup(of: Void.self) { group in
             do throws(VaultError) {
                 var batch = PullBatch()
@@ -80,6 +87,10 @@ package struct Pull: Sendable {
                         place = try directories.place(of: path)
                     } catch {
                         jobs.fail(entry, root.appending(path), error)
+                        continue
+                    }
+                    if let store = place.store {
+                        jobs.skip(store.path, "\(TreeWalk.Reason.store(store.kind))")
                         continue
                     }
                     batch.add(entry, place)

@@ -11,18 +11,22 @@ final class PullJobs: Sendable {
         var report = TreeReport()
         /// Entries that something local stands in the way of, which is going to be removed.
         var blocked: Set<Name> = []
+        /// What is left out and has been told of.
+        var skipped: Set<LocalPath> = []
         var isLastTry = false
     }
 
     /// Held for an entry that is fetched in several stretches at once, for the same reason as in a push.
     private let pipeline = AsyncLock()
     private let state = Mutex(State())
+    let stores: StoreGuard
 
     init(
-        vault: any Vault, options: TreeOptions, meter: TransferMeter?,
+        vault: any Vault, options: TreeOptions, meter: TransferMeter?, stores: StoreGuard,
         onEvent: @escaping @Sendable (TreeEvent) -> Void
     ) {
         self.vault = vault
+        self.stores = stores
         self.options = options
         self.meter = meter
         self.onEvent = onEvent
@@ -56,9 +60,19 @@ final class PullJobs: Sendable {
         }
     }
 
+    /// Leaves something out, with a line that says why, once for each path.
+    func skip(_ path: LocalPath, _ reason: String) {
+        let isFirst = state.withLock { state in
+            guard state.skipped.insert(path).inserted else { return false }
+            state.report.skipped += 1
+            return true
+        }
+        if isFirst { onEvent(.skipped(path, reason: reason)) }
+    }
+
     /// Removes what is local only.
     func remove(_ extra: [LocalExtra], keeping kept: Set<[UInt8]>, below root: LocalPath) throws(VaultError) {
-        var directories = try LocalDirectories(root, makesMissing: false)
+        var directories = try LocalDirectories(root, makesMissing: false, stores: stores)
         for item in extra {
             let path = root.appending(item.relative)
             do throws(VaultError) {
@@ -77,30 +91,38 @@ final class PullJobs: Sendable {
 
     /// Writes the entries of a batch, unless what is there is the same: the small ones together, then the others.
     func write(_ batch: PullBatch) async {
-        var small: [(entry: Entry, place: LocalPlace, directory: OpenFile)] = []
+        var small: [(entry: Entry, place: LocalPlace)] = []
         for (entry, place) in batch.entries {
             if Task.isCancelled { return }
             do throws(VaultError) {
+                if let kind = try storeKind(of: place, entry) {
+                    skip(place.path, "\(TreeWalk.Reason.store(kind))")
+                    continue
+                }
                 meter?.begin(entry.name)
                 meter?.expect(entry.size)
-                if try isSame(entry, place) {
+                switch try likeness(of: place, to: entry) {
+                case .same:
                     state.withLock { $0.report.skipped += 1 }
                     meter?.advance(entry.size, reused: entry.size)
-                } else if options.isDryRun {
+                case .otherAttributes:
+                    meter?.advance(entry.size, reused: entry.size)
+                    try setAttributes(of: entry, place)
+                case .other where options.isDryRun:
                     wouldWrite(entry, place.path)
-                } else if let directory = place.directory {
+                case .other:
+                    guard let directory = try place.directory?.open() else { continue }
                     let writer = LocalWriter(directory: directory, overwrites: options.overwrites)
                     // Nothing is fetched that could not be written.
-                    if entry.kind != .directory { try writer.checkRoom(for: place.component, path: place.path) }
+                    if entry.kind != .directory { _ = try writer.isSpecial(place.component, path: place.path) }
                     if entry.content == .empty {
                         let content = SmallContent(entry: entry, chunk: nil)
-                        try writer.write(content, as: place.component, path: place.path)
-                        finish(entry, place)
+                        let attributing = try writer.write(content, as: place.component, path: place.path)
+                        finish(entry, place, attributing)
                     } else if entry.isSmall {
-                        small.append((entry, place, directory))
+                        small.append((entry, place))
                     } else {
-                        try await replace(entry, place, writer)
-                        finish(entry, place)
+                        finish(entry, place, try await replace(entry, place, writer))
                     }
                 }
             } catch {
@@ -110,7 +132,33 @@ final class PullJobs: Sendable {
         await write(small)
     }
 
-    private func write(_ batch: [(entry: Entry, place: LocalPlace, directory: OpenFile)]) async {
+    /// Whether a directory entry stands for the directory of a vault or a server.
+    private func storeKind(of place: LocalPlace, _ entry: Entry) throws(VaultError) -> StoreGuard.Kind? {
+        guard entry.kind == .directory, let parent = place.directory,
+            let directory = try? TreeDirectory(place.component, in: parent)
+        else { return nil }
+        return try stores.kind(of: directory)
+    }
+
+    /// Sets mode and time of what has the entry's content already.
+    private func setAttributes(of entry: Entry, _ place: LocalPlace) throws(VaultError) {
+        guard let directory = try place.directory?.open() else { return }
+        if options.isDryRun {
+            onEvent(.wouldSave(place.path, entry.name))
+            return state.withLock { $0.report.saved += 1 }
+        }
+        let writer = LocalWriter(directory: directory, overwrites: options.overwrites)
+        guard options.overwrites, writer.apply(entry, to: place.component, path: place.path) == .set else {
+            return state.withLock { state in
+                state.report.skipped += 1
+                if options.overwrites { state.report.unset += 1 }
+            }
+        }
+        state.withLock { $0.report.saved += 1 }
+        onEvent(.wrote(place.path, entry))
+    }
+
+    private func write(_ batch: [(entry: Entry, place: LocalPlace)]) async {
         if batch.isEmpty { return }
         let results: [Result<SmallContent, VaultError>]
         do throws(VaultError) {
@@ -125,17 +173,19 @@ final class PullJobs: Sendable {
         for (file, result) in zip(batch, results) {
             do throws(VaultError) {
                 let small = try result.get()
-                try LocalWriter(directory: file.directory, overwrites: options.overwrites)
+                guard let directory = try file.place.directory?.open() else { continue }
+                let attributing = try LocalWriter(directory: directory, overwrites: options.overwrites)
                     .write(small, as: file.place.component, path: file.place.path)
                 meter?.advance(small.entry.size)
-                finish(file.entry, file.place)
+                finish(file.entry, file.place, attributing)
             } catch {
                 fail(file.entry, file.place.path, error)
             }
         }
     }
 
-    private func finish(_ entry: Entry, _ place: LocalPlace) {
+    private func finish(_ entry: Entry, _ place: LocalPlace, _ attributing: LocalWriter.Attributing) {
+        if attributing == .refused { state.withLock { $0.report.unset += 1 } }
         onEvent(.wrote(place.path, entry))
         meter?.finishFile()
         count(written: entry)
@@ -156,10 +206,12 @@ final class PullJobs: Sendable {
         }
     }
 
-    private func replace(_ entry: Entry, _ place: LocalPlace, _ writer: LocalWriter) async throws(VaultError) {
+    private func replace(
+        _ entry: Entry, _ place: LocalPlace, _ writer: LocalWriter
+    ) async throws(VaultError) -> LocalWriter.Attributing {
         // By the listing's snapshot, since the name may be younger than its version.
         let read = try await vault.openRead(entry.name, options.selector)
-        let result: Result<Void, VaultError>
+        let result: Result<LocalWriter.Attributing, VaultError>
         do throws(VaultError) {
             result = .success(
                 try await pipeline.withLock(if: entry.size > Limits.pipelineBytesMin) {
@@ -171,28 +223,33 @@ final class PullJobs: Sendable {
             result = .failure(error)
         }
         await vault.closeRead(read.id)
-        try result.get()
+        return try result.get()
     }
 
-    private func isSame(_ entry: Entry, _ place: LocalPlace) throws(VaultError) -> Bool {
-        guard let directory = place.directory, let status = try? FileStatus(of: place.component, in: directory),
-            status.isSameKind(as: entry)
-        else { return false }
-        switch status.kind {
-        case .directory:
-            return status.mode == entry.attributes.mode
-        case .file where !options.checksum:
-            return status.size == entry.size && status.modified == entry.attributes.modified
-                && status.mode == entry.attributes.mode
-        case .file, .link:
-            guard status.size == entry.size, status.modified == entry.attributes.modified,
-                status.kind == .link || status.mode == entry.attributes.mode
-            else { return false }
-            return try LocalDigest.content(
-                place.path, at: directory, component: place.component, status: status) == entry.content
-        case .other:
-            return false
+    /// How much of an entry is in its place already.
+    private enum Likeness {
+        case same
+        /// The content is there, with another mode or time.
+        case otherAttributes
+        case other
+    }
+
+    private func likeness(of place: LocalPlace, to entry: Entry) throws(VaultError) -> Likeness {
+        guard let directory = try place.directory?.open(),
+            let status = try? FileStatus(of: place.component, in: directory), status.isSameKind(as: entry)
+        else { return .other }
+        let isOfMode = status.kind == .link || status.mode == entry.attributes.restoredMode
+        if status.kind == .directory { return isOfMode ? .same : .otherAttributes }
+        guard status.size == entry.size else { return .other }
+        let isOfTime = status.modified == entry.attributes.modified
+        // Equal sizes and times stand for equal content, as in a push.
+        if status.kind != .file || options.checksum || !isOfTime {
+            let content = try? LocalDigest.content(
+                place.path, at: directory, component: place.component, status: status)
+            if Task.isCancelled { throw .cancelled }
+            guard content == entry.content else { return .other }
         }
+        return isOfMode && isOfTime ? .same : .otherAttributes
     }
 }
 
@@ -200,18 +257,13 @@ final class PullJobs: Sendable {
 struct PullBatch: Sendable {
     private(set) var entries: [(Entry, LocalPlace)] = []
     private var bytes: UInt64 = 0
-    private var directories = 0
 
     mutating func add(_ entry: Entry, _ place: LocalPlace) {
-        if entries.last?.1.directory !== place.directory { directories += 1 }
         entries.append((entry, place))
         bytes &+= entry.size
     }
 
-    var isFull: Bool {
-        entries.count >= Limits.batchFilesMax || bytes >= UInt64(Limits.batchBytesMax)
-            || directories >= Limits.batchDirectoriesMax
-    }
+    var isFull: Bool { entries.count >= Limits.batchFilesMax || bytes >= UInt64(Limits.batchBytesMax) }
 
     mutating func take() -> PullBatch {
         defer { self = PullBatch() }

@@ -23,6 +23,7 @@ package struct Push: Sendable {
     /// - Throws: what ends the whole push: the root cannot be opened, the vault fails as a whole, or
     ///   `conflict` for more removals than allowed, before any of them.
     package func run(_ root: LocalPath, _ prefix: NamePrefix) async throws(VaultError) -> TreeReport {
+        try options.filter.check(below: root)
         var join = try TreeJoin(vault, root, prefix, options)
         let jobs = PushJobs(vault: vault, options: options, meter: meter, onEvent: onEvent)
         var gone = GoneNames()
@@ -36,7 +37,7 @@ package struct Push: Sendable {
                     case .both(let local, let entry) where isUnchanged(local, entry):
                         jobs.count(unchanged: local)
                     case .both(let local, let entry):
-                        batch.add(local, entry.name)
+                        batch.add(local, entry.name, over: entry)
                     case .local(let local, let name):
                         // What a directory has replaced goes once something in the directory is saved.
                         let replaced = gone.takeReplaced(by: name)
@@ -45,9 +46,8 @@ package struct Push: Sendable {
                     case .vault(let entry):
                         let path = root.appending(prefix.relativePath(of: entry.name))
                         gone.add(entry, isReplaced: (try? FileStatus(of: path))?.kind == .directory)
-                    case .skipped(let path):
-                        jobs.count(skipped: 1)
-                        onEvent(.skipped(path, reason: "is a socket, a pipe or a device"))
+                    case .skipped(let path, let reason):
+                        jobs.skip(path, "\(reason)")
                     case .failed(let path, let error):
                         jobs.fail(path, error)
                     }
@@ -63,7 +63,9 @@ package struct Push: Sendable {
             try await removeGone(gone.all, root, prefix, jobs)
             try await saveBlocked(root, prefix, jobs)
         }
-        return jobs.report
+        var report = jobs.report
+        report.unmatched = options.filter.unmatched
+        return report
     }
 
     private func isUnchanged(_ local: TreeEntry, _ entry: Entry) -> Bool {
@@ -93,7 +95,7 @@ package struct Push: Sendable {
     ) async throws(VaultError) {
         let blocked = jobs.takeBlocked()
         if blocked.isEmpty { return }
-        var walk = try TreeWalk(root, filter: options.filter)
+        var walk = try TreeWalk(root, filter: options.filter, stores: StoreGuard([vault]))
         var batch = Batch()
         while let item = walk.next() {
             if Task.isCancelled { throw .cancelled }
@@ -150,20 +152,22 @@ struct GoneNames {
 
 /// Files to be saved together: many small ones, or one that is not.
 struct Batch: Sendable {
-    private(set) var files: [(TreeEntry, Name)] = []
-    private var bytes: UInt64 = 0
-    private var directories = 0
+    struct File: Sendable {
+        var local: TreeEntry
+        var name: Name
+        /// The version that the name has; nil for none, and where that is not known.
+        var current: Entry?
+    }
 
-    mutating func add(_ file: TreeEntry, _ name: Name) {
-        if files.last?.0.directory !== file.directory { directories += 1 }
-        files.append((file, name))
+    private(set) var files: [File] = []
+    private var bytes: UInt64 = 0
+
+    mutating func add(_ file: TreeEntry, _ name: Name, over current: Entry? = nil) {
+        files.append(File(local: file, name: name, current: current))
         bytes += file.status.kind == .file ? file.status.size : 0
     }
 
-    var isFull: Bool {
-        files.count >= Limits.batchFilesMax || bytes >= UInt64(Limits.batchBytesMax)
-            || directories >= Limits.batchDirectoriesMax
-    }
+    var isFull: Bool { files.count >= Limits.batchFilesMax || bytes >= UInt64(Limits.batchBytesMax) }
 
     mutating func take() -> Batch {
         defer { self = Batch() }

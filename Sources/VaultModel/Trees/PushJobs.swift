@@ -15,7 +15,7 @@ final class PushJobs: Sendable {
     private let options: TreeOptions
     private let meter: TransferMeter?
     private let onEvent: @Sendable (TreeEvent) -> Void
-    /// Held for a file that has a pipeline of its own, so that a push has no more in memory than a save.
+    /// Locked for a file that has a pipeline of its own, so that a push has no more in memory than a save.
     private let pipeline = AsyncLock()
     private let state = Mutex(State())
 
@@ -38,6 +38,12 @@ final class PushJobs: Sendable {
         state.withLock { $0.report.skipped += skipped }
     }
 
+    /// Leaves something out, with a line that says why.
+    func skip(_ path: LocalPath, _ reason: String) {
+        count(skipped: 1)
+        onEvent(.skipped(path, reason: reason))
+    }
+
     func count(unchanged file: TreeEntry) {
         count(skipped: 1)
         meter?.expect(file.contentSize)
@@ -53,47 +59,72 @@ final class PushJobs: Sendable {
     func save(_ batch: Batch) async throws(VaultError) {
         var small: [(TreeEntry, SmallSave)] = []
         var large: [(TreeEntry, Name)] = []
-        for (file, name) in batch.files {
-            if options.isDryRun {
-                state.withLock { state in
-                    state.report.saved += 1
-                    state.report.bytes += file.contentSize
-                }
-                onEvent(.wouldSave(file.path, name))
-                continue
-            }
-            meter?.expect(file.contentSize)
-            meter?.begin(name)
+        for item in batch.files {
+            let (file, name) = (item.local, item.name)
             do throws(VaultError) {
-                if let save = try PushJobs.small(file, name, tags: options.tags) {
+                if options.isDryRun {
+                    try look(at: item)
+                    continue
+                }
+                meter?.expect(file.contentSize)
+                meter?.begin(name)
+                if let save = try makeSmallSave(of: file, name) {
+                    meter?.correct(file.contentSize, to: save.content.size)
                     small.append((file, save))
                 } else {
                     large.append((file, name))
                 }
             } catch {
-                fail(file.path, error)
+                fail(file, error)
             }
         }
         try await save(small)
         for (file, name) in large { try await saveLarge(file, name) }
     }
 
-    private static func small(
-        _ file: TreeEntry, _ name: Name, tags: [String: String]
-    ) throws(VaultError) -> SmallSave? {
+    /// Finds out what a run that is not dry would do.
+    private func look(at item: Batch.File) throws(VaultError) {
+        let file = item.local
+        let isSame: Bool
+        if let current = item.current, file.wouldEqual(current, tags: options.tags) {
+            // Its times tell nothing for sure, so a run would read it, and find this.
+            isSame = try LocalDigest.content(file) == current.content
+        } else {
+            if file.status.kind == .file { _ = try open(file) }
+            isSame = false
+        }
+        if isSame { return count(unchanged: file) }
+        state.withLock { state in
+            state.report.saved += 1
+            state.report.bytes += file.contentSize
+        }
+        onEvent(.wouldSave(file.path, item.name))
+    }
+
+    /// Counts a failure to read a file. One that is gone since the walk is none.
+    private func fail(_ file: TreeEntry, _ error: VaultError) {
+        guard error.code == .notFound, file.isGone else { return fail(file.path, error) }
+        if !options.isDryRun { meter?.correct(file.contentSize, to: 0) }
+        skip(file.path, "vanished before it was read")
+    }
+
+    private func open(_ file: TreeEntry) throws(VaultError) -> OpenFile {
+        try LocalReader.open(file.path, at: file.directory.open(), component: file.component)
+    }
+
+    private func makeSmallSave(of file: TreeEntry, _ name: Name) throws(VaultError) -> SmallSave? {
         var save: SmallSave?
         switch file.status.kind {
         case .directory: save = LocalReader.directory(as: name, status: file.status)
         case .link:
             save = try LocalReader.link(
-                file.path, at: file.directory, component: file.component, as: name, status: file.status)
+                file.path, at: file.directory.open(), component: file.component, as: name, status: file.status)
         case .file where file.status.size <= UInt64(Limits.smallFileBytesMax):
-            save = try LocalReader.small(
-                LocalReader.open(file.path, at: file.directory, component: file.component), as: name)
+            save = try LocalReader.small(open(file), as: name, isStrict: options.isStrict)
         case .file: return nil
         case .other: throw VaultError(.invalid, "'\(file.path)' is a socket, a pipe or a device.", path: file.path)
         }
-        save?.intent.tags = tags
+        save?.intent.tags = options.tags
         return save
     }
 
@@ -107,6 +138,10 @@ final class PushJobs: Sendable {
         }
         guard results.count == saves.count else { throw .unanswered }
         for ((file, save), result) in zip(saves, results) {
+            if case .success(let outcome) = result {
+                let size = save.content.size
+                meter?.advance(size, reused: size - min(outcome.newBytes, size))
+            }
             finish(file, save.intent.name, result)
         }
     }
@@ -114,11 +149,11 @@ final class PushJobs: Sendable {
     private func saveLarge(_ file: TreeEntry, _ name: Name) async throws(VaultError) {
         let result: Result<SaveOutcome, VaultError>
         do throws(VaultError) {
-            let open = try LocalReader.open(file.path, at: file.directory, component: file.component)
             result = .success(
                 try await pipeline.withLock(if: file.status.size > Limits.pipelineBytesMin) {
                     () async throws(VaultError) in
-                    try await FileSave(to: vault, meter: meter).saveLarge(open, as: name, tags: options.tags)
+                    try await FileSave(to: vault, meter: meter, isStrict: options.isStrict)
+                        .saveLarge(open(file), as: name, tags: options.tags)
                 })
         } catch {
             // These are the vault's or the user's, not this file's.
@@ -131,16 +166,12 @@ final class PushJobs: Sendable {
     private func finish(_ file: TreeEntry, _ name: Name, _ result: Result<SaveOutcome, VaultError>) {
         switch result {
         case .success(let outcome):
-            let isSmall = file.status.size <= UInt64(Limits.smallFileBytesMax)
-            if isSmall {
-                meter?.advance(
-                    outcome.entry.size, reused: outcome.entry.size - min(outcome.newBytes, outcome.entry.size))
-            }
             meter?.finishFile()
             state.withLock { state in
                 if outcome.isCreated { state.report.saved += 1 } else { state.report.skipped += 1 }
                 if outcome.isCreated { state.report.bytes &+= outcome.entry.size }
                 state.report.newBytes &+= outcome.newBytes
+                if outcome.entry.isChangedWhileRead { state.report.changed += 1 }
             }
             onEvent(.saved(file.path, outcome))
         case .failure(let error):
@@ -152,7 +183,7 @@ final class PushJobs: Sendable {
             if isPutOff { return }
             // An empty directory here may well have names below it in the vault.
             if file.status.kind == .directory, error.code == .exists { return count(skipped: 1) }
-            fail(file.path, error)
+            fail(file, error)
         }
     }
 
@@ -193,5 +224,22 @@ final class PushJobs: Sendable {
 
 extension TreeEntry {
     /// Bytes of content, as far as they are known before it is read.
-    var contentSize: UInt64 { status.kind == .file ? status.size : 0 }
+    var contentSize: UInt64 { status.kind == .directory ? 0 : status.size }
+
+    /// Whether the file has vanished since the walk.
+    fileprivate var isGone: Bool {
+        do throws(VaultError) {
+            _ = try FileStatus(of: component, in: directory.open())
+            return false
+        } catch {
+            return error.code == .notFound
+        }
+    }
+
+    /// Whether a save of this file would make a version that equals `entry`, if the content is the same.
+    fileprivate func wouldEqual(_ entry: Entry, tags: [TagText: TagText]) -> Bool {
+        status.isSameKind(as: entry) && status.size == entry.size && status.mode == entry.attributes.mode
+            && (entry.isChangedWhileRead || status.modified == entry.attributes.modified)
+            && tags.allSatisfy { entry.tags[$0.key] == $0.value }
+    }
 }

@@ -44,9 +44,15 @@ package struct Replicate: Sendable {
         if isEmpty, let top = prefix.top {
             throw VaultError(.notFound, "The source holds nothing under '\(top)'.", name: top)
         }
+        // A source that is not what it was meant to be must not empty the target.
+        if isEmpty, options.deletes {
+            throw VaultError(.notFound, "The source holds nothing: nothing was removed.")
+        }
         try await jobs.finish()
         if options.deletes { try await remove(gone, jobs) }
-        return jobs.report
+        var report = jobs.report
+        report.unmatched = options.filter.unmatched
+        return report
     }
 
     private func remove(_ gone: [Entry], _ jobs: ReplicateJobs) async throws(VaultError) {

@@ -33,9 +33,9 @@ final class ReplicateJobs {
         }
         do throws(VaultError) {
             // What a tag is to be gone is said before, so that the save's version has the right ones.
-            let superfluous = (other?.tags ?? [:]).filter { entry.tags[$0.key] == nil }
+            let superfluous = (other?.tags ?? [:]).filter { entry.tags[$0.key] == nil && $0.key != .changed }
             if other != nil, !superfluous.isEmpty {
-                let tags = superfluous.mapValues { _ in String?.none }
+                let tags = superfluous.mapValues { _ in TagText?.none }
                 _ = try await target.changing(.tag(entry.name, tags))
             }
             if entry.isSmall {
@@ -130,7 +130,8 @@ final class ReplicateJobs {
                 meter?.advance(last.end - position, reused: last.end - position - moved)
                 position = last.end
             }
-            return try await target.commit(upload, content: read.entry.content)
+            return try await target.commit(
+                upload, content: read.entry.content, changedWhileRead: read.entry.isChangedWhileRead)
         } catch {
             await target.abort(upload)
             throw error
@@ -162,7 +163,10 @@ final class ReplicateJobs {
 extension Entry {
     /// The save that makes an equal version elsewhere.
     fileprivate var intent: SaveIntent {
-        SaveIntent(name: name, kind: kind, attributes: attributes, tags: tags)
+        var intent = SaveIntent(
+            name: name, kind: kind, attributes: attributes, tags: tags.filter { $0.key != .changed })
+        intent.changedWhileRead = isChangedWhileRead
+        return intent
     }
 
     fileprivate func equals(_ other: Entry) -> Bool {

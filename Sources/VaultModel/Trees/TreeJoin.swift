@@ -4,7 +4,7 @@ struct TreeJoin {
         case both(TreeEntry, Entry)
         case local(TreeEntry, Name)
         case vault(Entry)
-        case skipped(LocalPath)
+        case skipped(LocalPath, TreeWalk.Reason)
         case failed(LocalPath, VaultError)
     }
 
@@ -20,7 +20,7 @@ struct TreeJoin {
     init(_ vault: any Vault, _ root: LocalPath, _ prefix: NamePrefix, _ options: TreeOptions) throws(VaultError) {
         self.prefix = prefix
         filter = options.filter
-        walk = try TreeWalk(root, filter: options.filter)
+        walk = try TreeWalk(root, filter: options.filter, stores: StoreGuard([vault]))
         entries = EntryStream(vault, ListQuery(prefix: prefix, selector: options.selector))
     }
 
@@ -56,7 +56,7 @@ struct TreeJoin {
     private mutating func advanceWalk() -> Pair? {
         switch walk.next() {
         case nil: return nil
-        case .skipped(let path): return .skipped(path)
+        case .skipped(let path, let reason): return .skipped(path, reason)
         case .failed(let path, let error): return .failed(path, error)
         case .entry(let entry):
             do {

@@ -3,21 +3,31 @@ import Glibc
 /// Walks a local tree in the order of names, following no links.
 ///
 /// Directories that have something in them that takes part are walked; others that take part are given
-/// as entries themselves. What a killed pull left unfinished is passed over. Holds one open directory and
-/// its sorted names for each level.
+/// as entries themselves. What a killed pull left unfinished is passed over, and the directories of vaults and servers
+/// are. Holds the sorted names of one directory for each level.
 package struct TreeWalk {
     /// What the walk comes to.
     package enum Item: Sendable {
         case entry(TreeEntry)
-        /// A socket, pipe or device.
-        case skipped(path: LocalPath)
+        /// Something of a kind that is not kept.
+        case skipped(path: LocalPath, Reason)
         /// Something that cannot be looked at or into.
         case failed(path: LocalPath, VaultError)
+    }
+
+    /// Why something takes no part.
+    package enum Reason: Sendable {
+        /// A socket, a pipe or a device.
+        case special
+        /// The directory of a vault or a server.
+        case store(StoreGuard.Kind)
     }
 
     private struct Child {
         var component: [UInt8]
         var isWalked: Bool
+        /// Whose directory it is, where it is a vault's or a server's.
+        var store: StoreGuard.Kind?
         /// The sockets, pipes and devices in a directory that is not walked.
         var skipped: [[UInt8]] = []
         /// What the child is ordered by: the component as names have it.
@@ -38,24 +48,30 @@ package struct TreeWalk {
         case content
         /// Nothing but sockets, pipes and devices.
         case nothing(skipped: [[UInt8]])
+        /// A vault or a server.
+        case store(StoreGuard.Kind)
     }
 
     private struct Level {
-        var directory: OpenFile
+        var directory: TreeDirectory
         var relative: [UInt8]
         var children: [Child]
         var next = 0
     }
 
     private let filter: TreeFilter
+    private let stores: StoreGuard
     private var levels: [Level] = []
     private var pending: [Item] = []
 
-    /// - Throws: what opening the root throws: it must be a directory.
-    package init(_ root: LocalPath, filter: TreeFilter = .everything) throws(VaultError) {
+    /// - Throws: what opening the root throws: it must be a directory; `invalid` for one of a vault or a server.
+    package init(
+        _ root: LocalPath, filter: TreeFilter = .everything, stores: StoreGuard = StoreGuard()
+    ) throws(VaultError) {
         self.filter = filter
-        let directory = try OpenFile(root, flags: O_RDONLY | O_DIRECTORY)
-        try enter(directory, relative: [])
+        self.stores = stores
+        try stores.check(root)
+        try enter(TreeDirectory(root: root), relative: [])
     }
 
     package mutating func next() -> Item? {
@@ -75,15 +91,14 @@ package struct TreeWalk {
         let relative = level.relative.isEmpty ? child.component : level.relative + [slash] + child.component
         let path = level.directory.path.appending(child.component)
         do throws(VaultError) {
+            if let store = child.store { return .skipped(path: path, .store(store)) }
             if child.isWalked {
-                let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
-                try enter(
-                    OpenFile(path, at: level.directory, component: child.component, flags: flags), relative: relative)
+                try enter(TreeDirectory(child.component, in: level.directory), relative: relative)
                 return nil
             }
-            let status = try FileStatus(of: child.component, in: level.directory)
-            if status.kind == .other { return .skipped(path: path) }
-            pending += child.skipped.map { .skipped(path: path.appending($0)) }
+            let status = try FileStatus(of: child.component, in: level.directory.open())
+            if status.kind == .other { return .skipped(path: path, .special) }
+            pending += child.skipped.map { .skipped(path: path.appending($0), .special) }
             return .entry(
                 TreeEntry(
                     relative: relative, directory: level.directory, component: child.component, status: status))
@@ -94,28 +109,35 @@ package struct TreeWalk {
         }
     }
 
-    private func code(of child: Child, in directory: OpenFile) -> VaultError.Code? {
+    private func code(of child: Child, in directory: TreeDirectory) -> VaultError.Code? {
         do throws(VaultError) {
-            _ = try FileStatus(of: child.component, in: directory)
+            _ = try FileStatus(of: child.component, in: directory.open())
             return nil
         } catch {
             return error.code
         }
     }
 
-    private mutating func enter(_ directory: OpenFile, relative: [UInt8]) throws(VaultError) {
+    private mutating func enter(_ directory: TreeDirectory, relative: [UInt8]) throws(VaultError) {
         var children: [Child] = []
-        for child in try DirectoryListing(directory).children where !LocalWriter.isTemporary(child.name) {
+        for child in try DirectoryListing(directory.open()).children where !LocalWriter.isTemporary(child.name) {
             let path = relative.isEmpty ? child.name : relative + [slash] + child.name
             guard try kind(of: child, in: directory) == .directory else {
                 if filter.takes(path) { children.append(Child(child.name, isWalked: false)) }
                 continue
             }
             let inside = filter.descends(into: path) ? inside(child.name, in: directory, relative: path) : nil
-            if case .content? = inside {
+            switch inside {
+            case .content?:
                 children.append(Child(child.name, isWalked: true))
-            } else if filter.takes(path, isDirectory: true), case .nothing(let skipped)? = inside {
+            case .nothing(let skipped)? where filter.takes(path, isDirectory: true):
                 children.append(Child(child.name, isWalked: false, skipped: skipped))
+            case .store(let kind)?:
+                var store = Child(child.name, isWalked: false)
+                store.store = kind
+                children.append(store)
+            case .nothing?, nil:
+                break
             }
         }
         children.sort { $0.part.lexicographicallyPrecedes($1.part) }
@@ -123,23 +145,22 @@ package struct TreeWalk {
     }
 
     private func kind(
-        of child: DirectoryListing.Child, in directory: OpenFile
+        of child: DirectoryListing.Child, in directory: TreeDirectory
     ) throws(VaultError) -> FileStatus.Kind? {
         if let kind = child.kind { return kind }
         do {
-            return try FileStatus(of: child.name, in: directory).kind
+            return try FileStatus(of: child.name, in: directory.open()).kind
         } catch  where error.code == .notFound {
             return nil
         }
     }
 
     /// What is in a directory; one that cannot be opened counts as worth a walk, so that the walk reports it.
-    private func inside(_ name: [UInt8], in parent: OpenFile, relative: [UInt8]) -> Inside {
-        guard
-            let directory = try? OpenFile(
-                parent.path.appending(name), at: parent, component: name, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
-            let children = try? DirectoryListing(directory).children
+    private func inside(_ name: [UInt8], in parent: TreeDirectory, relative: [UInt8]) -> Inside {
+        guard let directory = try? TreeDirectory(name, in: parent),
+            let children = try? DirectoryListing(directory.open()).children
         else { return .content }
+        if let store = stores.kind(of: directory, holding: children) { return .store(store) }
         var skipped: [[UInt8]] = []
         for child in children where !LocalWriter.isTemporary(child.name) {
             let path = relative + [slash] + child.name
@@ -157,8 +178,8 @@ package struct TreeWalk {
 package struct TreeEntry: Sendable {
     /// The path from the root of the tree.
     package var relative: [UInt8]
-    /// The open directory that it is in.
-    package var directory: OpenFile
+    /// The directory that it is in.
+    package var directory: TreeDirectory
     package var component: [UInt8]
     package var status: FileStatus
 
@@ -173,5 +194,15 @@ extension FileStatus {
             LocalPath(component).withCString { fstatat(directory.descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) }
         }
         self.init(status)
+    }
+}
+
+extension TreeWalk.Reason: CustomStringConvertible {
+    /// A phrase that follows on "it".
+    package var description: String {
+        switch self {
+        case .special: "is a socket, a pipe or a device"
+        case .store(let kind): "is the directory of \(kind)"
+        }
     }
 }

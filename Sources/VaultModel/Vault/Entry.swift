@@ -19,11 +19,11 @@ package struct Entry: Sendable, Equatable {
     /// Seconds since 1970 UTC at which this version was committed.
     package var savedAt: Int64
     package var savedBy: String
-    package var tags: [String: String]
+    package var tags: [TagText: TagText]
 
     package init(
         name: Name, kind: Kind, content: Content, version: UInt64, sequence: UInt64, attributes: Attributes,
-        savedAt: Int64, savedBy: String, tags: [String: String]
+        savedAt: Int64, savedBy: String, tags: [TagText: TagText]
     ) {
         self.name = name
         self.kind = kind
@@ -37,6 +37,9 @@ package struct Entry: Sendable, Equatable {
     }
 
     package var size: UInt64 { content.size }
+
+    /// Whether the file kept changing while this version of it was read.
+    package var isChangedWhileRead: Bool { tags[.changed] != nil }
 }
 
 extension Entry.Kind: CustomStringConvertible {

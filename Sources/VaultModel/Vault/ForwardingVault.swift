@@ -5,6 +5,7 @@ package protocol ForwardingVault: Vault {
 
 extension ForwardingVault {
     package var transferBytes: Int { other.transferBytes }
+    package var directory: LocalPath? { other.directory }
     package func beginUpload(_ intent: SaveIntent) async throws(VaultError) -> UploadID {
         try await other.beginUpload(intent)
     }
@@ -14,8 +15,10 @@ extension ForwardingVault {
     package func put(_ chunks: [Chunk], to upload: UploadID) async throws(VaultError) {
         try await other.put(chunks, to: upload)
     }
-    package func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome? {
-        try await other.commit(upload, content: content)
+    package func commit(
+        _ upload: UploadID, content: Content, changedWhileRead: Bool
+    ) async throws(VaultError) -> SaveOutcome? {
+        try await other.commit(upload, content: content, changedWhileRead: changedWhileRead)
     }
     package func abort(_ upload: UploadID) async { await other.abort(upload) }
     package func save(_ saves: [SmallSave]) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {

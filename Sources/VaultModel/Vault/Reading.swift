@@ -6,6 +6,22 @@ package enum Selector: Hashable, Sendable {
     case time(Int64)
     /// The state after the change with this sequence.
     case sequence(UInt64)
+
+    fileprivate var phrase: String {
+        switch self {
+        case .current: ""
+        case .version(let number): " at version \(number)"
+        case .time(let time): " at \(TimeText.utc(time))"
+        case .sequence(let sequence): " at sequence \(sequence)"
+        }
+    }
+}
+
+extension VaultError {
+    /// The failure to find a name in the state that was asked for.
+    package static func absent(_ name: Name, _ selector: Selector) -> VaultError {
+        VaultError(.notFound, "The vault holds nothing under '\(name)'\(selector.phrase).", name: name)
+    }
 }
 
 /// What an open read gives.
@@ -27,7 +43,7 @@ package struct ListQuery: Sendable {
     /// Whether all versions are listed, removals included, and not only what names hold.
     package var includesVersions: Bool
     /// Tags that an entry must have.
-    package var tags: [String: String]
+    package var tags: [TagText: TagText]
     /// The listing starts behind this name.
     package var after: Name?
     /// Entries on the page, at most.
@@ -35,7 +51,7 @@ package struct ListQuery: Sendable {
 
     package init(
         prefix: NamePrefix = .all, selector: Selector = .current, includesVersions: Bool = false,
-        tags: [String: String] = [:], after: Name? = nil, limit: Int = Limits.pageEntries
+        tags: [TagText: TagText] = [:], after: Name? = nil, limit: Int = Limits.pageEntries
     ) {
         self.prefix = prefix
         self.selector = selector

@@ -4,12 +4,15 @@ package struct SaveIntent: Sendable {
     package var kind: Entry.Kind
     package var attributes: Attributes
     /// Tags to set; the others of the current version stay.
-    package var tags: [String: String]
+    package var tags: [TagText: TagText]
     /// The version that must be the current one; 0 for a name that must hold nothing.
     package var ifVersion: UInt64?
+    /// Whether the file kept changing while it was read: the version is marked by the tag ``TagText/changed``, and
+    /// nothing about it is trusted later.
+    package var changedWhileRead = false
 
     package init(
-        name: Name, kind: Entry.Kind = .file, attributes: Attributes, tags: [String: String] = [:],
+        name: Name, kind: Entry.Kind = .file, attributes: Attributes, tags: [TagText: TagText] = [:],
         ifVersion: UInt64? = nil
     ) {
         self.name = name
@@ -17,6 +20,13 @@ package struct SaveIntent: Sendable {
         self.attributes = attributes
         self.tags = tags
         self.ifVersion = ifVersion
+    }
+}
+
+extension SaveIntent {
+    /// The tags to set, with the mark of a file that kept changing.
+    package var versionTags: [TagText: TagText] {
+        changedWhileRead ? tags.merging([.changed: .whileRead]) { $1 } : tags
     }
 }
 
@@ -61,7 +71,7 @@ package enum Change: Sendable {
     /// Adds a version that equals an earlier one.
     case revert(Name, version: UInt64)
     /// Adds a version with other tags; nil takes a tag away.
-    case tag(Name, [String: String?])
+    case tag(Name, [TagText: TagText?])
 }
 
 /// What a change did.

@@ -22,10 +22,14 @@ package protocol Vault: Sendable {
 
     /// Makes what was offered and put the current version of the intent's name, durably.
     ///
-    /// - Parameter content: what the sender says the content is; it must be what was offered.
+    /// - Parameters:
+    ///   - content: what the sender says the content is; it must be what was offered.
+    ///   - changedWhileRead: see ``SaveIntent/changedWhileRead``, which is known only now.
     /// - Returns: nil where a chunk that had been there when it was offered has been collected since;
     ///   the upload is over then, and the save must be tried again.
-    func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome?
+    func commit(
+        _ upload: UploadID, content: Content, changedWhileRead: Bool
+    ) async throws(VaultError) -> SaveOutcome?
 
     /// Ends an upload without a commit. Its chunks are kept for a day, so that the save can resume.
     func abort(_ upload: UploadID) async
@@ -78,11 +82,19 @@ package protocol Vault: Sendable {
     /// Reads what is stored back and compares it with its digests.
     func verify(_ request: VerifyRequest) async throws(VaultError) -> VerifyReport
 
+    /// Where the vault is on this machine; nil for one that is elsewhere.
+    var directory: LocalPath? { get }
+
     /// Ends all use of the vault.
     func close() async
 }
 
 extension Vault {
+    package func commit(_ upload: UploadID, content: Content) async throws(VaultError) -> SaveOutcome? {
+        try await commit(upload, content: content, changedWhileRead: false)
+    }
+
+    package var directory: LocalPath? { nil }
     package var transferBytes: Int { Limits.fetchBytesMax }
 }
 

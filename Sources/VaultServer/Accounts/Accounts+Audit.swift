@@ -25,8 +25,10 @@ extension Accounts {
         }
         // Cheap by the index, and a little with every event.
         try session.execute(
-            "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? LIMIT 64)",
-            [.int(event.time - auditDays * 86_400)])
+            """
+            DELETE FROM audit WHERE id IN (
+              SELECT id FROM audit WHERE at < (SELECT max(at) FROM audit WHERE at <= ?) - ? LIMIT 64)
+            """, [.int(event.time - StoreLimits.confirmedSeconds), .int(auditDays * 86_400)])
     }
 
     /// Forgets the oldest events beyond the bounds, failed logins and denied requests apart from all others: who may

@@ -18,6 +18,28 @@ extension Accounts {
         }
     }
 
+    /// The fingerprint of the key that the server's own certificate had when it last started; nil for a server that has
+    /// had none, and an empty one for a server that had one nobody remembers.
+    func ownKey() throws(VaultError) -> String? {
+        guard let bytes = try secret("own certificate") else { return nil }
+        return bytes == Accounts.forgottenKey ? "" : String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// - Parameter fingerprint: nil for one that is not known, of a server that has served before.
+    func noteOwnKey(_ fingerprint: String?) throws(VaultError) {
+        let bytes = fingerprint.map { Array($0.utf8) } ?? Accounts.forgottenKey
+        if try secret("own certificate") == bytes { return }
+        try write(isNoticed: false) { session in
+            try session.execute(
+                """
+                INSERT INTO secret (name, bytes) VALUES ('own certificate', ?)
+                ON CONFLICT (name) DO UPDATE SET bytes = excluded.bytes
+                """, [.bytes(bytes)])
+        }
+    }
+
+    private static let forgottenKey = Array("unknown".utf8)
+
     /// The key of what servers that share these accounts tell each other; nil where nobody shares them.
     func sharedKey() throws(VaultError) -> [UInt8]? {
         guard tables.isShared else { return nil }

@@ -21,28 +21,40 @@ package final class Accounts: Sendable {
 
     /// Opens the accounts in a data directory, in the file `server.sqlite`.
     ///
-    /// - Parameter creating: whether they, and the directory, are made where they are missing, open to their owner
-    ///   only.
-    /// - Throws: `notFound` for accounts that are missing and not made, `invalid` for accounts of a newer format,
-    ///   `denied` where permissions forbid, `integrity` for a damaged database.
+    /// - Parameters:
+    ///   - creating: whether they, and the directory, are made where they are missing, open to their owner only.
+    ///   - besideVaults: whether they are made also where there are vaults, whose accounts have been lost.
+    /// - Throws: `notFound` for accounts that are missing and not made, `integrity` for those that are lost beside vaults
+    ///   and for a damaged database, `invalid` for accounts of a newer format, `denied` where permissions forbid.
     package static func open(
-        _ directory: LocalPath, creating: Bool = true, clock: @escaping @Sendable () -> Int64 = currentSeconds
+        _ directory: LocalPath, creating: Bool = true, besideVaults: Bool = false,
+        clock: @escaping @Sendable () -> Int64 = currentSeconds
     ) throws(VaultError) -> Accounts {
         let path = directory.appending("server.sqlite")
-        if creating {
-            try LocalDirectories.make(directory, mode: 0o700)
-        } else {
-            do throws(VaultError) {
-                _ = try FileStatus(of: path)
-            } catch {
-                guard error.code == .notFound else { throw error }
+        if try !isThere(path) {
+            if !besideVaults {
+                try refuseLoss(of: path, in: directory, unless: { () throws(VaultError) in try isThere(path) })
+            }
+            guard creating else {
                 throw VaultError(
                     .notFound, "'\(directory)' has no server's data: 'minivault user add' and 'serve' make it.",
                     path: directory)
             }
+            try LocalDirectories.make(directory, mode: 0o700)
         }
         let tables = try SQLiteTables(path, lock: directory.appending("lock"))
-        return try Accounts(tables, DirectoryPlaces(directory), clock: clock)
+        do throws(VaultError) {
+            func hasTables() throws(VaultError) -> Bool { try tables.read { try $0.format() } != 0 }
+            let isNew = try !hasTables()
+            // An empty file is as good as a lost one.
+            if isNew, !besideVaults { try refuseLoss(of: path, in: directory, unless: hasTables) }
+            let accounts = try Accounts(tables, DirectoryPlaces(directory), clock: clock)
+            if isNew, besideVaults { try accounts.noteOwnKey(nil) }
+            return accounts
+        } catch {
+            tables.close()
+            throw error
+        }
     }
 
     /// Opens the accounts in other tables, making what is missing there.

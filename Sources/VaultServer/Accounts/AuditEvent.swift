@@ -15,6 +15,7 @@ package struct AuditEvent: Hashable, Sendable {
         case quotaSet = "quota_set"
         case vaultAdded = "vault_added"
         case vaultRemoved = "vault_removed"
+        case vaultAdopted = "vault_adopted"
     }
 
     package var kind: Kind

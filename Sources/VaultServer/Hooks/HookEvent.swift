@@ -74,7 +74,7 @@ extension HookEvent {
 /// What became of an event.
 enum HookOutcome: Sendable {
     /// With the name and tags that hooks want instead.
-    case accepted(name: Name?, tags: [String: String?])
+    case accepted(name: Name?, tags: [TagText: TagText?])
     /// A hook has said no, and why.
     case rejected(String)
     /// A hook has failed, and says nothing else.

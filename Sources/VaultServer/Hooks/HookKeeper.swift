@@ -94,11 +94,15 @@ struct HookKeeper {
         for hook in hooks {
             guard let schedule = hook.schedule else { continue }
             let key = Key(place: hook.place, schedule: schedule)
-            let time = due[key] ?? schedule.next(after: now)
+            // A clock that was ahead must not put the next run off for as long.
+            let time = min(due[key] ?? .max, schedule.next(after: now))
             next[key] = time
             if time > now { continue }
             ready.append((hook, key, schedule.since(now)))
-            if rounds[key].map({ $0.next <= now }) ?? true { rounds[key] = Round(next: schedule.next(after: now)) }
+            let following = schedule.next(after: now)
+            if rounds[key].map({ $0.next <= now || $0.next > following }) ?? true {
+                rounds[key] = Round(next: following)
+            }
             next[key] = rounds[key]?.next
         }
         due = next

@@ -24,6 +24,8 @@ package enum HookLimits {
     static let attemptsMax = 8
     static let retrySecondsMin = 1
     static let retrySecondsMax = 300
+    /// The longest time for which an event is put off: one that is due later was put off by a clock that was wrong.
+    static let outboxWaitMilliseconds = Int64(max(retrySecondsMax, suspensionSeconds)) * 1000
     /// Events of a vault that are being told at once, and that are looked through for those that can be.
     static let tellingMax = 256
     static let lookedThroughMax = 4096

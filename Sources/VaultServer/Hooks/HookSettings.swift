@@ -8,7 +8,7 @@ package struct HookSettings: Sendable {
     /// Bytes that Lua may allocate in a worker.
     package var memoryBytes = 64 << 20
     /// Programs and hosts that hooks may use.
-    package var programs: [String] = []
+    package var programs: [[UInt8]] = []
     package var hosts: [String] = []
 
     package init(file: LocalPath) {

@@ -10,7 +10,7 @@ package struct HookTable: Sendable {
     package init(_ hooks: [HookDeclaration]) throws(VaultError) {
         self.init(sorted: hooks.sorted { ($1.priority, $0.number) < ($0.priority, $1.number) })
         for hook in hooks {
-            globs[hook.number] = try hook.pattern.map { (pattern) throws(VaultError) in try Glob(pattern) }
+            globs[hook.number] = try hook.pattern.map { (pattern) throws(VaultError) in try Glob(named: pattern) }
         }
     }
 
@@ -33,7 +33,7 @@ package struct HookTable: Sendable {
         return hooks.filter { hook in
             if depth > 0, !hook.hearsHooks { return false }
             guard let glob = globs[hook.number], let name else { return true }
-            return glob.matches(name.bytes, isDirectory: false)
+            return glob.matches(name, isDirectory: false)
         }
     }
 }

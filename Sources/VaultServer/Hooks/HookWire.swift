@@ -9,7 +9,7 @@ extension WireHookSetup {
         file = settings.file.lastComponent
         self.text = Data(text)
         memory = UInt64(settings.memoryBytes)
-        programs = settings.programs
+        programs = settings.programs.map { Data($0) }
         hosts = settings.hosts
     }
 }
@@ -32,7 +32,7 @@ extension WireHookDeclaration {
             if hasIntervalSeconds { schedule = .interval(Int(intervalSeconds)) }
             if hasDaySeconds { schedule = .daily(Int(daySeconds)) }
             return HookDeclaration(
-                number: Int(number), kind: kind, pattern: match.isEmpty ? nil : match, priority: priority,
+                number: Int(number), kind: kind, pattern: match.isEmpty ? nil : Array(match), priority: priority,
                 timeout: .seconds(timeoutSeconds), acceptsErrors: acceptsErrors, hearsHooks: fromHooks, place: place,
                 schedule: schedule)
         }
@@ -115,8 +115,7 @@ extension WireHookResult {
                 ? nil : String(decoding: traceback.utf8.prefix(HookLimits.tracebackBytesMax), as: UTF8.self)
             return .failed(failure.model, traceback: traceback)
         }
-        var tags: [String: String?] = set.mapValues { $0 }
-        for key in clear { tags.updateValue(nil, forKey: key) }
+        let tags = [TagText: TagText?](set: set, clear: clear)
         guard !name.isEmpty else { return .accepted(name: nil, tags: tags) }
         do throws(VaultError) {
             let name = try Name(name)

@@ -143,7 +143,7 @@ final class OutboxDelivery: Sendable {
                 if !busy.isDisjoint(with: names) {
                     // What follows it waits for it as well.
                     busy.formUnion(names)
-                } else if record.due > now {
+                } else if record.due > now, record.due - now <= HookLimits.outboxWaitMilliseconds {
                     next = min(next ?? .max, record.due)
                     busy.formUnion(names)
                 } else if telling.count + ready.count < HookLimits.tellingMax {

@@ -76,7 +76,7 @@ extension Session {
     struct Arrival: Sendable {
         var refusal: VaultError?
         /// Tags that hooks add, by the names that get them.
-        var tags: [Name: [String: String?]] = [:]
+        var tags: [Name: [TagText: TagText?]] = [:]
     }
 
     /// Asks hooks about what changes bring under other names, as if it were saved there: nothing comes past them by a
@@ -178,6 +178,7 @@ extension Entry {
     fileprivate init(staged: StagedSave, by user: String) {
         self.init(
             name: staged.intent.name, kind: staged.intent.kind, content: staged.content, version: 0, sequence: 0,
-            attributes: staged.intent.attributes, savedAt: currentSeconds(), savedBy: user, tags: staged.intent.tags)
+            attributes: staged.intent.attributes, savedAt: currentSeconds(), savedBy: user,
+            tags: staged.intent.versionTags)
     }
 }

@@ -91,16 +91,16 @@ package struct ServerCertificate: Sendable {
         var warnings: [String] = []
         if now > notValidAfter {
             warnings.append(
-                "The certificate in '\(file)' expired on \(utcText(notValidAfter)): clients that trust its authority "
+                "The certificate in '\(file)' expired on \(TimeText.utc(notValidAfter)): clients that trust its authority "
                     + "refuse it. Renew it, then send SIGHUP.")
         } else if now + ServerLimits.certificateNoticeSeconds > notValidAfter {
             warnings.append(
-                "The certificate in '\(file)' expires on \(utcText(notValidAfter)). Renew it, then send SIGHUP.")
+                "The certificate in '\(file)' expires on \(TimeText.utc(notValidAfter)). Renew it, then send SIGHUP.")
         }
         if now < notValidBefore {
             warnings.append(
-                "The certificate in '\(file)' is not valid before \(utcText(notValidBefore)), and this machine's clock "
-                    + "says \(utcText(now)): one of them is wrong.")
+                "The certificate in '\(file)' is not valid before \(TimeText.utc(notValidBefore)), and this machine's clock "
+                    + "says \(TimeText.utc(now)): one of them is wrong.")
         }
         if isKeyReadByGroup {
             warnings.append(

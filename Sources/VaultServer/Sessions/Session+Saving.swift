@@ -92,7 +92,9 @@ extension Session {
                 return answer.outcome
             }
             guard let opened else { throw .noSuchUpload }
-            return try await vault.commit(opened.id, content: content, change: change, deciding: decider)
+            return try await vault.commit(
+                opened.id, content: content, changedWhileRead: commit.changedWhileRead, change: change,
+                deciding: decider)
         }
         removeUpload(id)
         self.vault.wakeOutbox(depth: depth)
@@ -107,7 +109,7 @@ extension Session {
 
     /// What the user may know of a save's outcome: without the right to read, only what came with it. Whether the name
     /// held the same before, and which tags others gave it, stays untold.
-    private func told(_ outcome: SaveOutcome, tags: [String: String]) -> SaveOutcome {
+    private func told(_ outcome: SaveOutcome, tags: [TagText: TagText]) -> SaveOutcome {
         if rules.allows(.read, on: outcome.entry.name) { return outcome }
         var told = outcome
         told.entry.tags = tags
@@ -145,7 +147,7 @@ extension Session {
             saves, by: caller, change: change, isRepeated: save.again, deciding: decider(on: change))[...]
         vault.wakeOutbox(depth: depth)
         let all = results.map { $0 ?? outcomes.removeFirst() }
-        let shown = zip(save.files, all).map { file, result in result.map { told($0, tags: file.intent.tags) } }
+        let shown = zip(save.files, all).map { file, result in result.map { told($0, tags: file.intent.tags.model) } }
         return ServerAnswer { $0.smallSaved = WireSmallSaved(shown) }
     }
 }

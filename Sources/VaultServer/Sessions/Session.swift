@@ -43,7 +43,7 @@ final class Session: RequestOwner {
     struct OpenUpload: Sendable {
         var id: UploadID
         var name: Name
-        var tags: [String: String]
+        var tags: [TagText: TagText]
         /// Chunks that have been offered.
         var offered: UInt64 = 0
     }

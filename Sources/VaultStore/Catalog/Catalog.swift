@@ -99,6 +99,15 @@ package protocol Catalog: Sendable {
 
     /// What names hold; nil for those that hold nothing.
     func stat(_ names: [(Name, Selector)]) async throws(VaultError) -> [Entry?]
+
+    /// The last sequence of the state at a time, by the times of commits that ``ClockTrust`` trusts.
+    ///
+    /// A commit whose time is not trusted counts as made with the last one before it whose time is.
+    ///
+    /// - Parameters:
+    ///   - time: seconds since 1970 UTC.
+    ///   - now: the time, which no commit can be behind.
+    func lastSequence(at time: Int64, now: Int64) async throws(VaultError) -> UInt64
     func history(_ name: Name) async throws(VaultError) -> [Entry]
     func list(_ query: ListQuery) async throws(VaultError) -> ListPage
 
@@ -118,10 +127,9 @@ package protocol Catalog: Sendable {
     /// Forgets what nothing needs: see ``Vault/collect()``.
     ///
     /// - Parameter node: reads the list node of this name; what it throws ends the collection.
-    /// - Returns: the number of chunks and list nodes forgotten.
     func forgetUnused(
         at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
-    ) async throws(VaultError) -> Int
+    ) async throws(VaultError) -> ForgottenContent
 
     /// Bytes of records in use, headers included, by pack. Damaged ones count as long as they are
     /// needed: what cannot be read today may be readable tomorrow, in a catalog made anew.
@@ -138,6 +146,9 @@ package protocol Catalog: Sendable {
 
     /// Withdraws chunks that cannot be read, so that saving them again heals what uses them.
     func withdraw(_ damaged: [PackLocation: Digest]) async throws(VaultError)
+
+    /// Forgets by what unchanged files of these names are recognised, so that they are read again.
+    func forgetOrigins(of names: [Name]) async throws(VaultError)
 
     /// Counts chunks as known again that were withdrawn, and can be read after all.
     func reinstate(_ found: [PackLocation: Digest]) async throws(VaultError)

@@ -28,6 +28,7 @@ extension CommitTransaction {
             guard let current = try rows.entry(name)?.entry, current.kind != .removed else {
                 throw nothing(under: name)
             }
+            if tags[.changed] != nil { throw VaultError.reservedTag(name) }
             var changed = current
             for (key, value) in tags { changed.tags[key] = value }
             if let problem = changed.tags.problem(of: name) { throw problem }

@@ -40,8 +40,8 @@ package struct CommitTransaction<Rows: CommitRows> {
         epoch = state.epoch
         quota = state.quota
         head = state.head
-        // A clock that went back must not make the journal's times go back.
-        time = max(now, head.time)
+        // A clock that was wrong once dates what was saved then, and nothing after it.
+        time = now
         firstSequence = sequence + 1
     }
 
@@ -101,10 +101,16 @@ package struct CommitTransaction<Rows: CommitRows> {
         let current = try rows.entry(intent.name)
         try CommitTransaction.check(intent.ifVersion, current, intent.name)
         let live = current?.entry.kind == .removed ? nil : current?.entry
-        let tags = (live?.tags ?? [:]).merging(intent.tags) { $1 }
-        if let live, live.tags == tags, live.isSaved(by: intent, save.content) {
+        let inherited = (live?.tags ?? [:]).filter { $0.key != .changed }
+        let tags = inherited.merging(intent.versionTags) { $1 }
+        if var live, live.isSame(as: intent, save.content, tags: tags) {
             // A chunk that was found damaged is stored again, which heals all that uses it.
             let newBytes = try store(save, rows)
+            if live.isChangedWhileRead, !intent.changedWhileRead {
+                live.tags = tags
+                live.attributes.modified = intent.attributes.modified
+                try record(.settle(live.name, modified: live.attributes.modified), rows)
+            }
             try refresh(live, intent.attributes, rows)
             try end(save, rows)
             let tellsNewBytes = caller.readsEverything || save.chunk == nil
@@ -287,9 +293,17 @@ package struct CommitTransaction<Rows: CommitRows> {
 }
 
 extension Entry {
-    /// Whether a save would make a version that equals this one, but for its tags.
-    fileprivate func isSaved(by intent: SaveIntent, _ content: Content) -> Bool {
-        kind == intent.kind && self.content == content
-            && attributes.mode == intent.attributes.mode && attributes.modified == intent.attributes.modified
+    /// Whether a save would make a version that equals this one.
+    ///
+    /// Nothing is known about when the content of a file that changed while it was read was written.
+    ///
+    /// - Parameter tags: those of the version that the save would make.
+    fileprivate func isSame(as intent: SaveIntent, _ content: Content, tags: [TagText: TagText]) -> Bool {
+        guard kind == intent.kind, self.content == content, attributes.mode == intent.attributes.mode else {
+            return false
+        }
+        let isSettled = isChangedWhileRead && !intent.changedWhileRead
+        if isSettled { return self.tags.filter { $0.key != .changed } == tags }
+        return self.tags == tags && attributes.modified == intent.attributes.modified
     }
 }

@@ -13,6 +13,8 @@ extension SQLiteCatalog {
             try rename(from, to, isPrefix: isPrefix, sequence: sequence, database)
         case .drop(let object, let versions):
             try drop(versions, of: object, sequence: sequence, database)
+        case .settle(let name, let modified):
+            try settle(name, modified: modified, database)
         }
     }
 
@@ -53,6 +55,16 @@ extension SQLiteCatalog {
             """)
         bind(saved, sequence: sequence, time: time, to: &update)
         update.bind(object)
+        try update.first()
+    }
+
+    private static func settle(_ name: Name, modified: Int64, _ database: Database) throws {
+        guard var entry = try entryByName(database, name)?.entry else { return }
+        entry.tags[.changed] = nil
+        var update = try Query(database, "UPDATE entry SET modified = ?, tags = ? WHERE name = ?")
+        update.bind(modified)
+        if entry.tags.isEmpty { update.bindNull() } else { update.bind(blob: Tags.encode(entry.tags)) }
+        update.bind(text: name.bytes)
         try update.first()
     }
 
@@ -109,30 +121,42 @@ extension SQLiteCatalog {
         }
     }
 
+    /// The sequences of those earlier versions of an object.
+    private static func sequences(
+        of versions: Set<UInt64>, _ object: UInt64, _ database: Database
+    ) throws -> [UInt64] {
+        var query = try Query(database, "SELECT version, sequence FROM version WHERE object = ?")
+        query.bind(object)
+        var sequences: [UInt64] = []
+        while try query.step() {
+            if versions.contains(query.unsigned(0)) { sequences.append(query.unsigned(1)) }
+        }
+        return sequences
+    }
+
     private static func drop(
         _ versions: [UInt64], of object: UInt64, sequence: UInt64, _ database: Database
     ) throws {
-        for version in versions {
-            for table in ["version", "entry"] {
-                var remember = try Query(
-                    database,
-                    """
-                    INSERT INTO dropped (sequence, depth, root)
-                    SELECT ?, depth, root FROM \(table) WHERE object = ? AND version = ? AND size > 0
-                    """)
-                remember.bind(sequence)
-                remember.bind(object)
-                remember.bind(version)
-                try remember.first()
+        let dropped = Set(versions)
+        // The rows of an object are ordered by sequence, so that looking for each version would read all of them.
+        for found in try sequences(of: dropped, object, database) {
+            for statement in [
+                """
+                INSERT INTO dropped (sequence, depth, root)
+                SELECT ?3, depth, root FROM version WHERE object = ?1 AND sequence = ?2 AND size > 0
+                """,
+                "DELETE FROM version WHERE object = ?1 AND sequence = ?2",
+            ] {
+                var query = try Query(database, statement)
+                query.bind(object)
+                query.bind(found)
+                if statement.contains("?3") { query.bind(sequence) }
+                try query.first()
             }
-            var delete = try Query(database, "DELETE FROM version WHERE object = ? AND version = ?")
-            delete.bind(object)
-            delete.bind(version)
-            try delete.first()
         }
         var current = try Query(database, "SELECT name, version, kind FROM entry WHERE object = ?")
         current.bind(object)
-        let isForgotten = try current.step() && current.int(2) == 4 && versions.contains(current.unsigned(1))
+        let isForgotten = try current.step() && current.int(2) == 4 && dropped.contains(current.unsigned(1))
         let name = isForgotten && !current.isNull(0) ? Name(validated: current.bytes(0)) : nil
         current.finish()
         guard isForgotten else { return }

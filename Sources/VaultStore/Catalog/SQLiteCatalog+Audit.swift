@@ -8,15 +8,15 @@ extension SQLiteCatalog {
         try read { database in
             // A vault that is only read may have a format without it.
             guard try database.tableExists("audit") else { return [] }
-            let before = time > .min ? try SQLiteCatalog.sequence(of: .time(time - 1), database) : 0
             var query = try Query(
                 database,
                 """
                 SELECT first_sequence, last_sequence, at, user, peer, action, name, count FROM audit
-                WHERE first_sequence > ? ORDER BY first_sequence LIMIT ?
+                WHERE first_sequence > ? AND at >= ? ORDER BY first_sequence LIMIT ?
                 """)
             // SQLite's numbers are signed.
-            query.bind(max(before, min(sequence, UInt64(Int64.max))))
+            query.bind(min(sequence, UInt64(Int64.max)))
+            query.bind(time)
             query.bind(Int64(limit))
             var records: [AuditRecord] = []
             while try query.step() { records.append(try SQLiteCatalog.auditRecord(query)) }
@@ -53,8 +53,13 @@ extension SQLiteCatalog {
     }
 
     static func pruneAudit(at time: Int64, _ database: Database) throws {
-        var delete = try Query(database, "DELETE FROM audit WHERE first_sequence <= ?")
-        delete.bind(try sequence(of: .time(time - StoreLimits.auditSeconds), database))
+        var delete = try Query(
+            database,
+            """
+            DELETE FROM audit WHERE at < (SELECT max(at) FROM audit WHERE at <= ?) - ?
+            """)
+        delete.bind(time - StoreLimits.confirmedSeconds)
+        delete.bind(StoreLimits.auditSeconds)
         try delete.first()
     }
 }

@@ -102,6 +102,11 @@ extension SQLiteCatalog {
     }
 
     func insert(_ group: StoredGroup, _ database: Database) throws {
+        var note = try Query(
+            database,
+            "UPDATE vault SET setbacks = setbacks + 1 WHERE (SELECT max(time) FROM journal_group) > ?")
+        note.bind(group.time)
+        try note.first()
         var insert = try Query(
             database,
             "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)")

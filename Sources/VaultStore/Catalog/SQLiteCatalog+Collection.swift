@@ -26,15 +26,24 @@ extension SQLiteCatalog {
 
     package func forgetUnused(
         at time: Int64, node: (Digest) async throws(VaultError) -> ListNode
-    ) async throws(VaultError) -> Int {
+    ) async throws(VaultError) -> ForgottenContent {
         try await writeLock.withLock { () throws(VaultError) in
             try begin()
             do throws(VaultError) {
-                try access { try SQLiteCatalog.startMarking($0, at: time) }
-                try await mark(node)
+                try access { database in
+                    try SQLiteCatalog.startMarking(database, at: time)
+                    try SQLiteCatalog.markRoots(of: ["entry", "version"], for: .versions, database)
+                }
+                try await mark(for: .versions, node)
+                try access { try SQLiteCatalog.markRoots(of: ["dropped"], for: .reads, $0) }
+                try await mark(for: .reads, node)
+                let retained = try access { database in
+                    try SQLiteCatalog.markUploads(database)
+                    return try SQLiteCatalog.retained(database)
+                }
                 let count = try access { try SQLiteCatalog.sweep($0) }
                 try commitTransaction()
-                return count
+                return ForgottenContent(chunks: count, retained: retained)
             } catch {
                 rollBack()
                 throw error
@@ -42,42 +51,75 @@ extension SQLiteCatalog {
         }
     }
 
-    /// Marks the roots of all that is needed: versions, uploads, and what leases still protect.
+    /// Removes what has run out, so that nothing is marked for it. What is dated far ahead has been dated by a clock that
+    /// was wrong, and would stay for as long.
     private static func startMarking(_ database: Database, at time: Int64) throws {
         try database.execute(
             sql: """
-                CREATE TEMP TABLE IF NOT EXISTS live (digest BLOB PRIMARY KEY) WITHOUT ROWID;
+                CREATE TEMP TABLE IF NOT EXISTS live (digest BLOB PRIMARY KEY, need INTEGER NOT NULL) WITHOUT ROWID;
+                CREATE INDEX IF NOT EXISTS temp.live_need ON live (need) WHERE need > 0;
                 CREATE TEMP TABLE IF NOT EXISTS node (digest BLOB PRIMARY KEY) WITHOUT ROWID;
                 DELETE FROM live;
                 DELETE FROM node;
                 """)
         try database.execute(
-            sql: "DELETE FROM upload WHERE touched_at < ?", arguments: [time - StoreLimits.uploadSeconds])
+            sql: "DELETE FROM upload WHERE touched_at NOT BETWEEN ? AND ?",
+            arguments: [time - StoreLimits.uploadSeconds, time + StoreLimits.uploadSeconds])
         try database.execute(sql: "DELETE FROM upload_chunk WHERE upload NOT IN (SELECT id FROM upload)")
         try database.execute(
-            sql: "DELETE FROM lease WHERE renewed_at < ?", arguments: [time - StoreLimits.leaseSeconds])
+            sql: "DELETE FROM lease WHERE renewed_at NOT BETWEEN ? AND ?",
+            arguments: [time - StoreLimits.leaseSeconds, time + StoreLimits.leaseSeconds])
         try database.execute(
             sql:
                 "DELETE FROM dropped WHERE sequence <= (SELECT coalesce(min(sequence), 9223372036854775807) FROM lease)"
         )
         try pruneAudit(at: time, database)
-        for table in ["entry", "version", "dropped"] {
-            try database.execute(sql: "INSERT OR IGNORE INTO live SELECT root FROM \(table)")
+    }
+
+    /// Marks the roots of versions: those there are, and those that leases still protect.
+    private static func markRoots(of tables: [String], for need: Need, _ database: Database) throws {
+        for table in tables {
+            try database.execute(sql: "INSERT OR IGNORE INTO live SELECT root, \(need.rawValue) FROM \(table)")
             try database.execute(sql: "INSERT OR IGNORE INTO node SELECT root FROM \(table) WHERE depth > 0")
         }
-        try database.execute(sql: "INSERT OR IGNORE INTO live SELECT digest FROM upload_chunk")
+    }
+
+    private static func markUploads(_ database: Database) throws {
+        try database.execute(
+            sql: "INSERT OR IGNORE INTO live SELECT digest, \(Need.uploads.rawValue) FROM upload_chunk")
+    }
+
+    /// What is marked for reads and for uploads only.
+    private static func retained(_ database: Database) throws -> [CollectionReport.Retained] {
+        let bytes = try Query(
+            database,
+            """
+            SELECT live.need, sum(chunk.length + \(RecordHeader.byteCount)) FROM live
+            JOIN chunk ON chunk.digest = live.digest WHERE live.need > 0 GROUP BY live.need ORDER BY live.need
+            """)
+        var retained: [CollectionReport.Retained] = []
+        while try bytes.step() {
+            guard let need = Need(rawValue: bytes.int(0)), let holders = need.holders() else { continue }
+            let query = try Query(database, holders)
+            defer { query.finish() }
+            guard try query.step() else { continue }
+            let found = need.retained(bytes: bytes.unsigned(1), holders: query.int(0), newest: query.int(1))
+            if let found { retained.append(found) }
+        }
+        return retained
     }
 
     /// Marks what the marked list nodes name, level by level.
     private func mark(
-        _ read: (Digest) async throws(VaultError) -> ListNode
+        for need: Need, _ read: (Digest) async throws(VaultError) -> ListNode
     ) async throws(VaultError) {
         while let digest = try access({ try SQLiteCatalog.popNode($0) }) {
             let node = try await read(digest)
             try access { database in
                 for reference in node.references {
-                    var insert = try Query(database, "INSERT OR IGNORE INTO live VALUES (?)")
+                    var insert = try Query(database, "INSERT OR IGNORE INTO live VALUES (?, ?)")
                     insert.bind(reference.digest)
+                    insert.bind(need.rawValue)
                     try insert.first()
                     // A node that was marked before has been, or will be, looked into.
                     guard node.level > 1, database.changesCount > 0 else { continue }
@@ -182,6 +224,16 @@ extension SQLiteCatalog {
                     defer { query.finish() }
                     return try !query.step()
                 })
+        }
+    }
+
+    package func forgetOrigins(of names: [Name]) async throws(VaultError) {
+        try await write { database in
+            for name in names {
+                var update = try Query(database, "UPDATE entry SET changed = NULL, inode = NULL WHERE name = ?")
+                update.bind(text: name.bytes)
+                try update.first()
+            }
         }
     }
 

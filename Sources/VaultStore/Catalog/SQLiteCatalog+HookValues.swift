@@ -75,8 +75,14 @@ extension SQLiteCatalog {
                 if database.changesCount == 0 { return current }
                 var delete = try Query(
                     database,
-                    "DELETE FROM hook_count WHERE rowid IN (SELECT rowid FROM hook_count WHERE at < ? LIMIT 10)")
-                delete.bind(time - StoreLimits.answerSeconds)
+                    """
+                    DELETE FROM hook_count WHERE rowid IN (
+                      SELECT rowid FROM hook_count
+                      WHERE at < (SELECT max(at) FROM hook_count WHERE at <= ?) - ? OR at > ? LIMIT 10)
+                    """)
+                delete.bind(time - StoreLimits.confirmedSeconds)
+                delete.bind(StoreLimits.answerSeconds)
+                delete.bind(time + StoreLimits.answerSeconds)
                 try delete.first()
             }
             return try SQLiteCatalog.store(current.adding(amount, to: key), as: key, after: current, database)

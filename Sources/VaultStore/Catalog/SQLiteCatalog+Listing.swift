@@ -77,15 +77,31 @@ extension SQLiteCatalog {
         case .sequence(let sequence): return min(sequence, UInt64(Int64.max))
         case .current, .version:
             return try UInt64.fetchOne(database, sql: "SELECT sequence FROM vault") ?? 0
-        case .time(let time):
-            var query = try Query(
-                database,
-                "SELECT last_sequence FROM journal_group WHERE time <= ? ORDER BY time DESC, last_sequence DESC LIMIT 1"
-            )
-            query.bind(time)
-            defer { query.finish() }
-            return try query.step() ? query.unsigned(0) : 0
+        case .time(let time): return try lastSequence(at: time, now: .max, database)
         }
+    }
+
+    package func lastSequence(at time: Int64, now: Int64) async throws(VaultError) -> UInt64 {
+        try read { try SQLiteCatalog.lastSequence(at: time, now: now, $0) }
+    }
+
+    private static func lastSequence(at time: Int64, now: Int64, _ database: Database) throws -> UInt64 {
+        let times = try Query(
+            database, "SELECT setbacks, coalesce((SELECT max(time) FROM journal_group), 0) FROM vault")
+        let isOrdered = try times.step() && times.int(0) == 0 && times.int(1) <= now
+        times.finish()
+        guard isOrdered else {
+            let groups = try Query(database, "SELECT last_sequence, time FROM journal_group ORDER BY last_sequence")
+            var journal = JournalTimes()
+            while try groups.step() { journal.append(groups.unsigned(0), groups.int(1)) }
+            return journal.lastSequence(at: time, now: now)
+        }
+        var query = try Query(
+            database,
+            "SELECT last_sequence FROM journal_group WHERE time <= ? ORDER BY time DESC, last_sequence DESC LIMIT 1")
+        query.bind(time)
+        defer { query.finish() }
+        return try query.step() ? query.unsigned(0) : 0
     }
 
     /// What is current under the names of a prefix, in the order of names.

@@ -5,8 +5,8 @@ import VaultModel
 extension SQLiteCatalog {
     /// The newest format of the catalog that this program reads and writes.
     ///
-    /// 2 added users of uploads, answers and the audit; 3 the outbox and what hooks keep.
-    static let format = 3
+    /// 2 added users of uploads, answers and the audit; 3 the outbox and what hooks keep; 4 how often the clock went back.
+    static let format = 4
 
     static func makeSchema(_ pool: any DatabaseWriter, vault: UniqueID) throws {
         try pool.write { database in
@@ -32,6 +32,9 @@ extension SQLiteCatalog {
                     sql: "ALTER TABLE upload ADD COLUMN user TEXT NOT NULL DEFAULT '';" + additions)
             }
             if found < 3 { try database.execute(sql: hookTables) }
+            if found < 4 {
+                try database.execute(sql: "ALTER TABLE vault ADD COLUMN setbacks INTEGER NOT NULL DEFAULT 0")
+            }
             try database.execute(sql: "UPDATE vault SET format = \(format)")
         }
     }
@@ -68,7 +71,8 @@ extension SQLiteCatalog {
           sequence INTEGER NOT NULL,
           stored_bytes INTEGER NOT NULL,
           epoch INTEGER NOT NULL,
-          quota INTEGER
+          quota INTEGER,
+          setbacks INTEGER NOT NULL DEFAULT 0
         );
         CREATE TABLE pack (
           number INTEGER PRIMARY KEY,

@@ -1,4 +1,5 @@
 import GRDB
+import GRDBSQLite
 package import VaultModel
 
 /// The catalog in the file `catalog.sqlite`, through GRDB, in WAL mode with full synchronization.
@@ -29,11 +30,10 @@ package final class SQLiteCatalog: Catalog {
         self.isReadOnly = isReadOnly
         do {
             let configuration = SQLiteCatalog.configuration(isReadOnly: isReadOnly)
-            let file = String(decoding: path.bytes, as: UTF8.self)
             if isReadOnly {
-                pool = try SQLiteCatalog.openReadOnly(file, configuration)
+                pool = try SQLiteCatalog.openReadOnly(path, configuration)
             } else {
-                pool = try DatabasePool(path: file, configuration: configuration)
+                pool = try DatabasePool(path: path.databaseName, configuration: configuration)
             }
             if let creating { try SQLiteCatalog.makeSchema(pool, vault: creating) }
             vault = try SQLiteCatalog.checkFormat(pool, path)
@@ -56,6 +56,7 @@ package final class SQLiteCatalog: Catalog {
         }
         configuration.prepareDatabase { database in
             guard !isReadOnly else { return }
+            keepLogFiles(of: database)
             try database.execute(
                 sql: """
                     PRAGMA synchronous = FULL;
@@ -68,17 +69,20 @@ package final class SQLiteCatalog: Catalog {
 
     /// A directory that cannot be written to has no write-ahead log to share: the file is then all.
     private static func openReadOnly(
-        _ file: String, _ configuration: Configuration
+        _ path: LocalPath, _ configuration: Configuration
     ) throws -> any DatabaseReader & DatabaseWriter {
         do {
-            let queue = try DatabaseQueue(path: file, configuration: configuration)
+            let queue = try DatabaseQueue(path: path.databaseName, configuration: configuration)
             _ = try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") }
             return queue
+        } catch let error as DatabaseError where error.isForWantOfSpace {
+            // Alone with the file, SQLite keeps in memory what it shares with others in a file of its own.
+            var alone = configuration
+            alone.readonly = false
+            alone.prepareDatabase { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON") }
+            return try DatabaseQueue(path: path.databaseName, configuration: alone)
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
-            let escaped = file.utf8.map { byte in
-                "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
-            }.joined()
-            return try DatabaseQueue(path: "file:\(escaped)?immutable=1", configuration: configuration)
+            return try DatabaseQueue(path: path.databaseURI + "?immutable=1", configuration: configuration)
         }
     }
 
@@ -167,9 +171,12 @@ func catalogError(_ error: any Error, _ path: LocalPath) -> VaultError {
     }
     guard let error = error as? DatabaseError else { return VaultError(error) }
     let cause = "SQLite: \(error.message ?? "code \(error.resultCode.rawValue)")"
+    if error.isForWantOfSpace {
+        return VaultError(
+            .quota, "No space is left for the catalog '\(path)': \(VaultError.waysToMakeRoom).", path: path,
+            cause: cause)
+    }
     switch error.resultCode {
-    case .SQLITE_FULL:
-        return VaultError(.quota, "No space is left for the catalog '\(path)'.", path: path, cause: cause)
     case .SQLITE_CORRUPT, .SQLITE_NOTADB:
         return VaultError(.integrity, "The catalog '\(path)' is damaged: \(repair).", path: path, cause: cause)
     case .SQLITE_BUSY, .SQLITE_LOCKED:
@@ -182,5 +189,25 @@ func catalogError(_ error: any Error, _ path: LocalPath) -> VaultError {
         return VaultError(.unavailable, "The disk of the catalog '\(path)' fails.", path: path, cause: cause)
     default:
         return VaultError(.internal, "The catalog '\(path)' refused a statement.", path: path, cause: cause)
+    }
+}
+
+extension VaultError {
+    /// What helps against a full disk.
+    static let waysToMakeRoom =
+        "'minivault remove', then 'minivault keep' and 'minivault gc' make room with the space that is kept for them"
+}
+
+/// Keeps the files of the write-ahead log when the database is closed: on a full disk there would be no room to make them
+/// again, not even to read.
+func keepLogFiles(of database: Database) {
+    var keeps: Int32 = 1
+    sqlite3_file_control(database.sqliteConnection, "main", SQLITE_FCNTL_PERSIST_WAL, &keeps)
+}
+
+extension DatabaseError {
+    /// Whether the disk has no room left for what SQLite wanted to write.
+    var isForWantOfSpace: Bool {
+        resultCode == .SQLITE_FULL || extendedResultCode == .SQLITE_IOERR_SHMSIZE
     }
 }

@@ -99,8 +99,14 @@ struct SQLiteRows: CommitRows {
         try insert.first()
         var delete = try Query(
             database,
-            "DELETE FROM answer WHERE rowid IN (SELECT rowid FROM answer WHERE at < ? ORDER BY at LIMIT ?)")
-        delete.bind(time - StoreLimits.answerSeconds)
+            """
+            DELETE FROM answer WHERE rowid IN (
+              SELECT rowid FROM answer
+              WHERE at < (SELECT max(at) FROM answer WHERE at <= ?) - ? OR at > ? ORDER BY at LIMIT ?)
+            """)
+        delete.bind(time - StoreLimits.confirmedSeconds)
+        delete.bind(StoreLimits.answerSeconds)
+        delete.bind(time + StoreLimits.answerSeconds)
         delete.bind(Int64(StoreLimits.answersRemovedMax))
         try delete.first()
     }

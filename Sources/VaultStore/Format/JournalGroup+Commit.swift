@@ -48,6 +48,7 @@ extension JournalChange {
             }
         case .rename(let from, let to, _): from.bytes.count + to.bytes.count + 24
         case .drop(_, let versions): versions.count * 10 + 24
+        case .settle(let name, _): name.bytes.count + 24
         }
     }
 }

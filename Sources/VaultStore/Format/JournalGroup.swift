@@ -74,6 +74,9 @@ package enum JournalChange: Sendable, Equatable {
     case rename(from: Name, to: Name, isPrefix: Bool)
     /// Versions of an object are forgotten; the object itself when its current version is among them.
     case drop(object: UInt64, versions: [UInt64])
+    /// The current version of a name, whose file changed while it was read, has been found to be the whole file: it is no
+    /// longer marked, and has this modification time (nanoseconds since 1970 UTC).
+    case settle(Name, modified: Int64)
 }
 
 /// A version as the journal keeps it; its sequence and time are those of its group.
@@ -84,11 +87,11 @@ package struct SavedVersion: Sendable, Equatable {
     package var content: Content
     package var attributes: Attributes
     package var savedBy: String
-    package var tags: [String: String]
+    package var tags: [TagText: TagText]
 
     package init(
         name: Name, kind: Entry.Kind, version: UInt64, content: Content, attributes: Attributes, savedBy: String,
-        tags: [String: String]
+        tags: [TagText: TagText]
     ) {
         self.name = name
         self.kind = kind
@@ -105,6 +108,7 @@ extension JournalChange {
         case save = 1
         case rename = 2
         case drop = 3
+        case settle = 4
     }
 
     func write(to bytes: inout ByteWriter) {
@@ -122,6 +126,10 @@ extension JournalChange {
             bytes.writeVarint(object)
             bytes.writeVarint(UInt64(versions.count))
             for version in versions { bytes.writeVarint(version) }
+        case .settle(let name, let modified):
+            bytes.write(Kind.settle.rawValue)
+            bytes.writeString(name.bytes)
+            bytes.writeSigned(modified)
         }
     }
 
@@ -140,6 +148,9 @@ extension JournalChange {
             var versions: [UInt64] = []
             for _ in 0..<count { versions.append(try reader.readVarint()) }
             self = .drop(object: object, versions: versions)
+        case .settle:
+            let name = try Name(try reader.readString())
+            self = .settle(name, modified: try reader.readSigned())
         case nil:
             throw ByteReader.Malformed()
         }
@@ -190,8 +201,8 @@ extension SavedVersion {
         let count = try reader.readVarint()
         guard count <= UInt64(reader.remaining) else { throw ByteReader.Malformed() }
         for _ in 0..<count {
-            let key = String(decoding: try reader.readString(), as: UTF8.self)
-            tags[key] = String(decoding: try reader.readString(), as: UTF8.self)
+            let key = TagText(String(decoding: try reader.readString(), as: UTF8.self))
+            tags[key] = TagText(String(decoding: try reader.readString(), as: UTF8.self))
         }
     }
 }

@@ -1,9 +1,9 @@
-import VaultModel
+package import VaultModel
 
 /// Tags as the journal and the catalogs have them: their number as a varint, then keys and values behind their lengths,
 /// ordered by keys.
 package enum Tags {
-    package static func encode(_ tags: [String: String]) -> [UInt8] {
+    package static func encode(_ tags: [TagText: TagText]) -> [UInt8] {
         var bytes = ByteWriter()
         bytes.writeVarint(UInt64(tags.count))
         for (key, value) in tags.sorted(by: { $0.key < $1.key }) {
@@ -13,12 +13,12 @@ package enum Tags {
         return bytes.bytes
     }
 
-    package static func decode(_ bytes: [UInt8]) throws -> [String: String] {
+    package static func decode(_ bytes: [UInt8]) throws -> [TagText: TagText] {
         var reader = ByteReader(bytes)
-        var tags: [String: String] = [:]
+        var tags: [TagText: TagText] = [:]
         for _ in 0..<(try reader.readVarint()) {
-            let key = String(decoding: try reader.readString(), as: UTF8.self)
-            tags[key] = String(decoding: try reader.readString(), as: UTF8.self)
+            let key = TagText(String(decoding: try reader.readString(), as: UTF8.self))
+            tags[key] = TagText(String(decoding: try reader.readString(), as: UTF8.self))
         }
         return tags
     }

@@ -3,20 +3,22 @@ package import VaultModel
 
 extension StoredVault {
     package func collect() async throws(VaultError) -> CollectionReport {
-        try await prepareToWrite()
+        try await makingRoom { () throws(VaultError) in try await prepareToWrite() }
         var report = CollectionReport()
         let before = try await packs.list().values.reduce(0) { $0 + $1.length }
         let reader = recordReader
-        report.removedChunks = try await makingRoom { () throws(VaultError) in
+        let forgotten = try await makingRoom { () throws(VaultError) in
             try await catalog.forgetUnused(at: clock()) { (digest) throws(VaultError) in
                 try await reader.node(digest)
             }
         }
+        report.removedChunks = forgotten.chunks
         // What is copied must not land in a pack that is about to be given up.
         await packs.close()
         report.changedPacks = try await makingRoom { () throws(VaultError) in try await removeUnusedPacks() }
+        let used = try await catalog.usedBytes()
+        let parts = try await wastefulPacks(used)
         do throws(VaultError) {
-            let parts = try await wastefulPacks()
             let lengths = parts.isEmpty ? [:] : try await catalog.packs()
             for packs in parts {
                 report.changedPacks += try await makingRoom { () throws(VaultError) in
@@ -28,10 +30,46 @@ extension StoredVault {
         }
         // What was written to before is unfinished now, and may be taken over again.
         hasAdopted.store(false, ordering: .releasing)
-        let after = try await packs.list().values.reduce(0) { $0 + $1.length }
+        let left = try await packs.list()
+        let after = left.values.reduce(0) { $0 + $1.length }
         report.freedBytes = before > after ? before - after : 0
         report.keptBytes = after
+        report.retained = forgotten.retained
+        let isPartlyRewritten = parts.joined().contains { left[$0] != nil }
+        report.retained += try await retained(
+            in: left, used: isPartlyRewritten ? try await catalog.usedBytes() : used, at: clock())
         return report
+    }
+
+    /// What is of no use in packs that stay.
+    ///
+    /// - Parameters:
+    ///   - left: the packs that are there.
+    ///   - used: bytes in use by pack, as far as a collection has not written the pack itself.
+    private func retained(
+        in left: [PackID: PackStatus], used: [PackID: UInt64], at time: Int64
+    ) async throws(VaultError) -> [CollectionReport.Retained] {
+        let known = try await catalog.packs()
+        var waste = CollectionReport.Retained(.packs, count: 0, bytes: 0)
+        var writing = CollectionReport.Retained(.writing, count: 0, bytes: 0)
+        var isFresh = true
+        for (pack, status) in left {
+            // Behind what the catalog knows is what somebody has not recorded yet.
+            let recorded = min(known[pack] ?? 0, status.length)
+            if status.length > recorded {
+                writing.count += 1
+                writing.bytes += status.length - recorded
+                isFresh = isFresh && status.isFresh
+            }
+            let needed = (used[pack] ?? recorded) + UInt64(PackHeader.byteCount)
+            if recorded > needed {
+                waste.count += 1
+                waste.bytes += recorded - needed
+            }
+        }
+        // Objects that nobody makes known are given up after a while; a pack of a directory has a writer that lives.
+        if isFresh { writing.endsAt = time + StoreLimits.unrecordedSeconds }
+        return [waste, writing].filter { $0.count > 0 }
     }
 
     /// Removes packs with nothing in use, and files of packs that the catalog does not know.
@@ -85,8 +123,9 @@ extension StoredVault {
 
     /// Packs that are better copied, in parts that are copied together: those of which too large a share is of no use,
     /// the emptiest first, and those that are small, where there are many.
-    private func wastefulPacks() async throws(VaultError) -> [[PackID]] {
-        let used = try await catalog.usedBytes()
+    ///
+    /// - Parameter used: bytes in use by pack.
+    private func wastefulPacks(_ used: [PackID: UInt64]) async throws(VaultError) -> [[PackID]] {
         var packs: [PackID: UInt64] = [:]
         var small: [PackID: UInt64] = [:]
         for (pack, status) in try await self.packs.list() {

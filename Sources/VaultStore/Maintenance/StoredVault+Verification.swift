@@ -3,7 +3,7 @@ package import VaultModel
 extension StoredVault {
     package func verify(_ request: VerifyRequest) async throws(VaultError) -> VerifyReport {
         guard request.sample > 0, request.sample <= 1 else {
-            throw VaultError(.invalid, "The sample must be above 0 and at most 1 (100%).")
+            throw VerifyRequest.notAShare("\(request.sample)")
         }
         try await checkPlace()
         var report = VerifyReport()
@@ -15,6 +15,9 @@ extension StoredVault {
         if request.prefix.top == nil { try await verifyJournal(request.sample, &report) }
         if access != .readOnly, !damaged.isEmpty { try await catalog.withdraw(damaged) }
         try await findDamagedVersions(request.prefix, &report)
+        // The next push reads these files again, whatever their times say.
+        let names = Set(report.damaged.map(\.name))
+        if access != .readOnly, !names.isEmpty { try await catalog.forgetOrigins(of: names.sorted()) }
         return report
     }
 

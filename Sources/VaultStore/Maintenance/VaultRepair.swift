@@ -29,8 +29,7 @@ package struct VaultRepair: Sendable {
         case .vault: break
         case .packsOnly: return false
         case .absent, .other:
-            throw VaultError(
-                .notFound, "There is no vault in '\(layout.directory)'.", path: layout.directory)
+            throw .noVault(in: layout.directory)
         }
         do throws(VaultError) {
             let catalog = try await SQLiteCatalog(layout.catalog, files: files)

@@ -36,6 +36,19 @@ package final class DirectoryPackStore: PackStore {
             placed([])
             return Appended(locations: [], hold: nil)
         }
+        do throws(VaultError) {
+            return try await store(records, placed: placed)
+        } catch {
+            guard error.code == .quota else { throw error }
+            throw VaultError(
+                .quota, "No space is left for the vault in '\(directory.parent)': \(VaultError.waysToMakeRoom).",
+                path: directory.parent, cause: error.message)
+        }
+    }
+
+    private func store(
+        _ records: [PackRecord], placed: ([PackLocation]) -> Void
+    ) async throws(VaultError) -> Appended {
         let headers = records.flatMap {
             RecordHeader(kind: $0.kind, vault: vault, length: UInt32($0.bytes.count), digest: $0.digest).encoded
         }
@@ -132,13 +145,19 @@ package final class DirectoryPackStore: PackStore {
         try state.withLock { (state) throws(VaultError) in
             if let file = state.reading[pack] { return file }
             let file = try OpenFile(path(of: pack), flags: O_RDONLY | O_NOFOLLOW)
-            if state.readingOrder.count == StoreLimits.openPacksMax {
+            if state.readingOrder.count == StoreLimits.openPacksMax || OpenPacks.isUsedUp, !state.readingOrder.isEmpty {
                 state.reading[state.readingOrder.removeFirst()] = nil
+                OpenPacks.add(-1)
             }
             state.reading[pack] = file
             state.readingOrder.append(pack)
+            OpenPacks.add(1)
             return file
         }
+    }
+
+    deinit {
+        OpenPacks.add(-state.withLock { $0.readingOrder.count })
     }
 
     package func list() async throws(VaultError) -> [PackID: PackStatus] {
@@ -190,8 +209,9 @@ package final class DirectoryPackStore: PackStore {
             }
             try files.remove(path(of: id))
             state.withLock { state in
-                state.reading[id] = nil
+                guard state.reading.removeValue(forKey: id) != nil else { return }
                 state.readingOrder.removeAll { $0 == id }
+                OpenPacks.add(-1)
             }
             deleted.insert(id)
         }
@@ -199,7 +219,10 @@ package final class DirectoryPackStore: PackStore {
     }
 
     package func close() async {
-        state.withLock { $0 = State() }
+        state.withLock { state in
+            OpenPacks.add(-state.readingOrder.count)
+            state = State()
+        }
     }
 
     /// The pack's file, locked; nil where another process has it, or it is sealed, or not there.
@@ -220,6 +243,17 @@ package final class DirectoryPackStore: PackStore {
         let text = id.value.description
         return directory.appending("\(text.prefix(2))/\(text).pack")
     }
+}
+
+/// How many packs are open for reading in all vaults of the process. Where its limit of open files has no room for more,
+/// a vault reads with one at a time.
+private enum OpenPacks {
+    private static let max = OpenFileLimit.share(4, max: 4096)
+    private static let count = Atomic<Int>(0)
+
+    static var isUsedUp: Bool { count.load(ordering: .relaxed) >= max }
+
+    static func add(_ number: Int) { count.wrappingAdd(number, ordering: .relaxed) }
 }
 
 extension PackID {

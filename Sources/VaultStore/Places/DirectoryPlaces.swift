@@ -16,6 +16,27 @@ package struct DirectoryPlaces: VaultPlaces {
 
     package func look() async throws(VaultError) { _ = try FileStatus(of: data) }
 
+    /// The directories that hold a vault, with or without its catalog; not what an interrupted creation leaves.
+    package func ids() throws(VaultError) -> [UniqueID] {
+        let names: [[UInt8]]
+        do throws(VaultError) {
+            names = try DirectoryListing(data.appending("vaults")).names
+        } catch  where error.code == .notFound {
+            return []
+        }
+        let ids = names.compactMap { UniqueID(String(decoding: $0, as: UTF8.self)) }.sorted {
+            $0.bytes.lexicographicallyPrecedes($1.bytes)
+        }
+        var found: [UniqueID] = []
+        for id in ids {
+            switch try VaultLayout(directory(of: id.description)).state {
+            case .vault, .packsOnly: found.append(id)
+            case .absent, .other: continue
+            }
+        }
+        return found
+    }
+
     package func open(_ id: String, access: StoredVault.Access) async throws(VaultError) -> StoredVault {
         try await StoredVault.open(directory(of: id), access: access)
     }

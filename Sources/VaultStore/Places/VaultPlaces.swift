@@ -10,6 +10,8 @@ package protocol VaultPlaces: Sendable {
     func hasContent(_ id: String) async throws(VaultError) -> Bool
     /// Removes a vault with all that is in it; one that is not there is no error.
     func remove(_ id: String) async throws(VaultError)
+    /// The vaults that are there, known to somebody or not, in the order of their ids.
+    func ids() async throws(VaultError) -> [UniqueID]
     /// Looks whether vaults can be reached at all.
     ///
     /// - Throws: why they cannot.

@@ -8,6 +8,7 @@ package final class SQLiteTables: TableDatabase {
     private let queue: DatabaseQueue
     private let path: LocalPath
     private let lock: LocalPath
+    private let reserve: DiskReserve
 
     package var isShared: Bool { false }
     package var place: String { "\(path)" }
@@ -19,21 +20,32 @@ package final class SQLiteTables: TableDatabase {
     package init(_ path: LocalPath, lock: LocalPath) throws(VaultError) {
         self.path = path
         self.lock = lock
+        reserve = DiskReserve(path.parent.appending("reserve"), bytesMax: StoreLimits.accountsReserveBytes)
         // The file is made here, so that it is nobody else's from its first moment on.
         _ = try OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
         try DataOwner(path.parent).take(path)
         var configuration = Configuration()
         configuration.busyMode = .timeout(30)
         configuration.prepareDatabase { database in
-            try database.execute(sql: "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON")
+            keepLogFiles(of: database)
+            // The log is begun again before it has grown by more than the reserve.
+            try database.execute(
+                sql: """
+                    PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;
+                    PRAGMA wal_autocheckpoint = 100
+                    """)
         }
-        do {
-            queue = try SQLiteTables.patiently {
-                try DatabaseQueue(path: String(decoding: path.bytes, as: UTF8.self), configuration: configuration)
+        queue = try reserve.duringWrite { () throws(VaultError) in
+            do {
+                return try SQLiteTables.patiently {
+                    try DatabaseQueue(path: path.databaseName, configuration: configuration)
+                }
+            } catch {
+                throw tablesError(error, path)
             }
-        } catch {
-            throw tablesError(error, path)
         }
+        reserve.fill()
+        try DataOwner(path.parent).take(path.parent.appending("reserve"))
     }
 
     /// Tries again where another process is just switching a new file to its write-ahead log, for which SQLite does
@@ -60,10 +72,12 @@ package final class SQLiteTables: TableDatabase {
     package func write<Value>(
         isNoticed: Bool, _ body: (any TableSession) throws -> Value
     ) throws(VaultError) -> Value {
-        do {
-            return try queue.write { try body(Session(database: $0)) }
-        } catch {
-            throw tablesError(error, path)
+        try reserve.duringWrite { () throws(VaultError) in
+            do {
+                return try queue.write { try body(Session(database: $0)) }
+            } catch {
+                throw tablesError(error, path)
+            }
         }
     }
 
@@ -147,9 +161,11 @@ package final class SQLiteTables: TableDatabase {
 private func tablesError(_ error: any Error, _ path: LocalPath) -> VaultError {
     guard let error = error as? DatabaseError else { return VaultError(error) }
     let cause = "SQLite: \(error.message ?? "code \(error.resultCode.rawValue)")"
+    if error.isForWantOfSpace {
+        return VaultError(
+            .quota, "No space is left for the accounts '\(path)': make room on the disk.", path: path, cause: cause)
+    }
     switch error.resultCode {
-    case .SQLITE_FULL:
-        return VaultError(.quota, "No space is left for the accounts '\(path)'.", path: path, cause: cause)
     case .SQLITE_CORRUPT, .SQLITE_NOTADB:
         return VaultError(
             .integrity, "The accounts '\(path)' are damaged: restore the file from a backup.", path: path, cause: cause)

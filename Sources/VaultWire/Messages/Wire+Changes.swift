@@ -19,8 +19,8 @@ extension WireOneChange {
             revert.version = version
         case .tag(let name, let tags):
             tag.name = Data(name.bytes)
-            tag.set = tags.compactMapValues { $0 }
-            tag.clear = tags.filter { $0.value == nil }.map(\.key)
+            tag.set = tags.wireSet
+            tag.clear = tags.wireClear
         }
     }
 
@@ -35,10 +35,7 @@ extension WireOneChange {
             case .copy(let copy): return .copy(from: try Name(copy.from), to: try Name(copy.to))
             case .revert(let revert): return .revert(try Name(revert.name), version: revert.version)
             case .tag(let tag):
-                var tags: [String: String?] = [:]
-                for (key, value) in tag.set { tags[key] = .some(value) }
-                for key in tag.clear { tags[key] = .some(nil) }
-                return .tag(try Name(tag.name), tags)
+                return .tag(try Name(tag.name), [TagText: TagText?](set: tag.set, clear: tag.clear))
             case nil: throw VaultError(.invalid, "A change says nothing of what to change.")
             }
         }
@@ -129,6 +126,14 @@ extension WireCollected {
         freedBytes = report.freedBytes
         keptBytes = report.keptBytes
         changedPacks = UInt64(report.changedPacks)
+        for retained in report.retained {
+            switch retained.reason {
+            case .reads: reads = WireRetained(retained)
+            case .uploads: uploads = WireRetained(retained)
+            case .packs: packs = WireRetained(retained)
+            case .writing: writing = WireRetained(retained)
+            }
+        }
     }
 
     package var model: CollectionReport {
@@ -137,7 +142,25 @@ extension WireCollected {
         report.freedBytes = freedBytes
         report.keptBytes = keptBytes
         report.changedPacks = Int(clamping: changedPacks)
+        if hasReads { report.retained.append(reads.model(.reads)) }
+        if hasUploads { report.retained.append(uploads.model(.uploads)) }
+        if hasPacks { report.retained.append(packs.model(.packs)) }
+        if hasWriting { report.retained.append(writing.model(.writing)) }
         return report
+    }
+}
+
+extension WireRetained {
+    fileprivate init(_ retained: CollectionReport.Retained) {
+        self.init()
+        count = UInt64(clamping: retained.count)
+        bytes = retained.bytes
+        if let endsAt = retained.endsAt { self.endsAt = endsAt }
+    }
+
+    fileprivate func model(_ reason: CollectionReport.Retained.Reason) -> CollectionReport.Retained {
+        CollectionReport.Retained(
+            reason, count: Int(clamping: count), bytes: bytes, endsAt: hasEndsAt ? endsAt : nil)
     }
 }
 

@@ -89,7 +89,7 @@ extension WireEntry {
         attributes = WireAttributes(entry.attributes)
         savedAt = entry.savedAt
         savedBy = entry.savedBy
-        tags = entry.tags
+        tags = [WireTagPair](entry.tags)
     }
 
     /// - Throws: also for a name that is none: what comes over the wire names local files.
@@ -97,7 +97,8 @@ extension WireEntry {
         get throws(WireViolation) {
             Entry(
                 name: try Name(wire: name), kind: try kind.model, content: try content.model, version: version,
-                sequence: sequence, attributes: try attributes.model, savedAt: savedAt, savedBy: savedBy, tags: tags)
+                sequence: sequence, attributes: try attributes.model, savedAt: savedAt, savedBy: savedBy,
+                tags: tags.model)
         }
     }
 }

@@ -32,7 +32,7 @@ extension WireList {
         prefix = Data(query.prefix.top?.bytes ?? [])
         selector = WireSelector(query.selector)
         versions = query.includesVersions
-        tags = query.tags
+        tags = [WireTagPair](query.tags)
         after = Data(query.after?.bytes ?? [])
         limit = UInt32(clamping: query.limit)
     }
@@ -42,7 +42,7 @@ extension WireList {
         get throws(VaultError) {
             ListQuery(
                 prefix: try NamePrefix(wire: prefix), selector: selector.model, includesVersions: versions,
-                tags: tags, after: after.isEmpty ? nil : try Name(after),
+                tags: tags.model, after: after.isEmpty ? nil : try Name(after),
                 limit: max(1, min(Int(limit), Limits.pageEntriesMax)))
         }
     }

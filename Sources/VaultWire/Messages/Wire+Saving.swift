@@ -7,16 +7,19 @@ extension WireIntent {
         name = Data(intent.name.bytes)
         kind = WireKind(intent.kind)
         attributes = WireAttributes(intent.attributes)
-        tags = intent.tags
+        tags = [WireTagPair](intent.tags)
         if let version = intent.ifVersion { ifVersion = version }
+        changedWhileRead = intent.changedWhileRead
     }
 
     /// - Throws: `invalid` for a name that is none.
     package var model: SaveIntent {
         get throws {
-            SaveIntent(
-                name: try Name(name), kind: try kind.model, attributes: try attributes.model, tags: tags,
+            var intent = SaveIntent(
+                name: try Name(name), kind: try kind.model, attributes: try attributes.model, tags: tags.model,
                 ifVersion: hasIfVersion ? ifVersion : nil)
+            intent.changedWhileRead = changedWhileRead
+            return intent
         }
     }
 }

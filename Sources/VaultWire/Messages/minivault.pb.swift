@@ -957,7 +957,7 @@ package nonisolated struct WireEntry: Sendable {
 
   package var savedBy: String = String()
 
-  package var tags: Dictionary<String,String> = [:]
+  package var tags: [WireTagPair] = []
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -965,6 +965,22 @@ package nonisolated struct WireEntry: Sendable {
 
   fileprivate var _content: WireContent? = nil
   fileprivate var _attributes: WireAttributes? = nil
+}
+
+/// Keys and values are compared by their bytes: two Unicode spellings of one word are two keys. Of two pairs with one key
+/// the later counts.
+package nonisolated struct WireTagPair: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  package var key: String = String()
+
+  package var value: String = String()
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
 }
 
 /// Chunks in the order of the file: for each its digest (32 bytes) and its length (4 bytes, little-endian).
@@ -998,7 +1014,7 @@ package nonisolated struct WireIntent: Sendable {
   /// Clears the value of `attributes`. Subsequent reads from it will return its default value.
   package mutating func clearAttributes() {self._attributes = nil}
 
-  package var tags: Dictionary<String,String> = [:]
+  package var tags: [WireTagPair] = []
 
   package var ifVersion: UInt64 {
     get {_ifVersion ?? 0}
@@ -1008,6 +1024,10 @@ package nonisolated struct WireIntent: Sendable {
   package var hasIfVersion: Bool {self._ifVersion != nil}
   /// Clears the value of `ifVersion`. Subsequent reads from it will return its default value.
   package mutating func clearIfVersion() {self._ifVersion = nil}
+
+  /// Of a small save: whether the file kept changing while it was read, so that the version is marked. A large one says it
+  /// with its commit.
+  package var changedWhileRead: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1136,6 +1156,8 @@ package nonisolated struct WireCommit: Sendable {
   package mutating func clearContent() {self._content = nil}
 
   package var change: Data = Data()
+
+  package var changedWhileRead: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1627,7 +1649,7 @@ package nonisolated struct WireList: Sendable {
 
   package var versions: Bool = false
 
-  package var tags: Dictionary<String,String> = [:]
+  package var tags: [WireTagPair] = []
 
   package var after: Data = Data()
 
@@ -1887,7 +1909,7 @@ package nonisolated struct WireTag: Sendable {
 
   package var name: Data = Data()
 
-  package var set: Dictionary<String,String> = [:]
+  package var set: [WireTagPair] = []
 
   package var clear: [String] = []
 
@@ -2035,9 +2057,80 @@ package nonisolated struct WireCollected: Sendable {
 
   package var changedPacks: UInt64 = 0
 
+  /// What no version needs and stays all the same; not set where there is none of it. First what reads still need that
+  /// began before it was dropped, then what unfinished uploads brought, what lies in packs of which too little is unused,
+  /// and in packs that are written to.
+  package var reads: WireRetained {
+    get {_reads ?? WireRetained()}
+    set {_reads = newValue}
+  }
+  /// Returns true if `reads` has been explicitly set.
+  package var hasReads: Bool {self._reads != nil}
+  /// Clears the value of `reads`. Subsequent reads from it will return its default value.
+  package mutating func clearReads() {self._reads = nil}
+
+  package var uploads: WireRetained {
+    get {_uploads ?? WireRetained()}
+    set {_uploads = newValue}
+  }
+  /// Returns true if `uploads` has been explicitly set.
+  package var hasUploads: Bool {self._uploads != nil}
+  /// Clears the value of `uploads`. Subsequent reads from it will return its default value.
+  package mutating func clearUploads() {self._uploads = nil}
+
+  package var packs: WireRetained {
+    get {_packs ?? WireRetained()}
+    set {_packs = newValue}
+  }
+  /// Returns true if `packs` has been explicitly set.
+  package var hasPacks: Bool {self._packs != nil}
+  /// Clears the value of `packs`. Subsequent reads from it will return its default value.
+  package mutating func clearPacks() {self._packs = nil}
+
+  package var writing: WireRetained {
+    get {_writing ?? WireRetained()}
+    set {_writing = newValue}
+  }
+  /// Returns true if `writing` has been explicitly set.
+  package var hasWriting: Bool {self._writing != nil}
+  /// Clears the value of `writing`. Subsequent reads from it will return its default value.
+  package mutating func clearWriting() {self._writing = nil}
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
+
+  fileprivate var _reads: WireRetained? = nil
+  fileprivate var _uploads: WireRetained? = nil
+  fileprivate var _packs: WireRetained? = nil
+  fileprivate var _writing: WireRetained? = nil
+}
+
+package nonisolated struct WireRetained: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Of the reads' leases, the uploads, or the packs.
+  package var count: UInt64 = 0
+
+  package var bytes: UInt64 = 0
+
+  /// When it is given back if nobody uses it again, seconds since 1970 UTC; not set where nobody knows.
+  package var endsAt: Int64 {
+    get {_endsAt ?? 0}
+    set {_endsAt = newValue}
+  }
+  /// Returns true if `endsAt` has been explicitly set.
+  package var hasEndsAt: Bool {self._endsAt != nil}
+  /// Clears the value of `endsAt`. Subsequent reads from it will return its default value.
+  package mutating func clearEndsAt() {self._endsAt = nil}
+
+  package var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  package init() {}
+
+  fileprivate var _endsAt: Int64? = nil
 }
 
 package nonisolated struct WireVerify: Sendable {
@@ -2200,7 +2293,7 @@ package nonisolated struct WireHookSetup: Sendable {
   package var memory: UInt64 = 0
 
   /// Programs and hosts that hooks may use.
-  package var programs: [String] = []
+  package var programs: [Data] = []
 
   package var hosts: [String] = []
 
@@ -2245,7 +2338,7 @@ package nonisolated struct WireHookDeclaration: Sendable {
   package var kind: String = String()
 
   /// A glob that the name must match; empty for every name.
-  package var match: String = String()
+  package var match: Data = Data()
 
   package var priority: Double = 0
 
@@ -2442,7 +2535,7 @@ package nonisolated struct WireHookResult: Sendable {
   /// A new name; empty for none.
   package var name: Data = Data()
 
-  package var set: Dictionary<String,String> = [:]
+  package var set: [WireTagPair] = []
 
   package var clear: [String] = []
 
@@ -4271,7 +4364,7 @@ nonisolated extension WireEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       case 6: try { try decoder.decodeSingularMessageField(value: &self._attributes) }()
       case 7: try { try decoder.decodeSingularInt64Field(value: &self.savedAt) }()
       case 8: try { try decoder.decodeSingularStringField(value: &self.savedBy) }()
-      case 9: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.tags) }()
+      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.tags) }()
       default: break
       }
     }
@@ -4307,7 +4400,7 @@ nonisolated extension WireEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
       try visitor.visitSingularStringField(value: self.savedBy, fieldNumber: 8)
     }
     if !self.tags.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.tags, fieldNumber: 9)
+      try visitor.visitRepeatedMessageField(value: self.tags, fieldNumber: 9)
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -4322,6 +4415,41 @@ nonisolated extension WireEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageIm
     if lhs.savedAt != rhs.savedAt {return false}
     if lhs.savedBy != rhs.savedBy {return false}
     if lhs.tags != rhs.tags {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireTagPair: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".TagPair"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}value\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.key) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.value) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.key.isEmpty {
+      try visitor.visitSingularStringField(value: self.key, fieldNumber: 1)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularStringField(value: self.value, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireTagPair, rhs: WireTagPair) -> Bool {
+    if lhs.key != rhs.key {return false}
+    if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4359,7 +4487,7 @@ nonisolated extension WireChunkList: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireIntent: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Intent"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}kind\0\u{1}attributes\0\u{1}tags\0\u{3}if_version\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}kind\0\u{1}attributes\0\u{1}tags\0\u{3}if_version\0\u{3}changed_while_read\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4370,8 +4498,9 @@ nonisolated extension WireIntent: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 1: try { try decoder.decodeSingularBytesField(value: &self.name) }()
       case 2: try { try decoder.decodeSingularEnumField(value: &self.kind) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._attributes) }()
-      case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.tags) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.tags) }()
       case 5: try { try decoder.decodeSingularUInt64Field(value: &self._ifVersion) }()
+      case 6: try { try decoder.decodeSingularBoolField(value: &self.changedWhileRead) }()
       default: break
       }
     }
@@ -4392,11 +4521,14 @@ nonisolated extension WireIntent: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
     if !self.tags.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.tags, fieldNumber: 4)
+      try visitor.visitRepeatedMessageField(value: self.tags, fieldNumber: 4)
     }
     try { if let v = self._ifVersion {
       try visitor.visitSingularUInt64Field(value: v, fieldNumber: 5)
     } }()
+    if self.changedWhileRead != false {
+      try visitor.visitSingularBoolField(value: self.changedWhileRead, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4406,6 +4538,7 @@ nonisolated extension WireIntent: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs._attributes != rhs._attributes {return false}
     if lhs.tags != rhs.tags {return false}
     if lhs._ifVersion != rhs._ifVersion {return false}
+    if lhs.changedWhileRead != rhs.changedWhileRead {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -4584,7 +4717,7 @@ nonisolated extension WirePut: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
 
 nonisolated extension WireCommit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Commit"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}upload\0\u{1}content\0\u{1}change\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}upload\0\u{1}content\0\u{1}change\0\u{3}changed_while_read\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -4595,6 +4728,7 @@ nonisolated extension WireCommit: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 1: try { try decoder.decodeSingularBytesField(value: &self.upload) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._content) }()
       case 3: try { try decoder.decodeSingularBytesField(value: &self.change) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self.changedWhileRead) }()
       default: break
       }
     }
@@ -4614,6 +4748,9 @@ nonisolated extension WireCommit: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if !self.change.isEmpty {
       try visitor.visitSingularBytesField(value: self.change, fieldNumber: 3)
     }
+    if self.changedWhileRead != false {
+      try visitor.visitSingularBoolField(value: self.changedWhileRead, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -4621,6 +4758,7 @@ nonisolated extension WireCommit: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.upload != rhs.upload {return false}
     if lhs._content != rhs._content {return false}
     if lhs.change != rhs.change {return false}
+    if lhs.changedWhileRead != rhs.changedWhileRead {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -5548,7 +5686,7 @@ nonisolated extension WireList: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
       case 1: try { try decoder.decodeSingularBytesField(value: &self.prefix) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._selector) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.versions) }()
-      case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.tags) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.tags) }()
       case 5: try { try decoder.decodeSingularBytesField(value: &self.after) }()
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
       default: break
@@ -5571,7 +5709,7 @@ nonisolated extension WireList: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
       try visitor.visitSingularBoolField(value: self.versions, fieldNumber: 3)
     }
     if !self.tags.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.tags, fieldNumber: 4)
+      try visitor.visitRepeatedMessageField(value: self.tags, fieldNumber: 4)
     }
     if !self.after.isEmpty {
       try visitor.visitSingularBytesField(value: self.after, fieldNumber: 5)
@@ -6084,7 +6222,7 @@ nonisolated extension WireTag: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.name) }()
-      case 2: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.set) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.set) }()
       case 3: try { try decoder.decodeRepeatedStringField(value: &self.clear) }()
       default: break
       }
@@ -6096,7 +6234,7 @@ nonisolated extension WireTag: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
       try visitor.visitSingularBytesField(value: self.name, fieldNumber: 1)
     }
     if !self.set.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.set, fieldNumber: 2)
+      try visitor.visitRepeatedMessageField(value: self.set, fieldNumber: 2)
     }
     if !self.clear.isEmpty {
       try visitor.visitRepeatedStringField(value: self.clear, fieldNumber: 3)
@@ -6413,7 +6551,7 @@ nonisolated extension WireCollect: SwiftProtobuf.Message, SwiftProtobuf._Message
 
 nonisolated extension WireCollected: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Collected"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}removed_chunks\0\u{3}freed_bytes\0\u{3}kept_bytes\0\u{3}changed_packs\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}removed_chunks\0\u{3}freed_bytes\0\u{3}kept_bytes\0\u{3}changed_packs\0\u{1}reads\0\u{1}uploads\0\u{1}packs\0\u{1}writing\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6425,12 +6563,20 @@ nonisolated extension WireCollected: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.freedBytes) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.keptBytes) }()
       case 4: try { try decoder.decodeSingularUInt64Field(value: &self.changedPacks) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._reads) }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._uploads) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._packs) }()
+      case 8: try { try decoder.decodeSingularMessageField(value: &self._writing) }()
       default: break
       }
     }
   }
 
   package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
     if self.removedChunks != 0 {
       try visitor.visitSingularUInt64Field(value: self.removedChunks, fieldNumber: 1)
     }
@@ -6443,6 +6589,18 @@ nonisolated extension WireCollected: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if self.changedPacks != 0 {
       try visitor.visitSingularUInt64Field(value: self.changedPacks, fieldNumber: 4)
     }
+    try { if let v = self._reads {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    try { if let v = self._uploads {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._packs {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._writing {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 8)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6451,6 +6609,54 @@ nonisolated extension WireCollected: SwiftProtobuf.Message, SwiftProtobuf._Messa
     if lhs.freedBytes != rhs.freedBytes {return false}
     if lhs.keptBytes != rhs.keptBytes {return false}
     if lhs.changedPacks != rhs.changedPacks {return false}
+    if lhs._reads != rhs._reads {return false}
+    if lhs._uploads != rhs._uploads {return false}
+    if lhs._packs != rhs._packs {return false}
+    if lhs._writing != rhs._writing {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension WireRetained: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  package static let protoMessageName: String = _protobuf_package + ".Retained"
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}count\0\u{1}bytes\0\u{3}ends_at\0")
+
+  package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.count) }()
+      case 2: try { try decoder.decodeSingularUInt64Field(value: &self.bytes) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self._endsAt) }()
+      default: break
+      }
+    }
+  }
+
+  package func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if self.count != 0 {
+      try visitor.visitSingularUInt64Field(value: self.count, fieldNumber: 1)
+    }
+    if self.bytes != 0 {
+      try visitor.visitSingularUInt64Field(value: self.bytes, fieldNumber: 2)
+    }
+    try { if let v = self._endsAt {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  package static func ==(lhs: WireRetained, rhs: WireRetained) -> Bool {
+    if lhs.count != rhs.count {return false}
+    if lhs.bytes != rhs.bytes {return false}
+    if lhs._endsAt != rhs._endsAt {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -6786,7 +6992,7 @@ nonisolated extension WireHookSetup: SwiftProtobuf.Message, SwiftProtobuf._Messa
       case 1: try { try decoder.decodeSingularStringField(value: &self.file) }()
       case 2: try { try decoder.decodeSingularBytesField(value: &self.text) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.memory) }()
-      case 4: try { try decoder.decodeRepeatedStringField(value: &self.programs) }()
+      case 4: try { try decoder.decodeRepeatedBytesField(value: &self.programs) }()
       case 5: try { try decoder.decodeRepeatedStringField(value: &self.hosts) }()
       default: break
       }
@@ -6804,7 +7010,7 @@ nonisolated extension WireHookSetup: SwiftProtobuf.Message, SwiftProtobuf._Messa
       try visitor.visitSingularUInt64Field(value: self.memory, fieldNumber: 3)
     }
     if !self.programs.isEmpty {
-      try visitor.visitRepeatedStringField(value: self.programs, fieldNumber: 4)
+      try visitor.visitRepeatedBytesField(value: self.programs, fieldNumber: 4)
     }
     if !self.hosts.isEmpty {
       try visitor.visitRepeatedStringField(value: self.hosts, fieldNumber: 5)
@@ -6874,7 +7080,7 @@ nonisolated extension WireHookDeclaration: SwiftProtobuf.Message, SwiftProtobuf.
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularUInt32Field(value: &self.number) }()
       case 2: try { try decoder.decodeSingularStringField(value: &self.kind) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self.match) }()
+      case 3: try { try decoder.decodeSingularBytesField(value: &self.match) }()
       case 4: try { try decoder.decodeSingularDoubleField(value: &self.priority) }()
       case 5: try { try decoder.decodeSingularDoubleField(value: &self.timeoutSeconds) }()
       case 6: try { try decoder.decodeSingularBoolField(value: &self.acceptsErrors) }()
@@ -6899,7 +7105,7 @@ nonisolated extension WireHookDeclaration: SwiftProtobuf.Message, SwiftProtobuf.
       try visitor.visitSingularStringField(value: self.kind, fieldNumber: 2)
     }
     if !self.match.isEmpty {
-      try visitor.visitSingularStringField(value: self.match, fieldNumber: 3)
+      try visitor.visitSingularBytesField(value: self.match, fieldNumber: 3)
     }
     if self.priority.bitPattern != 0 {
       try visitor.visitSingularDoubleField(value: self.priority, fieldNumber: 4)
@@ -7215,7 +7421,7 @@ nonisolated extension WireHookResult: SwiftProtobuf.Message, SwiftProtobuf._Mess
       case 3: try { try decoder.decodeSingularMessageField(value: &self._failure) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.traceback) }()
       case 5: try { try decoder.decodeSingularBytesField(value: &self.name) }()
-      case 6: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.set) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.set) }()
       case 7: try { try decoder.decodeRepeatedStringField(value: &self.clear) }()
       case 8: try { try decoder.decodeRepeatedMessageField(value: &self.runs) }()
       default: break
@@ -7244,7 +7450,7 @@ nonisolated extension WireHookResult: SwiftProtobuf.Message, SwiftProtobuf._Mess
       try visitor.visitSingularBytesField(value: self.name, fieldNumber: 5)
     }
     if !self.set.isEmpty {
-      try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.set, fieldNumber: 6)
+      try visitor.visitRepeatedMessageField(value: self.set, fieldNumber: 6)
     }
     if !self.clear.isEmpty {
       try visitor.visitRepeatedStringField(value: self.clear, fieldNumber: 7)

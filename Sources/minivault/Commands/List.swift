@@ -17,7 +17,7 @@ struct List: VaultCommand {
     var json = false
     @Flag(help: "All versions, removals included.")
     var versions = false
-    @Option(help: ArgumentHelp("The state as of a time.", valueName: "time"))
+    @Option(help: CommandText.timeHelp("The state as of a time"))
     var at: String?
 
     func run(on vault: any Vault) async throws {
@@ -25,7 +25,9 @@ struct List: VaultCommand {
             prefix: try CommandText.prefix(prefix), selector: try CommandText.selector(version: nil, at: at),
             includesVersions: versions)
         var entries = EntryStream(vault, query)
+        var isEmpty = true
         while let entry = try await entries.next() {
+            isEmpty = false
             if Task.isCancelled { throw VaultError.cancelled }
             if json {
                 Output.line(Format.json(entry).text)
@@ -35,5 +37,8 @@ struct List: VaultCommand {
                 Output.line(entry.name.description)
             }
         }
+        guard isEmpty else { return }
+        let absence = try await vault.absence(of: query.prefix, at: query.selector, includesVersions: versions)
+        if let absence { throw absence }
     }
 }

@@ -37,16 +37,17 @@ struct Login: AsyncParsableCommand {
 
     func run() async throws {
         let url = try ServerURL(url)
-        let known = KnownServers(file: ClientFiles.knownServers)
+        let known = KnownServers(file: try ClientFiles.knownServers)
         let terminal = StandardTerminal(passwordFile: passwordFile)
         if forget { return try LoginDialogue.forget(url, known, terminal) }
         var request = LoginDialogue.Request(
-            url: url, localUser: VaultLocation.userName, label: label ?? Login.deviceName)
+            url: url, localUser: VaultLocation.userName,
+            label: try label.map { try CommandText.text($0) } ?? Login.deviceName)
         request.acceptsNew = acceptNew
         request.authority = try ca.map { try Login.absolute(CommandText.path($0)) }
         try await LoginDialogue(
             request, server: RemoteLoginServer(), terminal: terminal, known: known,
-            keys: DeviceKeys(directory: ClientFiles.deviceKeys), authorities: ClientFiles.authorities
+            keys: DeviceKeys(directory: try ClientFiles.deviceKeys), authorities: ClientFiles.authorities
         ).run()
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import VaultAccess
+import VaultLua
 import VaultModel
 import VaultStore
 
@@ -21,6 +22,8 @@ struct Keep: VaultCommand {
     @Option(help: ArgumentHelp("The time zone of days, such as Europe/Berlin.", valueName: "zone")) var zone: String?
     @Flag(help: "Tell what would be forgotten, and forget nothing.")
     var dryRun = false
+    @Flag(help: "Print one JSON object with the counts.")
+    var json = false
 
     func validate() throws {
         if [last, daily, weekly, monthly].contains(where: { $0.map { $0 < 0 } ?? false }) {
@@ -43,8 +46,11 @@ struct Keep: VaultCommand {
         policy.weekly = weekly ?? 0
         policy.monthly = monthly ?? 0
         policy.within = try within.map { try CivilDuration.seconds($0) } ?? 0
+        let prefix = try CommandText.prefix(prefix)
+        if let absence = try await vault.absence(of: prefix, includesVersions: true) { throw absence }
         let report = try await vault.keep(
-            try CommandText.prefix(prefix), policy, calendar: try CivilCalendar(zone: zone), isDryRun: dryRun)
+            prefix, policy, calendar: try CivilCalendar(zone: zone), isDryRun: dryRun)
+        if json { return Output.line(Format.json(report, isDryRun: dryRun).text) }
         Output.line(
             "\(report.keptVersions) versions kept, \(report.droppedVersions) \(dryRun ? "to forget" : "forgotten"), "
                 + "\(report.forgottenNames) names gone")
@@ -53,16 +59,21 @@ struct Keep: VaultCommand {
 
 struct Collect: VaultCommand {
     static let configuration = CommandConfiguration(
-        commandName: "gc", abstract: "Give back the space of what nothing needs any more.")
+        commandName: "gc",
+        abstract: "Give back the space of what nothing needs any more, and tell what has to stay, why and until when.")
     static let purpose = VaultLocation.Purpose.change
 
     @OptionGroup var common: VaultOptions
+    @Flag(help: "Print one JSON object with the counts, and what stays in 'retained'.")
+    var json = false
 
     func run(on vault: any Vault) async throws {
         let report = try await vault.collect()
+        if json { return Output.line(Format.json(report).text) }
         Output.line(
             "\(Format.bytes(report.freedBytes)) freed, \(Format.bytes(report.keptBytes)) kept; "
                 + "\(report.removedChunks) chunks and \(report.changedPacks) packs gone")
+        for retained in report.retained { Output.line(Format.line(retained)) }
     }
 }
 
@@ -74,54 +85,74 @@ struct Verify: AsyncParsableCommand {
     @OptionGroup var common: VaultOptions
     @Argument(help: "The prefix; everything without one.")
     var prefix: String?
-    @Option(help: ArgumentHelp("Read a random share only, in percent.", valueName: "percent"))
-    var sample: Double?
+    @Option(help: ArgumentHelp("Read a random share only: 0.05 or 5%.", valueName: "share"))
+    var sample: String?
     @Flag(help: "Rebuild a lost or damaged catalog from the packs first.")
     var repair = false
+    @Flag(help: "Print one JSON object with the counts, and with what is damaged.")
+    var json = false
 
     func validate() throws {
-        if let sample, !(sample > 0 && sample <= 100) {
-            throw ValidationError("--sample takes a percentage above 0 and up to 100.")
+        if let sample {
+            do throws(VaultError) { _ = try VerifyRequest.share(sample) } catch {
+                throw ValidationError(error.message)
+            }
         }
     }
 
     func run() async throws {
-        if repair { try await rebuildIfNeeded() }
         let verification = Verification(
-            common: common,
-            request: VerifyRequest(prefix: try CommandText.prefix(prefix), sample: (sample ?? 100) / 100))
+            common: common, json: json, rebuilt: repair ? try await rebuildIfNeeded() : nil,
+            request: VerifyRequest(
+                prefix: try CommandText.prefix(prefix), sample: try sample.map { try VerifyRequest.share($0) } ?? 1))
         try await verification.run()
     }
 
-    private func rebuildIfNeeded() async throws(VaultError) {
-        let repair = VaultRepair(try VaultLocation.directory(common.vault))
+    /// - Returns: nil where the catalog is sound.
+    private func rebuildIfNeeded() async throws(VaultError) -> VaultRepair.Report? {
+        let repair = VaultRepair(try VaultLocation.directory(common.place))
         let report = try await BlockingExecutor.run { () async throws(VaultError) in
             try await repair.catalogIsSound() ? nil : try await repair.rebuild()
         }
-        guard let report else { return }
+        guard let report else { return nil }
         for problem in report.problems { Output.note("minivault: \(problem)") }
         Output.note(
             "The catalog was rebuilt from \(report.groups) journal groups with \(report.changes) changes and "
                 + "\(report.chunks) chunks.")
+        return report
     }
 }
 
 /// The verification itself, on the open vault.
 private struct Verification {
     var common: VaultOptions
+    var json: Bool
+    var rebuilt: VaultRepair.Report?
     var request: VerifyRequest
 
     func run() async throws {
-        let vault = try await VaultLocation.open(common.vault, for: .read, remote: common.remote)
+        let vault = try await VaultLocation.open(common.place, for: .read, remote: common.remote)
         let request = request
-        let task = Task(executorPreference: BlockingExecutor.shared) { try await vault.verify(request) }
+        let task = Task(executorPreference: BlockingExecutor.shared) {
+            if let absence = try await vault.absence(of: request.prefix) { throw absence }
+            return try await vault.verify(request)
+        }
         Interruption.whenAsked { task.cancel() }
         let result = await task.result
         await vault.close()
         let report = try result.get()
-        for damaged in report.damaged { Output.line("damaged: version \(damaged.version) of \(damaged.name)") }
-        for problem in report.problems { Output.line(problem) }
-        if !common.quiet {
+        if json {
+            Output.line(Format.json(report, rebuilt: rebuilt).text)
+        } else {
+            for damaged in report.damaged { Output.line("damaged: version \(damaged.version) of \(damaged.name)") }
+            for problem in report.problems { Output.line(problem) }
+        }
+        if !report.damaged.isEmpty, !json {
+            Output.note(
+                "minivault: push or save these files again from where they are whole: that heals every version that shares their content."
+            )
+        }
+        if !common.quiet, !json {
             Output.note(
                 "\(report.checkedChunks) chunks read, \(Format.bytes(report.checkedBytes)); "
                     + "\(report.damagedChunks) damaged, \(report.damaged.count) versions affected")

@@ -12,16 +12,16 @@ struct Stat: VaultCommand {
     var name: String
     @Option(help: ArgumentHelp("An earlier version.", valueName: "n"))
     var version: UInt64?
-    @Option(help: ArgumentHelp("The state as of a time.", valueName: "time"))
+    @Option(help: CommandText.timeHelp("The state as of a time"))
     var at: String?
     @Flag(help: "Print a JSON object.")
     var json = false
 
     func run(on vault: any Vault) async throws {
         let name = try CommandText.name(name)
-        guard let entry = try await vault.stat(name, CommandText.selector(version: version, at: at)) else {
-            let error = VaultError(.notFound, "The vault holds nothing under '\(name)'.", name: name)
-            throw await error.explained(by: vault)
+        let selector = try CommandText.selector(version: version, at: at)
+        guard let entry = try await vault.stat(name, selector) else {
+            throw await VaultError.absent(name, selector).explained(selector, by: vault)
         }
         if json { return Output.line(Format.json(entry).text) }
         let tags = entry.tags.sorted { $0.key < $1.key }.map { printable("\($0.key)=\($0.value)") }
@@ -50,9 +50,14 @@ struct History: VaultCommand {
     var json = false
 
     func run(on vault: any Vault) async throws {
-        for entry in try await vault.history(try CommandText.name(name)) {
-            Output.line(json ? Format.json(entry).text : Format.version(entry))
+        let name = try CommandText.name(name)
+        let versions: [Entry]
+        do throws(VaultError) {
+            versions = try await vault.history(name)
+        } catch {
+            throw await error.about(name).explained(.current, by: vault)
         }
+        for entry in versions { Output.line(json ? Format.json(entry).text : Format.version(entry)) }
     }
 }
 
@@ -70,12 +75,18 @@ struct Remove: VaultCommand {
     var names: [String]
     @Option(help: ArgumentHelp("The version that must be current.", valueName: "n"))
     var ifVersion: UInt64?
+    @Flag(help: "Tell what would be removed, and remove nothing.")
+    var dryRun = false
 
     func run(on vault: any Vault) async throws {
         var failures = Failures()
         for name in names {
             do throws(VaultError) {
                 let prefix = NamePrefix(try CommandText.name(name))
+                if dryRun {
+                    try await tell(prefix, in: vault)
+                    continue
+                }
                 let outcome = try await vault.changing(.remove(prefix, ifVersion: ifVersion))
                 let count = outcome.count == 1 ? "" : " with what is below it: \(outcome.count) names"
                 if !common.quiet { Output.note("removed \(prefix.top?.description ?? "")\(count)") }
@@ -84,6 +95,22 @@ struct Remove: VaultCommand {
             }
         }
         try failures.finish()
+    }
+
+    /// Tells each name that a removal would take.
+    private func tell(_ prefix: NamePrefix, in vault: any Vault) async throws(VaultError) {
+        if let ifVersion, let top = prefix.top {
+            let current = try await vault.stat(top, .current)?.version ?? 0
+            guard current == ifVersion else {
+                throw VaultError(.conflict, "'\(top)' is at version \(current), not \(ifVersion).", name: top)
+            }
+        }
+        if let absence = try await vault.absence(of: prefix) { throw absence }
+        var entries = EntryStream(vault, ListQuery(prefix: prefix))
+        while let entry = try await entries.next() {
+            if Task.isCancelled { throw .cancelled }
+            Output.line("would remove \(entry.name)")
+        }
     }
 }
 

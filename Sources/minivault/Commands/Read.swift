@@ -15,7 +15,7 @@ struct Read: VaultCommand {
     var local: String?
     @Option(help: ArgumentHelp("An earlier version.", valueName: "n"))
     var version: UInt64?
-    @Option(help: ArgumentHelp("The state as of a time.", valueName: "time"))
+    @Option(help: CommandText.timeHelp("The state as of a time"))
     var at: String?
 
     func run(on vault: any Vault) async throws {
@@ -27,9 +27,11 @@ struct Read: VaultCommand {
         let target = path
         let entry = try await drawing { (meter) throws(VaultError) in
             do throws(VaultError) {
-                return try await FileRead(from: vault, meter: meter).read(name, selector, to: target)
+                return try await FileRead(from: vault, meter: meter).read(name, selector, to: target) {
+                    Output.note("minivault: \(TreeReport.unsetText(1))")
+                }
             } catch {
-                throw await error.explained(by: vault)
+                throw await error.explained(selector, by: vault)
             }
         }
         if !common.quiet {
@@ -38,7 +40,12 @@ struct Read: VaultCommand {
     }
 
     private func stream(_ name: Name, _ selector: VaultModel.Selector, from vault: any Vault) async throws {
-        let read = try await vault.openRead(name, selector)
+        let read: OpenRead
+        do throws(VaultError) {
+            read = try await vault.openRead(name, selector)
+        } catch {
+            throw await error.about(name).explained(selector, by: vault)
+        }
         do {
             try await Download(from: vault).stream(read) { (bytes) throws(VaultError) in try Output.write(bytes) }
         } catch {

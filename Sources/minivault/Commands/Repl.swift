@@ -2,7 +2,6 @@ import ArgumentParser
 import Glibc
 import LineEditor
 import LuaEngine
-import VaultAccess
 import VaultLua
 import VaultModel
 
@@ -27,7 +26,7 @@ struct Repl: AsyncParsableCommand {
         var settings = Prompt.Settings()
         settings.isInteractive = isTerminal
         settings.hasColors = Output.hasColors
-        settings.chunks = execute
+        settings.chunks = try execute.map { try CommandText.text($0) }
         settings.readsLines = execute.isEmpty || interactive != nil
         if let interactive, interactive != "-" {
             settings.script = ScriptRunner.Script(
@@ -47,7 +46,10 @@ struct Repl: AsyncParsableCommand {
         if !settings.isInteractive || !settings.readsLines, !isWell { throw CommandFailure(status: .failed) }
     }
 
-    private static var historyFile: LocalPath { VaultLocation.stateHome.appending("minivault/lua-history") }
+    /// Nil for a user without a home directory.
+    private static var historyFile: LocalPath? {
+        (try? UserDirectories.current.stateHome)?.appending("minivault/lua-history")
+    }
 }
 
 /// Lines of a standard input at which nobody types.

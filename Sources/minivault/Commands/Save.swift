@@ -7,7 +7,7 @@ import VaultModel
 struct Save: VaultCommand {
     static let configuration = CommandConfiguration(
         abstract: "Save files, each under its last part or the name given by --as.")
-    static let purpose = VaultLocation.Purpose.fill
+    static let purpose = VaultLocation.Purpose.change
 
     @OptionGroup var common: VaultOptions
     @Argument(help: ArgumentHelp("Files to save; '-' is standard input.", valueName: "file"))
@@ -20,9 +20,11 @@ struct Save: VaultCommand {
     var ifVersion: UInt64?
     @Flag(help: "Print one JSON object a file.")
     var json = false
+    @Flag(help: "Refuse a file that keeps changing while it is read, rather than save it as it was read.")
+    var strict = false
 
     func validate() throws {
-        let isPrefix = name?.hasSuffix("/") ?? true
+        let isPrefix = name.map { CommandText.isPrefix($0) } ?? true
         if files.count > 1, !isPrefix { throw ValidationError("--as with several files must end in '/'.") }
         if files.contains("-"), isPrefix { throw ValidationError("Standard input has no name: give one by --as.") }
     }
@@ -32,6 +34,7 @@ struct Save: VaultCommand {
         for file in files where (try? FileStatus(of: CommandText.path(file)))?.kind == .directory {
             throw ValidationError("'\(CommandText.path(file))' is a directory: use push to save a tree.")
         }
+        try checkNames()
         var failures = Failures()
         for file in files {
             if Task.isCancelled { throw VaultError.cancelled }
@@ -48,8 +51,21 @@ struct Save: VaultCommand {
         try failures.finish()
     }
 
+    /// Refuses two files that would go under one name: the second would take the place of the first.
+    private func checkNames() throws {
+        var paths: [Name: LocalPath] = [:]
+        for file in files where file != "-" {
+            let path = CommandText.path(file)
+            let name = try CommandText.name(of: path, as: name)
+            if let other = paths.updateValue(path, forKey: name), !path.isSameFile(as: other) {
+                throw ValidationError(
+                    "'\(other)' and '\(path)' would both go under '\(name)': save them one by one, each --as a name.")
+            }
+        }
+    }
+
     private func save(
-        _ file: String, tags: [String: String], in vault: any Vault, _ meter: TransferMeter
+        _ file: String, tags: [TagText: TagText], in vault: any Vault, _ meter: TransferMeter
     ) async throws(VaultError) -> SaveOutcome {
         if file == "-" {
             let intent = SaveIntent(
@@ -60,16 +76,26 @@ struct Save: VaultCommand {
             return try await FileSave(to: vault, meter: meter).saveStream(input, intent)
         }
         let path = CommandText.path(file)
-        return try await FileSave(to: vault, meter: meter)
+        return try await FileSave(to: vault, meter: meter, isStrict: strict)
             .save(path, as: try CommandText.name(of: path, as: name), tags: tags, ifVersion: ifVersion)
     }
 
     private func tell(_ outcome: SaveOutcome) {
+        if outcome.entry.isChangedWhileRead { Output.note("minivault: \(TreeReport.changedText(1))") }
         if json {
             Output.event(Format.json(outcome).text)
         } else if !common.quiet {
             Output.event(Summary.saved(outcome))
         }
+    }
+}
+
+extension LocalPath {
+    /// Whether both paths lead to one file now.
+    fileprivate func isSameFile(as other: LocalPath) -> Bool {
+        if self == other { return true }
+        guard let identity = try? FileStatus(of: self).identity else { return false }
+        return identity == (try? FileStatus(of: other).identity)
     }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import VaultAccess
 import VaultClient
+import VaultLua
 import VaultModel
 import VaultStore
 
@@ -10,17 +11,21 @@ struct Status: VaultCommand {
     static let purpose = VaultLocation.Purpose.read
 
     @OptionGroup var common: VaultOptions
+    @Flag(help: "Print one JSON object.")
+    var json = false
 
     func run(on vault: any Vault) async throws {
         var lines: [(String, String)] = []
         if let remote = vault as? RemoteVault {
             let status = try await remote.status()
+            if json { return Output.line(Format.json(status, of: remote.url).text) }
             lines += [("server", remote.url.place), ("user", status.user), ("vault", status.vault)]
             lines += status.grants.map { ("may", $0) }
             lines += Status.usage(status.storedBytes, status.quota)
             lines += status.hooks.map { ("hook", $0.text) }
         } else if let local = vault as? StoredVault {
             let usage = try await local.usage()
+            if json { return Output.line(Format.json(usage, of: local.place).text) }
             lines = [("vault", local.place)] + Status.usage(usage.storedBytes, usage.quota)
         }
         for (label, value) in lines {

@@ -5,9 +5,13 @@ import VaultModel
 
 /// The options that push and pull share.
 struct TreeArguments: ParsableArguments {
-    @Option(parsing: .singleValue, help: ArgumentHelp("Only what matches this pattern.", valueName: "glob"))
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("Only what matches this pattern by gitignore's rules; may be repeated.", valueName: "glob"))
     var include: [String] = []
-    @Option(parsing: .singleValue, help: ArgumentHelp("Nothing that matches this pattern.", valueName: "glob"))
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("Nothing that matches this pattern; may be repeated.", valueName: "glob"))
     var exclude: [String] = []
     @Flag(help: "Remove what the other side does not have.")
     var delete = false
@@ -29,7 +33,8 @@ struct TreeArguments: ParsableArguments {
 
     func treeOptions() throws(VaultError) -> TreeOptions {
         var options = TreeOptions()
-        options.filter = try TreeFilter(include: include, exclude: exclude)
+        options.filter = try TreeFilter(
+            include: include.map { CommandText.bytes($0) }, exclude: exclude.map { CommandText.bytes($0) })
         options.deletes = delete
         options.deleteMax = maxDelete
         options.checksum = checksum
@@ -45,11 +50,13 @@ struct TreeArguments: ParsableArguments {
         case .wrote(_, let entry):
             if json { Output.event(Format.json(entry).text) }
         case .wouldSave(let path, let name):
-            tellDry("save", json: [("path", "\(path)"), ("name", name.text)], "would save \(path) as \(name)")
+            let text = Format.text(path)
+            tellDry("save", json: [("path", text), ("name", name.text)], "would save \(printable(text)) as \(name)")
         case .removed(let name):
             if dryRun { tellDry("remove", json: [("name", name.text)], "would remove \(name)") }
         case .removedLocal(let path):
-            if dryRun { tellDry("remove", json: [("path", "\(path)")], "would remove \(path)") }
+            let text = Format.text(path)
+            if dryRun { tellDry("remove", json: [("path", text)], "would remove \(printable(text))") }
         case .skipped(let path, let reason):
             if !isQuiet { Output.note("minivault: skipped '\(path)': it \(reason).") }
         case .failed(_, let error):
@@ -71,6 +78,13 @@ struct TreeArguments: ParsableArguments {
                     + "\(report.removed) removed, \(report.failed.count) failed; \(Format.bytes(report.bytes)), \(Format.bytes(report.newBytes)) new"
             )
         }
+        if report.changed > 0 { Output.note("minivault: \(TreeReport.changedText(report.changed))") }
+        if report.unset > 0 { Output.note("minivault: \(TreeReport.unsetText(report.unset))") }
+        if !isQuiet {
+            for pattern in report.unmatched {
+                Output.note("minivault: the pattern '\(printable(pattern))' matched nothing.")
+            }
+        }
         if let first = report.failed.first, onError == nil {
             throw CommandFailure(status: ExitStatus(first.error))
         }
@@ -80,7 +94,7 @@ struct TreeArguments: ParsableArguments {
 struct PushCommand: VaultCommand {
     static let configuration = CommandConfiguration(
         commandName: "push", abstract: "Mirror a local tree into the vault.")
-    static let purpose = VaultLocation.Purpose.fill
+    static let purpose = VaultLocation.Purpose.change
 
     @OptionGroup var common: VaultOptions
     @OptionGroup var tree: TreeArguments
@@ -88,12 +102,16 @@ struct PushCommand: VaultCommand {
     var directory: String
     @Argument(help: "The prefix to save below; the directory's last part without one.")
     var prefix: String?
+    @Flag(help: "Fail for files that keep changing while they are read, rather than save them as they were read.")
+    var strict = false
 
     func run(on vault: any Vault) async throws {
         let root = CommandText.path(directory)
         let prefix = try prefix.map { try CommandText.prefix($0) } ?? NamePrefix.ofDirectory(root)
-        let options = try tree.treeOptions()
-        let (tree, isQuiet) = (tree, common.quiet)
+        var chosen = try tree.treeOptions()
+        chosen.isStrict = strict
+        let (tree, isQuiet, options) = (tree, common.quiet, chosen)
+        if !tree.dryRun { FillHistory.note(vault, prefix, root) { Output.note("minivault: \($0)") } }
         let report = try await drawing(isTree: true) { (meter) throws(VaultError) in
             try await Push(to: vault, options: options, meter: meter) { tree.tell($0, isQuiet: isQuiet) }
                 .run(root, prefix)
@@ -113,7 +131,7 @@ struct PullCommand: VaultCommand {
     var prefix: String
     @Argument(help: "The directory, which is made where it is missing.")
     var directory: String
-    @Option(help: ArgumentHelp("The state as of a time.", valueName: "time"))
+    @Option(help: CommandText.timeHelp("The state as of a time"))
     var at: String?
 
     func run(on vault: any Vault) async throws {
@@ -131,7 +149,8 @@ struct PullCommand: VaultCommand {
 
 struct CompareCommand: VaultCommand {
     static let configuration = CommandConfiguration(
-        commandName: "compare", abstract: "Tell how a local tree differs from a prefix of the vault.")
+        commandName: "compare", abstract: "Tell how a local tree differs from a prefix of the vault.",
+        discussion: "Exit codes: 0 where nothing differs, 8 where something does, others where not all could be read.")
     static let purpose = VaultLocation.Purpose.read
 
     @OptionGroup var common: VaultOptions
@@ -139,10 +158,12 @@ struct CompareCommand: VaultCommand {
     var directory: String
     @Argument(help: "The prefix; the directory's last part without one.")
     var prefix: String?
-    @Option(help: ArgumentHelp("The state as of a time.", valueName: "time"))
+    @Option(help: CommandText.timeHelp("The state as of a time"))
     var at: String?
     @Flag(help: "Read all content, also of files that look unchanged.")
     var checksum = false
+    @Flag(help: "Print one JSON object a difference.")
+    var json = false
 
     func run(on vault: any Vault) async throws {
         let root = CommandText.path(directory)
@@ -151,16 +172,25 @@ struct CompareCommand: VaultCommand {
         options.selector = try CommandText.selector(version: nil, at: at)
         let prefix = try prefix.map { try CommandText.prefix($0) } ?? NamePrefix.ofDirectory(root)
         var compare = try Compare(vault, root, prefix, options)
+        // Against a mistyped prefix all of the tree is new.
+        let absence = try await vault.absence(of: prefix, at: options.selector)
+        if let absence, !common.quiet { Output.report(absence) }
         var failures = Failures()
+        var isEqual = true
         while true {
             if Task.isCancelled { throw VaultError.cancelled }
             do throws(VaultError) {
                 guard let difference = try await compare.next() else { break }
-                Output.line("\(Format.padded(difference.change.rawValue, 7))  \(difference.name)")
+                isEqual = false
+                Output.line(
+                    json
+                        ? Format.json(difference).text
+                        : "\(Format.padded(difference.change.rawValue, 7))  \(difference.name)")
             } catch {
                 failures.add(error)
             }
         }
         try failures.finish()
+        if !isEqual { throw CommandFailure(status: .different) }
     }
 }

@@ -37,8 +37,22 @@ enum CommandText {
     /// - Parameter name: what `--as` says: a name, or a prefix, which ends in `/`; nil for the file's last part.
     static func name(of path: LocalPath, as name: String?) throws(VaultError) -> Name {
         guard let name else { return try Name(pathBytes: path.lastComponent) }
-        guard name.hasSuffix("/") else { return try self.name(name) }
+        guard isPrefix(name) else { return try self.name(name) }
         return try prefix(name).name(ofPath: path.lastComponent)
+    }
+
+    /// Whether a word ends in `/`. By bytes: some characters would make one with the slash.
+    static func isPrefix(_ word: String) -> Bool { word.utf8.last == UInt8(ascii: "/") }
+
+    /// The text of a word as it was typed.
+    ///
+    /// - Throws: `invalid` for bytes that are not UTF-8.
+    static func text(_ word: String) throws(VaultError) -> String {
+        let bytes = bytes(word)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw VaultError(.invalid, "'\(printable(bytes))' is not UTF-8 text.")
+        }
+        return text
     }
 
     static func prefix(_ word: String?) throws(VaultError) -> NamePrefix {
@@ -47,44 +61,33 @@ enum CommandText {
         return bytes.isEmpty ? .all : NamePrefix(try name(String(decoding: NameEscape.encode(bytes), as: UTF8.self)))
     }
 
-    /// A point in time: seconds since 1970 UTC, `2026-11-23` or `2026-11-23T03:00:00` in UTC, or so long ago: `12h`.
+    /// Seconds since 1970 UTC of a time as ``TimeReader`` reads it, by this machine's clock and zone.
     static func time(_ word: String) throws -> Int64 {
-        if let seconds = Int64(word) { return seconds }
-        if let seconds = civilTime(word) { return seconds }
-        if let seconds = try? CivilDuration.seconds(word) { return Int64(Glibc.time(nil)) - seconds }
-        throw ValidationError(
-            "'\(printable(word))' is not a time: give '2026-11-23' or '2026-11-23T03:00' in UTC, seconds since "
-                + "1970, or how long ago: '12h', '30d'.")
+        do throws(VaultError) { return try TimeReader.local.seconds(word) } catch {
+            throw ValidationError(error.message)
+        }
     }
 
-    private static func civilTime(_ word: String) -> Int64? {
-        let text = word.hasSuffix("Z") ? word.dropLast() : word[...]
-        let halves = text.split(omittingEmptySubsequences: false) { $0 == "T" || $0 == " " }
-        let date = halves[0].split(separator: "-", omittingEmptySubsequences: false).map { Int32($0) }
-        let clock = halves.count == 2 ? halves[1].split(separator: ":").map { Int32($0) } : []
-        guard halves.count <= 2, date.count == 3, clock.count <= 3, !(date + clock).contains(nil) else { return nil }
-        let numbers = (date + clock).compactMap { $0 } + [0, 0, 0]
-        guard (1970...9999).contains(numbers[0]), (1...12).contains(numbers[1]), (1...31).contains(numbers[2]),
-            (0...23).contains(numbers[3]), (0...59).contains(numbers[4]), (0...60).contains(numbers[5])
-        else { return nil }
-        var parts = tm()
-        (parts.tm_year, parts.tm_mon, parts.tm_mday) = (numbers[0] - 1900, numbers[1] - 1, numbers[2])
-        (parts.tm_hour, parts.tm_min, parts.tm_sec) = (numbers[3], numbers[4], numbers[5])
-        let seconds = Int64(timegm(&parts))
-        // A day that its month does not have comes back as one of the next month.
-        return parts.tm_mday == numbers[2] ? seconds : nil
+    /// The help of an option that takes a time.
+    ///
+    /// - Parameter purpose: what the time is for, as the beginning of a sentence.
+    static func timeHelp(_ purpose: String) -> ArgumentHelp {
+        ArgumentHelp("\(purpose): \(TimeReader.forms).", valueName: "time")
     }
 
     /// Tags from `KEY=VALUE` words.
-    static func tags(_ words: [String]) throws -> [String: String] {
-        var tags: [String: String] = [:]
+    ///
+    /// - Throws: `invalid` for bytes that are not UTF-8, besides wrong usage.
+    static func tags(_ words: [String]) throws -> [TagText: TagText] {
+        var tags: [TagText: TagText] = [:]
         for word in words {
+            let bytes = bytes(word)
             // By bytes: a mark that combines with the equals sign would hide it.
-            let halves = word.utf8.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
+            let halves = bytes.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             guard halves.count == 2, !halves[0].isEmpty else {
-                throw ValidationError("'\(printable(word))' is not a tag: give KEY=VALUE.")
+                throw ValidationError("'\(printable(bytes))' is not a tag: give KEY=VALUE.")
             }
-            tags[String(Substring(halves[0]))] = String(Substring(halves[1]))
+            tags[try TagText(given: halves[0])] = try TagText(given: halves[1])
         }
         return tags
     }

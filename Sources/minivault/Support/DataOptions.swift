@@ -1,8 +1,8 @@
 import ArgumentParser
 import Glibc
-import VaultAccess
 import VaultModel
 import VaultServer
+import VaultStore
 
 #if Engines
     import VaultEngines
@@ -31,7 +31,10 @@ struct DataOptions: ParsableArguments {
 
     /// The directory that is named, or `$XDG_DATA_HOME/minivault/server`.
     var directory: LocalPath {
-        data.map { CommandText.path($0) } ?? VaultLocation.dataHome.appending("minivault/server")
+        get throws(VaultError) {
+            if let data { return CommandText.path(data) }
+            return try UserDirectories.current.dataHome.appending("minivault/server")
+        }
     }
 
     /// Whether it names engines.
@@ -54,11 +57,22 @@ struct DataOptions: ParsableArguments {
                 kept = try DiskChunkCache(directory.appending("cache"), bytesMax: Int(clamping: cacheBytes))
             }
             let engines = try await Engines.open(
-                catalog: catalog, packs: packs, environment: environment, cache: kept)
+                catalog: CommandText.text(catalog), packs: CommandText.text(packs),
+                environment: ProcessEnvironment.variables, directories: .current, cache: kept)
             return try Accounts(try engines.tables(), EnginePlaces(engines), clock: engines.time)
         #else
             return nil
         #endif
+    }
+
+    /// Opens the accounts to name a vault again that they do not know; makes new ones where they are lost.
+    ///
+    /// - Throws: `notFound` or `integrity` where the vault is not there or not sound; nothing is made then.
+    func open(adopting vault: UniqueID) async throws(VaultError) -> Accounts {
+        if let shared = try await openShared() { return shared }
+        let directory = try directory
+        try await Accounts.requireSound(vault, in: DirectoryPlaces(directory))
+        return try Accounts.open(directory, besideVaults: true)
     }
 
     /// Opens the accounts; making them where a directory was mistyped would only hide that.
@@ -66,8 +80,4 @@ struct DataOptions: ParsableArguments {
         if let shared = try await openShared() { return shared }
         return try Accounts.open(directory, creating: creating)
     }
-
-    #if Engines
-        private var environment: [String: String] { ProcessEnvironment.variables }
-    #endif
 }

@@ -10,6 +10,7 @@ enum ExitStatus: Int32 {
     case unavailable = 5
     case damaged = 6
     case rejected = 7
+    case different = 8
     case interrupted = 130
 
     init(_ error: VaultError) {

@@ -33,14 +33,11 @@ enum Format {
         return "\(minutes / 60):\(padded(String(minutes % 60), 2, with: "0")):\(tail)"
     }
 
-    /// A time in the machine's zone for a terminal, in UTC elsewhere.
-    static func time(_ seconds: Int64) -> String {
-        var time = time_t(seconds)
-        var parts = tm()
-        if Output.isTerminal { localtime_r(&time, &parts) } else { gmtime_r(&time, &parts) }
-        var text = [CChar](repeating: 0, count: 32)
-        let count = strftime(&text, text.count, Output.isTerminal ? "%Y-%m-%d %H:%M" : "%Y-%m-%dT%H:%M:%SZ", &parts)
-        return String(decoding: text[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    /// A time by this process's zone for a terminal, in UTC and with seconds elsewhere.
+    ///
+    /// - Parameter seconds: since 1970 UTC.
+    static func time(_ seconds: Int64, to precision: TimeText.Precision = .second) -> String {
+        Output.isTerminal ? TimeText.local(seconds, to: precision) : TimeText.utc(seconds)
     }
 
     /// The permissions as `ls -l` writes them.
@@ -67,11 +64,16 @@ enum Format {
         let columns =
             Output.isTerminal
             ? [
-                mode(entry), padded(bytes(entry.size), 9), time(entry.modifiedSeconds), padded(version, 5),
-                entry.name.description,
+                mode(entry), padded(bytes(entry.size), 9), time(entry.modifiedSeconds, to: .minute),
+                padded(version, 5), entry.name.description,
             ]
             : [mode(entry), String(entry.size), time(entry.modifiedSeconds), version, entry.name.description]
         return columns.joined(separator: Output.isTerminal ? "  " : "\t")
+    }
+
+    /// A path under the escape that names have, so that paths of different bytes are different texts.
+    static func text(_ path: LocalPath) -> String {
+        String(decoding: NameEscape.encode(path.bytes), as: UTF8.self)
     }
 
     /// A line of a history: the version, when and by whom it was saved, its size, and its tags.
@@ -95,7 +97,7 @@ enum Format {
             ("saved_at", .integer(Int(entry.savedAt))),
             ("modified_at", .integer(Int(entry.modifiedSeconds))),
             ("saved_by", .string(entry.savedBy)),
-            ("tags", .object(entry.tags.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value)) })),
+            ("tags", .object(entry.tags.sorted { $0.key < $1.key }.map { ($0.key.text, .string($0.value.text)) })),
         ]
         if entry.kind != .removed { members.append(("digest", .string(entry.content.digest.description))) }
         return .object(members)
@@ -124,16 +126,7 @@ enum Format {
                         ])
                     })
             ),
-            (
-                "keys",
-                .array(
-                    user.keys.map { key in
-                        .object([
-                            ("label", .string(key.label)), ("enrolled_at", .integer(Int(key.enrolledAt))),
-                            ("fingerprint", .string(key.fingerprint)),
-                        ])
-                    })
-            ),
+            ("keys", .array(user.keys.map { json($0) })),
         ])
     }
 }

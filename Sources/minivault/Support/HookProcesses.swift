@@ -1,5 +1,4 @@
 import CProcess
-import FoundationEssentials
 import Glibc
 import Synchronization
 import VaultModel
@@ -63,12 +62,18 @@ struct HookProcesses: HookLauncher {
         posix_spawnattr_setpgroup(&attributes, 0)
         let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP
         posix_spawnattr_setflags(&attributes, Int16(flags))
-        let arguments = ["minivault", "hook-worker", "\(directory)", "\(memoryBytes)"]
-        let variables = HookProcesses.variables.compactMap { name in
-            getenv(name).map { "\(name)=\(String(cString: $0))" }
+        // Bytes, as paths and variables have them.
+        func word(_ parts: [UInt8]...) -> UnsafeMutablePointer<CChar>? {
+            LocalPath(parts.joined()).withCString { strdup($0) }
         }
-        let words = arguments.map { strdup($0) } + [nil]
-        let environment = (variables + ["TMPDIR=\(directory)"]).map { strdup($0) } + [nil]
+        let words = [
+            word(Array("minivault".utf8)), word(Array("hook-worker".utf8)), word(directory.bytes),
+            word(Array("\(memoryBytes)".utf8)), nil,
+        ]
+        let variables = HookProcesses.variables.compactMap { name in
+            EnvironmentVariable.bytes(name).map { word(Array("\(name)=".utf8), $0) }
+        }
+        let environment = variables + [word(Array("TMPDIR=".utf8), directory.bytes), nil]
         defer { for text in words + environment { free(text) } }
         var process = pid_t()
         let status = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, words, environment)
@@ -154,17 +159,17 @@ private final class HookDirectory: Sendable {
     }
 
     deinit {
-        try? FileManager.default.removeItem(atPath: "\(path)")
+        path.removeTree()
     }
 
     /// Removes directories that nobody has locked: those of servers that were killed.
     static func removeLeftovers(in parent: LocalPath) throws(VaultError) {
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: "\(parent)")) ?? [] {
+        for name in (try? DirectoryListing(parent).names) ?? [] {
             let path = parent.appending(name)
             guard let file = try? OpenFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW),
                 flock(file.descriptor, LOCK_EX | LOCK_NB) == 0
             else { continue }
-            try? FileManager.default.removeItem(atPath: "\(path)")
+            path.removeTree()
         }
     }
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 import Synchronization
 import VaultLua
@@ -82,7 +81,7 @@ final class HookTrial: HookService {
         return HookSetup(
             file: String(decoding: file.lastComponent, as: UTF8.self), text: text,
             memoryBytes: use.hookMemory.map { Int(clamping: $0.bytes) } ?? HookTrial.memoryBytes,
-            programs: use.hooksExec, hosts: use.hooksConnect)
+            programs: use.programs, hosts: use.hosts)
     }
 
     func ready(_ hooks: Result<[HookDeclaration], VaultError>) async throws(VaultError) {
@@ -265,7 +264,7 @@ private final class TrialBench: Sendable {
     let contents: StoredVault
 
     init() async throws(VaultError) {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
+        let parent = EnvironmentVariable.bytes("TMPDIR") ?? Array("/tmp".utf8)
         directory = LocalPath(parent).appending("minivault-hooks-\(UniqueID())")
         files = directory.appending("files")
         try SmallFile.makeDirectory(files)
@@ -309,7 +308,7 @@ private final class TrialBench: Sendable {
         removeFiles()
     }
 
-    func removeFiles() { try? FileManager.default.removeItem(atPath: "\(directory)") }
+    func removeFiles() { directory.removeTree() }
 }
 
 /// A vault that stays open.

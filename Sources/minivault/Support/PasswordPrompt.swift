@@ -33,14 +33,12 @@ enum PasswordPrompt {
     }
 
     /// Whether a password is given by a file or the environment.
-    static func isGiven(file: String?) -> Bool { file != nil || environment != nil }
-
-    private static var environment: String? {
-        getenv("MINIVAULT_PASSWORD").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    static func isGiven(file: String?) -> Bool {
+        file != nil || EnvironmentVariable.bytes("MINIVAULT_PASSWORD") != nil
     }
 
     private static func given(_ file: String?) throws(VaultError) -> String? {
-        guard let file else { return environment }
+        guard let file else { return try EnvironmentVariable.text("MINIVAULT_PASSWORD") }
         let path = CommandText.path(file)
         let bytes = try SmallFile.read(path, bytesMax: PasswordText.bytesMax * 2)
         if try FileStatus(of: path, followsLinks: true).mode & 0o077 != 0 {

@@ -27,8 +27,8 @@ struct ServeHookOptions: ParsableArguments {
         let standard = data.appending("hooks.lua")
         if file == nil, (try? FileStatus(of: standard, followsLinks: true)) == nil { return nil }
         var settings = HookSettings(file: file.map { CommandText.path($0) } ?? standard)
-        settings.programs = use.hooksExec
-        settings.hosts = use.hooksConnect
+        settings.programs = use.programs
+        settings.hosts = use.hosts
         if let memory = use.hookMemory { settings.memoryBytes = Int(clamping: memory.bytes) }
         if let hookWorkers { settings.workers = hookWorkers }
         return settings
@@ -43,6 +43,10 @@ struct HookUseOptions: ParsableArguments {
     var hooksConnect: [String] = []
     @Option(help: ArgumentHelp("Let Lua allocate no more than this in a process (64M).", valueName: "size"))
     var hookMemory: ByteSize?
+
+    /// Both as they were typed.
+    var programs: [[UInt8]] { hooksExec.map { CommandText.bytes($0) } }
+    var hosts: [String] { hooksConnect.map { String(decoding: CommandText.bytes($0), as: UTF8.self) } }
 
     func validate() throws {
         if let hookMemory, hookMemory.bytes < 4 << 20 { throw ValidationError("Hooks need 4M of memory at least.") }

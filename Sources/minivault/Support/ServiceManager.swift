@@ -1,4 +1,5 @@
 import Glibc
+import VaultModel
 
 /// What systemd passes to a service and hears from it (sd_listen_fds(3), sd_notify(3)).
 enum ServiceManager {
@@ -13,13 +14,12 @@ enum ServiceManager {
 
     /// Tells the service manager of a change of state; without one, nothing.
     static func notify(_ state: String) {
-        guard let path = getenv("NOTIFY_SOCKET").map({ String(cString: $0) }), !path.isEmpty else { return }
+        guard var bytes = EnvironmentVariable.bytes("NOTIFY_SOCKET") else { return }
         let socket = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
         guard socket >= 0 else { return }
         defer { close(socket) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
-        var bytes = Array(path.utf8)
         guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else { return }
         // An abstract name begins with a NUL, which the variable spells '@'.
         if bytes[0] == UInt8(ascii: "@") { bytes[0] = 0 }

@@ -18,6 +18,9 @@ struct VaultOptions: ParsableArguments {
     @Flag(name: .shortAndLong, help: "Draw no progress and tell only results and errors.")
     var quiet = false
 
+    /// The bytes of the URL or path that was typed; nil for none.
+    var place: [UInt8]? { vault.map { CommandText.bytes($0) } }
+
     /// What the connections of a vault on a server have moved, for the progress.
     let wire = WireWatch()
 
@@ -56,7 +59,7 @@ extension VaultCommand {
         let command = self
         let task = Task(executorPreference: BlockingExecutor.shared) {
             let vault = try await VaultLocation.open(
-                command.common.vault, for: Self.purpose, remote: command.common.remote)
+                command.common.place, for: Self.purpose, remote: command.common.remote)
             if let remote = vault as? RemoteVault { command.common.wire.watch(remote.counter) }
             do {
                 try await command.run(on: vault)
@@ -101,17 +104,5 @@ struct Failures {
     /// - Throws: the end of the command, if anything failed.
     func finish() throws {
         if let first { throw CommandFailure(status: ExitStatus(first)) }
-    }
-}
-
-extension VaultError {
-    /// Says of a name that holds nothing itself that there are names below it.
-    func explained(by vault: any Vault) async -> VaultError {
-        guard code == .notFound, let name else { return self }
-        let below = try? await vault.list(ListQuery(prefix: NamePrefix(name), limit: 1))
-        guard below?.entries.isEmpty == false else { return self }
-        return VaultError(
-            .notFound, "'\(name)' is no file but has names below it: 'minivault list' shows them, 'pull' reads them.",
-            name: name)
     }
 }

@@ -13,18 +13,20 @@ extension VaultOptions {
         prefix: String = "minivault: ", draw: (@Sendable (TransferMeter?) -> Void)? = nil,
         whenOpened: @escaping @Sendable () -> Void = {}
     ) -> ScriptSession.Host {
-        let (vault, remote) = (vault, remote)
+        let (vault, remote) = (place, remote)
         return ScriptSession.Host(
             open: { () async throws(VaultError) in
-                let vault = try await VaultLocation.open(vault, for: .fill, remote: remote)
+                let vault = try await VaultLocation.open(vault, for: .change, remote: remote)
                 whenOpened()
                 return vault
             },
             connect: { (url) async throws(VaultError) in
-                let vault = try await VaultLocation.open(url, for: .fill, remote: remote)
+                let vault = try await VaultLocation.open(url, for: .change, remote: remote)
                 whenOpened()
                 return vault
             },
+            make: { (url) async throws(VaultError) in _ = try await VaultLocation.make(url) },
+            noteFill: { FillHistory.note($0, $1, $2) { Output.note("\(prefix)\($0)") } },
             log: { level, text in Output.note("\(prefix)\(level.rawValue): \(text)") },
             tell: { text in Output.note(prefix + text) }, draw: draw)
     }

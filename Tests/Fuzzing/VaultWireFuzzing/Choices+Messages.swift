@@ -113,6 +113,10 @@ extension Choices {
                 ($0.removedChunks, $0.freedBytes, $0.keptBytes, $0.changedPacks) = (
                     number(), number(), number(), number()
                 )
+                if flag() { $0.reads = retained() }
+                if flag() { $0.uploads = retained() }
+                if flag() { $0.packs = retained() }
+                if flag() { $0.writing = retained() }
             }
         case 17: message.verified = verified()
         case 18:
@@ -158,6 +162,13 @@ extension Choices {
             case 2: $0.failure = failure()
             default: break
             }
+        }
+    }
+
+    private mutating func retained() -> WireRetained {
+        .with {
+            ($0.count, $0.bytes) = (number(), number())
+            if flag() { $0.endsAt = number() }
         }
     }
 

@@ -54,7 +54,7 @@ extension Choices {
         if !rarely() { entry.attributes = attributes() }
         entry.savedAt = number()
         entry.savedBy = text()
-        entry.tags = tags()
+        entry.tags = tagPairs()
         return entry
     }
 
@@ -83,7 +83,7 @@ extension Choices {
         intent.name = nameBytes()
         intent.kind = kind()
         intent.attributes = attributes()
-        intent.tags = tags()
+        intent.tags = tagPairs()
         if flag() { intent.ifVersion = number() }
         return intent
     }
@@ -104,7 +104,7 @@ extension Choices {
         list.prefix = nameBytes()
         list.selector = selector()
         list.versions = flag()
-        list.tags = tags()
+        list.tags = tagPairs()
         list.after = nameBytes()
         list.limit = number()
         return list
@@ -139,8 +139,8 @@ extension Choices {
         case 3: (change.revert.name, change.revert.version) = (nameBytes(), number())
         case 4:
             change.tag.name = nameBytes()
-            change.tag.set = tags()
-            change.tag.clear = Array(tags().keys)
+            change.tag.set = tagPairs()
+            change.tag.clear = tagPairs().map(\.key)
         case 5: change.tag.clear = [text(), text()]
         default: break
         }

@@ -1,3 +1,6 @@
+import VaultModel
+import VaultWire
+
 /// The choices of a generator, drawn from a fuzzer's input.
 ///
 /// Few bytes make one choice, so that a fuzzer which changes a byte changes one thing. Once the input is
@@ -63,9 +66,18 @@ struct Choices {
         return flag() ? one(of: texts) : String(decoding: someBytes(), as: UTF8.self)
     }
 
-    mutating func tags() -> [String: String] {
-        var tags: [String: String] = [:]
-        for _ in 0..<below(4) { tags[text()] = text() }
+    mutating func tags() -> [TagText: TagText] {
+        var tags: [TagText: TagText] = [:]
+        for _ in 0..<below(4) { tags[TagText(text())] = TagText(text()) }
         return tags
+    }
+
+    /// Tags in any order, with keys that come twice.
+    mutating func tagPairs() -> [WireTagPair] {
+        (0..<below(4)).map { _ in
+            var pair = WireTagPair()
+            (pair.key, pair.value) = (text(), text())
+            return pair
+        }
     }
 }

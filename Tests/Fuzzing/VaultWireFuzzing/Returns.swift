@@ -22,7 +22,8 @@ func checkReturn(of wire: WireIntent) throws(BrokenInvariant) {
     guard let model = try? wire.model else { return }
     let again = WireIntent(model)
     try require((try? again.model).map { WireIntent($0) } == again, "an intent changes on its way")
-    try require(again.tags == wire.tags && model.ifVersion == (wire.hasIfVersion ? wire.ifVersion : nil), "an intent")
+    try require(again.tags.model == wire.tags.model, "the tags of an intent")
+    try require(model.ifVersion == (wire.hasIfVersion ? wire.ifVersion : nil), "the condition of an intent")
     try checkName(model.name)
 }
 

@@ -148,7 +148,7 @@ import VaultServer
         let server = try await HookServer(
             #"vault.on("before_save", {match = "f*"}, function(event) event:tag("hooks", "one") end)"#)
         func tag() async throws -> String? {
-            try await server.save("f\(UniqueID())").entry.tags["hooks"]
+            try await server.save("f\(UniqueID())").entry.tags["hooks"]?.text
         }
         #expect(try await tag() == "one")
         try server.change(#"vault.on("before_save", {match = "f*"}, function(event) event:tag("hooks", "two") end)"#)

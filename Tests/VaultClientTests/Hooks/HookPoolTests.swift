@@ -11,8 +11,8 @@ import VaultModel
         acceptsErrors: Bool = false, hearsHooks: Bool = false
     ) -> HookDeclaration {
         HookDeclaration(
-            number: number, kind: kind, pattern: match, timeout: timeout, acceptsErrors: acceptsErrors,
-            hearsHooks: hearsHooks, place: "hooks:\(number)")
+            number: number, kind: kind, pattern: match.map { Array($0.utf8) }, timeout: timeout,
+            acceptsErrors: acceptsErrors, hearsHooks: hearsHooks, place: "hooks:\(number)")
     }
 
     private static func accept(_ call: HookCall) -> HookAnswer { HookAnswer(number: call.number) }
@@ -38,7 +38,7 @@ import VaultModel
             seen.withLock { $0[name.text] = bytes.withLock { $0 } }
             if name.text.hasSuffix("bad") { return HookPoolTests.reject(call, "bad content") }
             var answer = HookAnswer(number: call.number)
-            answer.tags = ["seen": call.user]
+            answer.tags = ["seen": TagText(call.user)]
             if name.text.hasSuffix("moved") { answer.name = Array("elsewhere/\(call.size ?? 0)".utf8) }
             return answer
         }

@@ -102,8 +102,8 @@ import X509
     @Test func tellsTheDatesOfWhatExpired() async throws {
         let server = try authority.server(to: now - 60)
         let error = try #require(try await refusal([server.der]))
-        #expect(error.message.contains("expired on 2026-11-23 23:59:00 UTC"))
-        #expect(error.message.contains("clock says 2026-11-24 00:00:00 UTC"))
+        #expect(error.message.contains("expired on 2026-11-23T23:59:00Z"))
+        #expect(error.message.contains("clock says 2026-11-24T00:00:00Z"))
         #expect(try await refusal([server.der], at: now - 61) == nil)
         let between = try Issued.authority("Between", by: authority, to: now - day)
         #expect(try await problem([try between.server().der, between.der]) == .expired)
@@ -111,8 +111,8 @@ import X509
 
     @Test func suspectsTheClockBeforeItsStart() async throws {
         let error = try #require(try await refusal([try authority.server(from: now + 1).der], at: 0))
-        #expect(error.message.contains("is not valid before 2026-11-24 00:00:01 UTC"))
-        #expect(error.message.contains("clock says 1970-01-01 00:00:00 UTC, which is probably wrong"))
+        #expect(error.message.contains("is not valid before 2026-11-24T00:00:01Z"))
+        #expect(error.message.contains("clock says 1970-01-01T00:00:00Z, which is probably wrong"))
     }
 
     @Test func offersToPinAnUnknownServer() async throws {

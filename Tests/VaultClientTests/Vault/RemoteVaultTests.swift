@@ -11,7 +11,7 @@ import VaultModel
         let vault = try await server.connect()
         let name = try Name("versions")
         // Each version has its own tags, so that some 69 fill a message.
-        let tags = ["text": String(repeating: "x", count: 60_000)]
+        let tags: [TagText: TagText] = ["text": TagText(String(repeating: "x", count: 60_000))]
         for count in 1...80 {
             let intent = SaveIntent(
                 name: name, kind: .link, attributes: Attributes(mode: 0o777, modified: 1), tags: tags)
@@ -25,7 +25,7 @@ import VaultModel
     @Test func changesThatFillMoreThanAMessageAreMadeInSeveral() async throws {
         let server = try await BoundedServer { _ in }
         let vault = try await server.connect()
-        let text = String(repeating: "x", count: 20_000)
+        let text = TagText(String(repeating: "x", count: 20_000))
         let changes = try (1...90).map { Change.tag(try Name("none \($0)"), ["text": text]) }
         let results = try await vault.change(changes)
         #expect(results.count == 90)

@@ -77,6 +77,19 @@ import VaultWire
         }
     }
 
+    @Test func aVaultThatTheAccountsDoNotKnowIsNamedAgain() async throws {
+        try await places.withAccounts { accounts in
+            let id = UniqueID()
+            try await accounts.places.make("\(id)", quota: nil)
+            try await accounts.addUser(anna, Self.credentials)
+            #expect(try await accounts.orphanedVaults() == [id])
+            try await accounts.removeVault("anna")
+            #expect(try await accounts.adoptVault(id, as: anna))
+            #expect(try await accounts.orphanedVaults().isEmpty)
+            #expect(try accounts.knownVault("anna").id == "\(id)")
+        }
+    }
+
     @Test func manyThatStartAtOnceMakeTheTablesOnce() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<6 {

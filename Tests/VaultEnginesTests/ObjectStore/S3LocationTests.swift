@@ -71,6 +71,29 @@ import VaultModel
         #expect(try S3Location("s3://bucket", environment: environment).credentials.accessKey == "six")
     }
 
+    @Test func theSharedFilesAreInTheHomeOfAnyBytes() throws {
+        let home = LocalPath(directory.path.bytes + [UInt8(ascii: "/"), 0xFF])
+        try LocalDirectories.make(home.appending(".aws"))
+        let text = "[default]\naws_access_key_id = one\naws_secret_access_key = two\nregion = eu-west-1\n"
+        for name in ["credentials", "config"] {
+            try SmallFile.write(
+                Array(text.utf8), to: home.appending(".aws").appending(name), mode: 0o600, .isReplaced)
+        }
+        let found = try S3Location(
+            "s3://bucket", environment: ["HOME": "/nowhere"],
+            directories: UserDirectories(accountHome: { () throws(VaultError) in home.bytes }, variable: { _ in nil }))
+        #expect(found.credentials.accessKey == "one" && found.region == "eu-west-1")
+    }
+
+    @Test func withoutAHomeTheVariablesSuffice() {
+        let homeless = UserDirectories(accountHome: { () throws(VaultError) in nil }, variable: { _ in nil })
+        #expect(throws: Never.self) { try S3Location("s3://bucket", environment: keys, directories: homeless) }
+        let error = #expect(throws: VaultError.self) {
+            try S3Location("s3://bucket", environment: [:], directories: homeless)
+        }
+        #expect(error?.code == .denied && error?.cause?.contains("set HOME") == true)
+    }
+
     @Test(arguments: [
         "bucket/prefix", "s3:/bucket", "s3://", "s3://b", "s3://bu cket", "s3://bucket?addressing=virtual",
         "http://bucket",

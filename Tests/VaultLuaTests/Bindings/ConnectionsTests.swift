@@ -81,6 +81,8 @@ import Testing
             fails("not_found", function() vault.connect(write("file", "x") .. "/below") end)
             fails("invalid", function() mkdir "full" write("full/x", "") vault.connect(tmp .. "/full") end)
             fails("invalid", function() vault.connect "" end)
+            do local odd <close> = vault.connect(tmp .. "/\xff‛") odd:put("f", "x") end
+            equal(os.execute("test -d '" .. tmp .. "/\xff‛'"), true)
             fails("invalid", function() vault.connect(tmp .. "/a\0b") end)
             equal(vault.exec({"ls", tmp .. "/a"}).code, 2)
             """#)

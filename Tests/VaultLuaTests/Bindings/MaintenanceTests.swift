@@ -12,6 +12,10 @@ import Testing
             local collected = vault.gc()
             equal(collected.removed_chunks, 3) assert(math.type(collected.freed_bytes) == "integer")
             assert(collected.kept_bytes > 0 and collected.changed_packs >= 0)
+            for _, retained in ipairs(collected.retained) do
+              assert(retained.reason ~= "uploads" and retained.reason ~= "reads")
+              assert(math.type(retained.count) == "integer" and math.type(retained.bytes) == "integer")
+            end
             assert(vault.get "f" == noise(100000, 5))
             vault.keep("f", {daily = 1, weekly = 1, monthly = 1, within = "30d", zone = "Europe/Berlin"})
             misuse("bad argument #2 to 'keep' (table expected, got no value)", function() vault.keep "" end)
@@ -20,7 +24,9 @@ import Testing
               vault.keep("", {last = "two"})
             end)
             fails("invalid", function() vault.keep("", {last = -1}) end)
+            vault.keep("f", {within = 3600}) vault.keep("f", {within = "3600"})
             fails("invalid", function() vault.keep("", {within = "soon"}) end)
+            fails("invalid", function() vault.keep("", {within = -1}) end)
             fails("invalid", function() vault.keep("", {last = 1, zone = "Mars/Olympus"}) end)
             fails("invalid", function() vault.keep("", {last = 1, zone = "../../etc/passwd"}) end)
             """#)
@@ -37,8 +43,12 @@ import Testing
             for _, sample in ipairs {0, -1, 1.5, 5, 0 / 0, math.huge} do
               fails("invalid", function() vault.verify("", {sample = sample}) end)
             end
-            misuse("bad argument #2 to 'verify' (field 'sample': number expected, got string)", function()
-              vault.verify("", {sample = "x"})
+            equal(vault.verify("", {sample = "100%"}).checked_chunks, 2)
+            for _, sample in ipairs {"x", "5", "0%", "101%"} do
+              fails("invalid", function() vault.verify("", {sample = sample}) end)
+            end
+            misuse("bad argument #2 to 'verify' (field 'sample': string expected, got boolean)", function()
+              vault.verify("", {sample = true})
             end)
             """#)
     }

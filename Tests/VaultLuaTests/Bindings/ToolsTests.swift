@@ -53,6 +53,11 @@ import Testing
             equal(vault.exec({"true"}, {stdin = noise(1000000)}).code, 0)
             equal(vault.exec({"printf", "%s|", "a b", "", "$HOME", "*"}).stdout, "a b||$HOME|*|")
             fails("timeout", function() vault.exec({"sleep", "100"}, {timeout = 0.05}) end)
+            fails("timeout", function() vault.exec({"sleep", "100"}, {timeout = "0s"}) end)
+            equal(vault.exec({"true"}, {timeout = "10m"}).code, 0)
+            misuse("bad argument #2 to 'exec' (field 'timeout': number expected, got string)", function()
+              vault.exec({"true"}, {timeout = "soon"})
+            end)
             fails("timeout", function() vault.exec({"sh", "-c", "exec >&- 2>&-; exec sleep 100"}, {timeout = 0.05}) end)
             fails("not_found", function() vault.exec {"/nowhere/program"} end)
             misuse("bad argument #1 to 'exec' (a program and its arguments expected)", function() vault.exec {} end)
@@ -64,7 +69,7 @@ import Testing
     @Test func sleeps() async {
         await script(
             #"""
-            vault.sleep(0) vault.sleep(0.02) vault.sleep "0.01"
+            vault.sleep(0) vault.sleep(0.02) vault.sleep "0.01" vault.sleep "0s"
             for _, bad in ipairs {-1, 0 / 0, 1 / 0, 1e300} do
               misuse("bad argument #1 to 'sleep' (a time of 0 or more seconds expected)", function() vault.sleep(bad) end)
             end

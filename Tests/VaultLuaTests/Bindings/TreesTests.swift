@@ -29,6 +29,35 @@ import Testing
                 """#)
     }
 
+    @Test func takesPatternsOfAnyBytes() async {
+        await script(
+            #"""
+            local dir = mkdir "t"
+            write("t/caf\xe9.tmp", "1") write("t/‛quoted‛.tmp", "2") write("t/plain", "3")
+            local report = vault.push(dir, "p", {exclude = {"caf\xe9.tmp", "‛quoted‛.tmp"}})
+            equal(report.saved, 1) equal(vault.list("p"):all()[1].name, "p/plain") equal(#report.unmatched, 0)
+            local names = {}
+            for f in vault.files(dir, {exclude = {"caf\xe9*", "!x"}}) do names[#names + 1] = f.name end
+            equal(table.concat(names, " "), "plain ‛‛quoted‛‛.tmp")
+            vault.push(dir, "all")
+            for name in vault.list "all" do equal(vault.names(name.name:gsub("[*?%[]", "\\%0")):count(), 1) end
+            equal(vault.names("caf\xe9.???"):all()[1].name, "all/caf‛E9.tmp") equal(vault.names("‛quoted‛.tmp"):count(), 1)
+            equal(vault.pull("all", tmp .. "/out", {include = "caf?.tmp"}).saved, 1)
+            """#)
+    }
+
+    @Test func tellsWhichPatternsMatchedNothing() async {
+        await script(
+            Self.tree + #"""
+                local report = vault.push(dir, "t", {include = {"*.txt", "*.md"}, exclude = {"./su", "./sub", "\xff"}})
+                equal(table.concat(report.unmatched, " "), "*.md ./su \xff") equal(report.saved, 1)
+                equal(vault.pull("t", tmp .. "/out", {exclude = "nothing/"}).unmatched[1], "nothing/")
+                fails("invalid", function() vault.push(dir, "t", {exclude = dir .. "/sub"}) end)
+                fails("invalid", function() vault.files(dir, {exclude = {"a/../b"}}) end)
+                fails("invalid", function() for _ in vault.compare(dir, "t", {include = dir .. "/sub"}) do end end)
+                """#)
+    }
+
     @Test func mirrorsRemovalsWithinTheirLimit() async {
         await script(
             Self.tree + #"""

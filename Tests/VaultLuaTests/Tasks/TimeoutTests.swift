@@ -72,6 +72,9 @@ import Testing
         await script(
             #"""
             misuse("bad argument #1 to 'timeout' (number expected, got nil)", function() vault.timeout() end)
+            misuse("bad argument #1 to 'timeout' (number expected, got string)", function() vault.timeout("soon", print) end)
+            equal(vault.timeout("10m", function() return "over" end), "over")
+            fails("timeout", function() vault.timeout("0s", vault.sleep, 1000) end)
             misuse("bad argument #1 to 'timeout' (a time of 0 or more seconds expected)", function() vault.timeout(-1, print) end)
             misuse("bad argument #1 to 'timeout' (a time of 0 or more seconds expected)", function() vault.timeout(0/0, print) end)
             misuse("bad argument #2 to 'timeout' (function expected, got nil)", function() vault.timeout(1) end)

@@ -43,13 +43,4 @@ import VaultModel
         for path in [deep, deep.parent, deep.parent.parent] { #expect(try FileStatus(of: path).mode == 0o700) }
         #expect(try SmallFile.remove(directory("none")) == false)
     }
-
-    @Test(
-        arguments: [
-            (0, "1970-01-01 00:00:00 UTC"), (1_795_478_400, "2026-11-24 00:00:00 UTC"),
-            (-1, "1969-12-31 23:59:59 UTC"), (.max, "9223372036854775807 seconds after 1970"),
-        ] as [(Int64, String)])
-    func writesTimesOut(_ seconds: Int64, _ text: String) {
-        #expect(utcText(seconds) == text)
-    }
 }

@@ -113,4 +113,19 @@ import Testing
             #expect(!dropped.contains(3))
         }
     }
+
+    @Test func aWrongClockTakesNoOtherVersionsPlace() {
+        // The second version is of the year 2040, the fourth of 1970.
+        let history = history([0, 5000 * day, day, -20_000 * day, 2 * day, 3 * day])
+        #expect(kept(policy(daily: 4), history, now: 4 * day) == [1, 2, 3, 4, 5, 6])
+        #expect(kept(policy(daily: 2), history, now: 4 * day) == [5, 6])
+        // What a wrong clock followed on is as old as the next version whose time is right.
+        #expect(kept(policy(within: day + 1), history, now: 3 * day + 1) == [3, 4, 5, 6])
+        #expect(kept(policy(within: 10 * day), history, now: 4 * day) == [1, 2, 3, 4, 5, 6])
+    }
+
+    @Test func aRemovalInTheFutureDoesNotStayForGood() {
+        let history = history([0, 5000 * day, 1 * day, 2 * day], removedAt: [5000 * day, 2 * day])
+        #expect(kept(policy(within: day), history, now: 40 * day) == [])
+    }
 }

@@ -30,6 +30,7 @@ final class CountingVault: ForwardingVault {
 /// Lists what it is told to, and holds nothing.
 final class ListingVault: ForwardingVault {
     private let pages: [[Entry]]
+    let directory: LocalPath? = nil
 
     init(_ pages: [[String]]) throws {
         self.pages = try pages.map { page in

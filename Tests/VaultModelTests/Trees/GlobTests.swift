@@ -65,7 +65,49 @@ import Testing
         Case(pattern: "f\\oo", matching: ["foo"], other: ["f\\oo"]),
         Case(pattern: "a\\\\b", matching: ["a\\b"], other: ["ab"]),
         Case(pattern: "a\\", matching: [], other: ["a", "a\\"]),
+        Case(pattern: "foo\\/bar", matching: ["foo/bar"], other: ["x/foo/bar", "foo\\/bar", "bar"]),
+        Case(pattern: "fo\\o\\/bar", matching: ["foo/bar"], other: ["foo", "x/foo/bar"]),
+        Case(pattern: "/foo\\/bar", matching: ["foo/bar"], other: ["x/foo/bar"]),
+        Case(pattern: "*\\/bar", matching: ["foo/bar"], other: ["bar", "a/foo/bar"]),
+        Case(pattern: "\\foo/bar", matching: ["foo/bar"], other: ["\\foo/bar"]),
+        // The slash at the end goes first, and leaves a backslash without a byte.
+        Case(pattern: "foo\\/", matching: [], other: ["foo/", "foo", "foo\\/"]),
+        Case(pattern: "trail\\ ", matching: ["trail "], other: ["trail", "trail\\ "]),
+        Case(pattern: "trail ", matching: ["trail "], other: ["trail"]),
         Case(pattern: "a b", matching: ["a b"], other: ["ab"]),
+        // A slash in a set ends no part, anchors the pattern, and is matched by none.
+        Case(pattern: "foo[/]bar", matching: [], other: ["foo/bar", "foo[/]bar", "foobar"]),
+        Case(pattern: "f[^/]o/bar", matching: ["foo/bar", "f-o/bar"], other: ["f/o/bar", "foo/x/bar"]),
+        Case(pattern: "[a/b]", matching: ["a", "b"], other: ["x/a", "[a/b]"]),
+        Case(pattern: "[!k]*", matching: ["foo", "x/foo"], other: ["keep", "x/keep"]),
+        Case(pattern: "x/[!k]*", matching: ["x/foo"], other: ["x/keep", "x/f/g", "foo"]),
+        // Without its end, or with a class that nobody knows, a set matches nothing.
+        Case(pattern: "a[b", matching: [], other: ["a[b", "ab"]),
+        Case(pattern: "[", matching: [], other: ["[", "a"]),
+        Case(pattern: "[a-", matching: [], other: ["[a-", "a"]),
+        Case(pattern: "[a\\]", matching: [], other: ["a", "]", "\\"]),
+        Case(pattern: "a[b/c", matching: [], other: ["a[b/c", "ab"]),
+        Case(pattern: "[[:nothing:]]", matching: [], other: ["n", ":", "n]"]),
+        Case(pattern: "[[:alpha]", matching: ["[", ":", "a", "p"], other: ["b", "]"]),
+        Case(pattern: "[[:]", matching: ["[", ":"], other: ["]"]),
+        Case(pattern: "[[:space:]]", matching: [" ", "\t", "\r"], other: ["\u{B}", "\u{C}", "a"]),
+        Case(pattern: "[z-a]", matching: ["z"], other: ["a", "m", "-"]),
+        Case(pattern: "[a-c-e]", matching: ["b", "-", "e"], other: ["d"]),
+        Case(pattern: "[--a]", matching: ["-", "5", "A", "a"], other: ["b", "+"]),
+        Case(pattern: "[\\a-\\c]", matching: ["b"], other: ["d", "\\", "-"]),
+        // A star takes bytes, whatever characters they are of.
+        Case(pattern: "‛*‛", matching: ["‛quoted‛", "‛‛"], other: ["quoted", "‛"]),
+        // Where a backslash is in front of the slash behind them, two stars take a part at least.
+        Case(pattern: "**\\/b", matching: ["a/b", "x/y/b"], other: ["b", "ab"]),
+        Case(pattern: "a/**\\/b", matching: ["a/x/b", "a/x/y/b"], other: ["a/b"]),
+        Case(pattern: "a\\/**/b", matching: ["a/b", "a/x/b"], other: ["x/a/b"]),
+        Case(pattern: "***/foo", matching: ["foo", "a/b/foo"], other: ["xfoo"]),
+        Case(pattern: "/**/bar", matching: ["bar", "foo/bar"], other: ["foo/bar/x"]),
+        Case(pattern: "**foo/bar", matching: ["foo/bar", "xfoo/bar"], other: ["x/foo/bar"]),
+        Case(pattern: "foo/**bar", matching: ["foo/bar", "foo/xbar"], other: ["foo/x/bar"]),
+        // git compares what is in front of the first sign with a meaning by itself, and the rest as if nothing were there.
+        Case(pattern: "foo**/bar", matching: ["foo/bar", "foobar", "foox/y/bar"], other: ["x/foo/bar", "fobar"]),
+        Case(pattern: "f[o]o**/bar", matching: ["foo/bar", "foox/bar"], other: ["foobar", "foo/x/bar"]),
         Case(pattern: "*\n*", matching: ["a\nb"], other: ["ab"]),
     ]
 
@@ -81,22 +123,40 @@ import Testing
         }
     }
 
-    /// Where git would match nothing, a forgotten bracket is rather taken as it stands.
-    @Test func takesABracketWithoutItsEndAsItStands() throws {
-        for (pattern, path) in [("a[b", "a[b"), ("[", "["), ("[!", "[!"), ("[a-", "[a-")] {
-            #expect(try Glob(pattern).matches(Array(path.utf8)))
-            #expect(try !Glob(pattern).matches(Array("b".utf8)))
+    @Test(arguments: [
+        ("./x", "/x"), ("./x/", "/x/"), ("./*.c", "/*.c"), ("a//b", "a/b"), ("a///", "a/"), ("//a", "/a"),
+    ])
+    func takesAPathAsPeopleTypeIt(typed: String, meant: String) throws {
+        #expect(try Glob(typed) == Glob(meant))
+    }
+
+    @Test(arguments: [".", "..", "./.", "../x", "a/./b", "a/../b", "a/..", "././x", "/./x", "a/."])
+    func refusesAPartThatNoPathHas(pattern: String) throws {
+        #expect(code { try Glob(pattern) } == .invalid)
+        #expect(throws: VaultError.self) { try Glob(pattern) }
+    }
+
+    @Test func readsThePatternForNamesWithOrWithoutTheirEscape() throws {
+        let name = try Name(pathBytes: [0x63, 0xE9, 0x2E, 0x74])
+        for pattern in [[0x63, 0xE9, 0x2A], Array("c‛E9.t".utf8), Array("c?.t".utf8)] as [[UInt8]] {
+            #expect(try Glob(named: pattern).matches(name, isDirectory: false))
         }
-        #expect(try Glob("[[:nothing:]]").matches(Array("n]".utf8)))
+        let quoted = try Name(pathBytes: Array("‛a".utf8))
+        for pattern in ["‛a", "‛‛a", "‛*"] {
+            #expect(try Glob(named: Array(pattern.utf8)).matches(quoted, isDirectory: false))
+        }
     }
 
     @Test func matchesBytesThatAreNotUTF8() throws {
         #expect(try Glob("a?c*").matches([0x61, 0xFF, 0x63, 0x80]))
+        #expect(try Glob([0x61, 0xFF, 0x2A]).matches([0x61, 0xFF, 0x63]))
+        #expect(try !Glob([0x61, 0xFF]).matches([0x61, 0xFE]))
+        #expect(try Glob([0x5B, 0xE0, 0x2D, 0xEF, 0x5D]).matches([0xE9]))
         #expect(try Glob("[!a-z]").matches([0xFF]))
         #expect(try !Glob("ä").matches([0xC3]))
     }
 
-    @Test(arguments: ["", "/", "//", "///"])
+    @Test(arguments: ["", "/", "//", "///", "./", ".//"])
     func refusesAPatternWithoutContent(pattern: String) {
         #expect(code { try Glob(pattern) } == .invalid)
     }

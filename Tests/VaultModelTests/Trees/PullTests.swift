@@ -304,6 +304,6 @@ import Testing
         #expect(try await fixture.pull().failed.isEmpty)
         let status = try FileStatus(of: fixture.target.root.appending("file"))
         if abs(modified / 2) < 1000 { #expect(status.modified == modified) }
-        #expect(status.mode == 0o7777)
+        #expect(status.mode == 0o777)
     }
 }

@@ -53,6 +53,30 @@ import Testing
         #expect(!takes(filter, "x.c"))
     }
 
+    @Test func tellsWhichPatternsHaveMatchedNothing() throws {
+        let filter = try TreeFilter(include: ["*.c", "docs/"], exclude: ["*.o", "x.o", "!y", "./buil", "*.c"])
+        let copy = filter
+        #expect(filter.unmatched.count == 7)
+        // One that a later pattern overrules has matched too, and so has an include that an exclude overrules.
+        for path in ["a.c", "x.o"] { _ = takes(copy, path) }
+        #expect(filter.unmatched.map { String(decoding: $0, as: UTF8.self) } == ["docs/", "!y", "./buil"])
+        #expect(TreeFilter.everything.unmatched.isEmpty)
+    }
+
+    @Test func refusesThePathOfTheTreeItself() throws {
+        let directory = try TemporaryDirectory()
+        let root = directory.path.appending("t")
+        try LocalDirectories.make(root.appending("src"))
+        for pattern in ["\(root)/src", "!\(root)/src", "\(root)", "\(root)/"] {
+            #expect(code { try TreeFilter(exclude: [pattern]).check(below: root) } == .invalid)
+        }
+        try TreeFilter(exclude: ["/src", "src", "\(root)2/x", "*\(root)"]).check(below: root)
+        try TreeFilter(exclude: ["/tmp/x"]).check(below: LocalPath("/"))
+        // Where the tree has such a path, it is meant.
+        try LocalDirectories.make(root.appending(Array(root.bytes.dropFirst())))
+        try TreeFilter(exclude: ["\(root)/src"]).check(below: root)
+    }
+
     @Test(arguments: ["", "!", "/", "!/"])
     func refusesAPatternWithoutContent(pattern: String) {
         #expect(code { try TreeFilter(include: [pattern]) } == .invalid)

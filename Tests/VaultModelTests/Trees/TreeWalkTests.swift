@@ -21,7 +21,7 @@ import Testing
         while let item = walk.next() {
             switch item {
             case .entry(let entry): entries.append(entry)
-            case .skipped(let path): skipped.append(String(decoding: path.lastComponent, as: UTF8.self))
+            case .skipped(let path, _): skipped.append(String(decoding: path.lastComponent, as: UTF8.self))
             case .failed(let path, _): failed.append(String(decoding: path.lastComponent, as: UTF8.self))
             }
         }

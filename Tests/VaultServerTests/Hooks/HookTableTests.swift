@@ -8,8 +8,8 @@ import VaultModel
         _ number: Int, _ kind: HookKind = .beforeSave, match: String? = nil, priority: Double = 0, hears: Bool = false
     ) -> HookDeclaration {
         HookDeclaration(
-            number: number, kind: kind, pattern: match, priority: priority, timeout: .seconds(2), acceptsErrors: false,
-            hearsHooks: hears, place: "hooks.lua:\(number)")
+            number: number, kind: kind, pattern: match.map { Array($0.utf8) }, priority: priority, timeout: .seconds(2),
+            acceptsErrors: false, hearsHooks: hears, place: "hooks.lua:\(number)")
     }
 
     private func numbers(_ table: HookTable, _ kind: HookKind = .beforeSave, _ name: String = "a/b.csv", depth: Int = 0)

@@ -211,10 +211,10 @@ import X509
         let own = Certificate.PrivateKey(P256.Signing.PrivateKey())
         try write(try own.serializeAsPEM().pemString, to: key)
         try write(try issue(own, to: now - 1), to: certificate)
-        #expect(try load().warnings(now: now).map { $0.contains("expired on 2026-11-23 23:59:59 UTC") } == [true])
+        #expect(try load().warnings(now: now).map { $0.contains("expired on 2026-11-23T23:59:59Z") } == [true])
         try write(try issue(own, to: now + 5 * day), to: certificate)
         #expect(try load().warnings(now: now).map { $0.contains("expires on 2026-11-29") } == [true])
         try write(try issue(own, from: now + 60), to: certificate)
-        #expect(try load().warnings(now: now).map { $0.contains("not valid before 2026-11-24 00:01:00 UTC") } == [true])
+        #expect(try load().warnings(now: now).map { $0.contains("not valid before 2026-11-24T00:01:00Z") } == [true])
     }
 }

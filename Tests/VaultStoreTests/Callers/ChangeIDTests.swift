@@ -207,6 +207,10 @@ import VaultModel
                 _ = try await vault.save([small("b", sample(1))], by: bob, change: UniqueID())
                 #expect(try await vault.change(remove, by: bob, change: id)[0].failureCode == nil)
                 clock.advance(1)
+                _ = try await vault.save([small("b", sample(3))], by: bob, change: UniqueID())
+                // A clock that is ahead makes nothing old, not before it has been so for a day.
+                #expect(try await vault.change(remove, by: bob, change: id)[0].failureCode == nil)
+                clock.advance(StoreLimits.confirmedSeconds)
                 _ = try await vault.save([small("b", sample(2))], by: bob, change: UniqueID())
                 #expect(try await vault.change(remove, by: bob, change: id)[0].failureCode == .notFound)
             }

@@ -13,7 +13,8 @@ import VaultModel
                 "DROP TABLE outbox", "DROP TABLE hook_value", "DROP TABLE hook_count", "DROP TABLE answer",
                 "DROP TABLE audit",
                 "DROP INDEX upload_chunk_digest",
-                "ALTER TABLE upload DROP COLUMN user", "UPDATE vault SET format = 1",
+                "ALTER TABLE upload DROP COLUMN user", "ALTER TABLE vault DROP COLUMN setbacks",
+                "UPDATE vault SET format = 1",
             ] { _ = try Query(database, statement).step() }
         }
         await catalog.close()

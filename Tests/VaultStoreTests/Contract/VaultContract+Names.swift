@@ -163,6 +163,29 @@ extension VaultContract {
         }
 
         @Test(arguments: VaultImplementation.all)
+        func tagsAreComparedByTheirBytes(_ implementation: VaultImplementation) async throws {
+            // Two spellings of one letter, which a String takes for the same.
+            let (one, two): (TagText, TagText) = ("\u{E9}", "e\u{301}")
+            try await implementation { subject in
+                let vault = subject.vault
+                let saved = try await vault.save("a", sample(1), tags: [one: "1", two: "2", "a\0b": "\0"])
+                let all: [TagText: TagText] = [one: "1", two: "2", "a\0b": "\0"]
+                #expect(saved.entry.tags == all && saved.entry.tags.count == 3)
+                #expect(try await vault.stat(try name("a"), .current)?.tags == all)
+                #expect(try await vault.history(try name("a")).map(\.tags) == [all])
+                let outcome = try await vault.change(.tag(try name("a"), [two: nil, "a\0b": nil]))
+                #expect(outcome.entry?.tags == [one: "1"] && outcome.count == 1)
+                #expect(try await vault.change(.tag(try name("a"), [two: nil])).count == 0)
+                try await vault.save("b", sample(2), tags: ["k": one])
+                #expect(try await vault.save("b", sample(2), tags: ["k": two]).isCreated)
+                #expect(try await vault.entries(ListQuery(tags: ["k": one])).isEmpty)
+                #expect(try await vault.entries(ListQuery(tags: ["k": two])).map(\.name.text) == ["b"])
+                #expect(try await vault.entries(ListQuery(tags: [one: "1"])).map(\.name.text) == ["a"])
+                #expect(try await vault.entries(ListQuery(tags: [two: "1"])).isEmpty)
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
         func tagsChangeByAVersion(_ implementation: VaultImplementation) async throws {
             try await implementation { subject in
                 let vault = subject.vault

@@ -17,7 +17,7 @@ import VaultModel
             previous: Digest(of: [2]), time: 1_700_000_000, firstSequence: 7,
             changes: [
                 .save(saved), .save(removed), .rename(from: try name("a"), to: try name("c"), isPrefix: true),
-                .drop(object: 5, versions: [1, 128]),
+                .drop(object: 5, versions: [1, 128]), .settle(try name("d"), modified: -3),
             ])
     }
 
@@ -25,12 +25,13 @@ import VaultModel
     @Test func isEncodedAsTheFormatSays() throws {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         let text = [
-            "01", hex(Digest(of: [2]).bytes), "00f1536500000000", "0700000000000000", "00", "04000000",
+            "01", hex(Digest(of: [2]).bytes), "00f1536500000000", "0700000000000000", "00", "05000000",
             "01", "04612fc3bc", "01", "ac02", "01", "f0a204", "01", hex(Digest(of: [1]).bytes), "a403", "09",
             "01", "12", "c801", "04616e6e61", "02", "0162", "00", "016b", "0176",
             "01", "0162", "04", "02", "01", "00", "00", empty, "00", "00", "00", "00", "00",
             "02", "0161", "0163", "01",
             "03", "05", "02", "01", "8001",
+            "04", "0164", "05",
         ].joined()
         #expect(hex(try Self.group().encoded) == text)
     }
@@ -45,7 +46,7 @@ import VaultModel
             #expect(decoded.isContinued == isContinued)
             #expect(decoded.time == group.time)
             #expect(decoded.firstSequence == 7)
-            #expect(decoded.lastSequence == 10)
+            #expect(decoded.lastSequence == 11)
         }
     }
 
@@ -87,7 +88,7 @@ import VaultModel
 
     @Test func aGroupStaysShorterThanARecordMayBe() throws {
         let long = [String](repeating: String(repeating: "n", count: 250), count: 16).joined(separator: "/")
-        let tags = ["t": String(repeating: "x", count: 60_000)]
+        let tags: [TagText: TagText] = ["t": TagText(String(repeating: "x", count: 60_000))]
         let saved = SavedVersion(
             name: try name(long), kind: .file, version: 1, content: .empty,
             attributes: Attributes(mode: 0, modified: 0),

@@ -84,7 +84,7 @@ import VaultModel
                 try await #require(vault.catalog as? SQLiteCatalog).write { database in
                     for statement in [
                         "DROP TABLE outbox", "DROP TABLE hook_value", "DROP TABLE hook_count",
-                        "UPDATE vault SET format = 2",
+                        "ALTER TABLE vault DROP COLUMN setbacks", "UPDATE vault SET format = 2",
                     ] { _ = try Query(database, statement).step() }
                 }
             }

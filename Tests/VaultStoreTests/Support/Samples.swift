@@ -19,7 +19,7 @@ func chunk(_ bytes: [UInt8]) -> Chunk {
 }
 
 func intent(
-    _ text: String, kind: Entry.Kind = .file, mode: UInt32 = 0o644, modified: Int64 = 1, tags: [String: String] = [:],
+    _ text: String, kind: Entry.Kind = .file, mode: UInt32 = 0o644, modified: Int64 = 1, tags: [TagText: TagText] = [:],
     ifVersion: UInt64? = nil
 ) throws -> SaveIntent {
     SaveIntent(
@@ -28,7 +28,7 @@ func intent(
 }
 
 func small(
-    _ text: String, _ bytes: [UInt8], kind: Entry.Kind = .file, modified: Int64 = 1, tags: [String: String] = [:],
+    _ text: String, _ bytes: [UInt8], kind: Entry.Kind = .file, modified: Int64 = 1, tags: [TagText: TagText] = [:],
     ifVersion: UInt64? = nil
 ) throws -> SmallSave {
     SmallSave(

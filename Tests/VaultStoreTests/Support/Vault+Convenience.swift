@@ -5,7 +5,7 @@ extension Vault {
     /// Saves one small file.
     @discardableResult
     func save(
-        _ text: String, _ bytes: [UInt8], kind: Entry.Kind = .file, modified: Int64 = 1, tags: [String: String] = [:],
+        _ text: String, _ bytes: [UInt8], kind: Entry.Kind = .file, modified: Int64 = 1, tags: [TagText: TagText] = [:],
         ifVersion: UInt64? = nil
     ) async throws -> SaveOutcome {
         let save = try small(text, bytes, kind: kind, modified: modified, tags: tags, ifVersion: ifVersion)

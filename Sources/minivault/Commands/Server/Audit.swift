@@ -11,7 +11,7 @@ struct Audit: AsyncParsableCommand {
     @OptionGroup var data: DataOptions
     @Option(help: ArgumentHelp("Only this user's events.", valueName: "user"))
     var user: String?
-    @Option(help: ArgumentHelp("Only from this time on.", valueName: "time"))
+    @Option(help: CommandText.timeHelp("Only from a time on"))
     var since: String?
     @Option(help: ArgumentHelp("The newest events only.", valueName: "n"))
     var limit = 1000

@@ -54,7 +54,7 @@ struct HookTest: AsyncParsableCommand {
         let isAlone = kind == .login || kind == .schedule
         if isAlone, !files.isEmpty { throw ValidationError("'\(event)' is about no file.") }
         if !isAlone, files.isEmpty { throw ValidationError("'\(event)' is about a file: name one.") }
-        if files.count > 1, let name, !name.hasSuffix("/") {
+        if files.count > 1, let name, !CommandText.isPrefix(name) {
             throw ValidationError("--as with several files must end in '/'.")
         }
     }
@@ -64,7 +64,8 @@ struct HookTest: AsyncParsableCommand {
         let subjects = try files.map { CommandText.path($0) }.map { path in
             HookTrial.Subject(path: path, name: try CommandText.name(of: path, as: name))
         }
-        let trial = HookTrial(CommandText.path(file), use, HookTrial.Events(kind: kind, user: user, subjects: subjects))
+        let events = HookTrial.Events(kind: kind, user: try CommandText.text(user), subjects: subjects)
+        let trial = HookTrial(CommandText.path(file), use, events)
         _ = try await trial.run()
         if let worst = trial.statuses.first(where: { $0 != .done }) { throw CommandFailure(status: worst) }
     }

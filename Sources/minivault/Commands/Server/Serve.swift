@@ -32,6 +32,8 @@ struct Serve: AsyncParsableCommand {
     var certificate: String?
     @Option(help: ArgumentHelp("The certificate's private key in PEM.", valueName: "pem"))
     var key: String?
+    @Flag(help: "Make the server's own certificate or key again, which is lost; with a new key, clients log in anew.")
+    var newCertificate = false
     @OptionGroup(title: "Hooks") var hooks: ServeHookOptions
     @Option(
         help: ArgumentHelp(
@@ -54,6 +56,10 @@ struct Serve: AsyncParsableCommand {
 
     func validate() throws {
         if (certificate == nil) != (key == nil) { throw ValidationError("--certificate and --key go together.") }
+        if newCertificate, certificate != nil || data.isShared {
+            throw ValidationError(
+                "--new-certificate is for a certificate of the server's own: leave out --certificate and --catalog.")
+        }
         if LineLogHandler.Format(rawValue: logFormat) == nil {
             throw ValidationError("--log-format takes 'human' or 'json'.")
         }
@@ -75,7 +81,7 @@ struct Serve: AsyncParsableCommand {
         let logger = Logger(label: "minivault") { _ in LineLogHandler(format, level: level) }
         let options = try options()
         let launcher = try options.hooks.map { settings in
-            try HookProcesses(data.directory.appending("workers"), settings)
+            try HookProcesses(options.data.appending("workers"), settings)
         }
         let server = try await Server.start(
             options, accounts: try await openShared(), launcher: launcher, logger: logger)
@@ -88,7 +94,6 @@ struct Serve: AsyncParsableCommand {
             }
             Task { await server.reloadHooks() }
         }
-        raiseOpenFiles()
         logger.info("serving", metadata: ["port": "\(server.port)", "fingerprint": "\(server.fingerprint)"])
         Output.event("minivault serves on port \(server.port), key \(server.fingerprint)")
         if let port = server.metricsPort { Output.event("metrics on port \(port)") }
@@ -105,23 +110,16 @@ struct Serve: AsyncParsableCommand {
         #endif
     }
 
-    /// A shell's usual limit is below the connections that a server takes.
-    private func raiseOpenFiles() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    }
-
     private func options() throws -> Server.Options {
-        var options = Server.Options(data: data.directory)
+        var options = Server.Options(data: try data.directory)
         (options.host, options.port) = try address(listen)
         options.metrics = try metrics.map { try address($0) }.map { Server.Address(host: $0.0, port: $0.1) }
         options.socket = ServiceManager.passedSocket
         options.isProxied = proxyProtocol
         options.certificate = certificate.map { CommandText.path($0) }
         options.key = key.map { CommandText.path($0) }
-        options.hooks = hooks.settings(data: data.directory)
+        options.replacesLostCertificate = newCertificate
+        options.hooks = hooks.settings(data: options.data)
         if let maxConnections { options.bounds.connections = maxConnections }
         if let maxPerAddress { options.bounds.connectionsPerAddress = maxPerAddress }
         if let maxPerUser { options.bounds.connectionsPerUser = maxPerUser }

@@ -9,7 +9,8 @@ struct UserCommand: AsyncParsableCommand {
         commandName: "user", abstract: "Manage who may use a server, while it runs or not.",
         subcommands: [
             UserAdd.self, UserRemove.self, UserList.self, UserPassword.self, UserGrant.self, UserRevoke.self,
-            UserKeys.self, UserForgetKey.self, UserVaults.self, UserAddVault.self, UserRemoveVault.self, UserQuota.self,
+            UserKeys.self, UserForgetKey.self, UserVaults.self, UserAddVault.self, UserAdoptVault.self,
+            UserRemoveVault.self, UserQuota.self,
         ])
 }
 

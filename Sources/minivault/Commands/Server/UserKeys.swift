@@ -1,4 +1,5 @@
 import ArgumentParser
+import VaultLua
 import VaultModel
 import VaultServer
 
@@ -8,6 +9,8 @@ struct UserKeys: AsyncParsableCommand {
 
     @OptionGroup var data: DataOptions
     @Argument var user: String
+    @Flag(help: "Print one JSON object a device.")
+    var json = false
 
     func run() async throws {
         let name = try UserName(user)
@@ -15,6 +18,10 @@ struct UserKeys: AsyncParsableCommand {
             throw VaultError(.notFound, "There is no user \(name).")
         }
         for key in user.keys {
+            if json {
+                Output.line(Format.json(key).text)
+                continue
+            }
             Output.line(
                 [key.fingerprint, Format.time(key.enrolledAt), key.label].joined(
                     separator: Output.isTerminal ? "  " : "\t"))

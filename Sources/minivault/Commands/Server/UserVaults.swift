@@ -1,21 +1,83 @@
 import ArgumentParser
+import VaultLua
 import VaultModel
 import VaultServer
 import VaultStore
 
 struct UserVaults: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "vaults", abstract: "List the vaults of a server with their places.")
+        commandName: "vaults",
+        abstract: "List the vaults of a server with their places, and those that have lost their name.")
 
     @OptionGroup var data: DataOptions
+    @Flag(help: "Print one JSON object a vault.")
+    var json = false
 
     func run() async throws {
-        let accounts = try await data.open()
-        for vault in try accounts.vaults() {
-            Output.line(
-                [vault.name, accounts.places.place(of: vault.id)].joined(
-                    separator: Output.isTerminal ? "  " : "\t"))
+        let lost = data.isShared ? [] : try Accounts.vaultsWithoutAccounts(in: data.directory)
+        guard lost.isEmpty else {
+            let directory = try data.directory
+            tell(orphans: lost, in: DirectoryPlaces(directory))
+            return Output.note("The accounts of these vaults, '\(directory.appending("server.sqlite"))', are lost.")
         }
+        let accounts = try await data.open()
+        for vault in try accounts.vaults() { tell(vault.name, vault.id, accounts.places) }
+        tell(orphans: try await accounts.orphanedVaults(), in: accounts.places)
+    }
+
+    private func tell(orphans: [UniqueID], in places: any VaultPlaces) {
+        for id in orphans { tell(nil, id.description, places) }
+        if !orphans.isEmpty {
+            Output.note(
+                "Nobody can use a vault without a name: 'minivault user adopt-vault ID NAME' gives it one, the id being the "
+                    + "last part of its place.")
+        }
+    }
+
+    private func tell(_ name: String?, _ id: String, _ places: any VaultPlaces) {
+        let place = places.place(of: id)
+        Output.line(
+            json
+                ? Format.json(vault: name, id: id, place: place).text
+                : [name ?? "(orphaned)", place].joined(separator: Output.isTerminal ? "  " : "\t"))
+    }
+}
+
+struct UserAdoptVault: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "adopt-vault", abstract: "Name a vault again that the accounts do not know.",
+        discussion: """
+            'minivault user vaults' lists the ids of such vaults: those of a server whose accounts are lost, or were restored \
+            from a backup older than the vault. Where the accounts are lost, new ones are made, and a user is added by \
+            'minivault user add'. The vault is granted in full to the user of its name, if there is one.
+            """)
+
+    @OptionGroup var data: DataOptions
+    @Argument(help: "The vault's id, 32 hexadecimal digits.")
+    var id: String
+    @Argument(help: "The name, made like a user's.")
+    var name: String
+
+    func validate() throws {
+        if UniqueID(id) == nil {
+            throw ValidationError(
+                "'\(printable(id))' is not a vault's id, 32 hexadecimal digits: 'minivault user vaults' lists them.")
+        }
+    }
+
+    func run() async throws {
+        guard let id = UniqueID(id) else { return }
+        let name = try UserName(name)
+        let isLost = try !data.isShared && !Accounts.vaultsWithoutAccounts(in: data.directory).isEmpty
+        let accounts = try await data.open(adopting: id)
+        if isLost {
+            Output.note("The accounts were lost, and new ones are made: add the users by 'minivault user add'.")
+        }
+        Output.note(
+            try await accounts.adoptVault(id, as: name)
+                ? "The vault \(id) is '\(name)' again, granted in full to the user \(name)."
+                : "The vault \(id) is '\(name)' again: 'minivault user add \(name)' makes a user for it, 'minivault user "
+                    + "grant USER \(name) RIGHTS' lets others use it.")
     }
 }
 

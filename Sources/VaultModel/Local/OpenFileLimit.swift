@@ -1,0 +1,29 @@
+import Glibc
+
+/// How many files this process may have open.
+package enum OpenFileLimit {
+    /// The limit that the process began with, which the programs that it starts have too: some look through all numbers
+    /// of files that they could have open.
+    package static let original = current.map { UInt($0.rlim_cur) }
+
+    /// Raises the limit to the most that the system allows the process; a shell's usual limit is far below.
+    package static func raise() {
+        _ = original
+        guard var limit = current, limit.rlim_cur < limit.rlim_max else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
+    /// The share of the limit that one use of open files may take: the `divisor`-th part of it, `max` at most.
+    ///
+    /// The rest is for connections, databases and what a script opens by itself.
+    package static func share(_ divisor: Int, max: Int) -> Int {
+        let count = current.map { Int(clamping: $0.rlim_cur) } ?? 1024
+        return Swift.min(max, Swift.max(8, count / divisor))
+    }
+
+    private static var current: rlimit? {
+        var limit = rlimit()
+        return getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 ? limit : nil
+    }
+}

@@ -1,0 +1,39 @@
+import Foundation
+import Glibc
+import Testing
+
+/// A small file system in memory, mounted for one test; only the superuser can.
+final class FullDisk: Sendable {
+    let path: String
+
+    /// - Parameter megabytes: its size.
+    init(at path: String, megabytes: Int) throws {
+        self.path = path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        guard mount("none", path, "tmpfs", 0, "size=\(megabytes)m") == 0 else {
+            throw SystemFailure("cannot mount a file system at \(path)")
+        }
+    }
+
+    /// The sources of a test's own mounts need the right to mount.
+    static let isPossible: Bool = {
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent("minivault-mount-\(UUID())").path
+        return geteuid() == 0 && (try? FullDisk(at: path, megabytes: 1)) != nil
+    }()
+
+    /// Takes every block that is left.
+    func fill() throws {
+        let file = open(path + "/filler", O_WRONLY | O_CREAT | O_APPEND, 0o600)
+        guard file >= 0 else { throw SystemFailure("cannot fill \(path)") }
+        defer { close(file) }
+        for size in [1 << 20, 4096, 1] {
+            let block = [UInt8](repeating: 1, count: size)
+            while write(file, block, size) == size {}
+        }
+    }
+
+    deinit {
+        umount2(path, Int32(MNT_DETACH))
+        rmdir(path)
+    }
+}

@@ -1,0 +1,86 @@
+import Testing
+import VaultModel
+
+extension VaultContract {
+    /// A clock that was wrong once dates what was saved then, and nothing after it.
+    @Suite struct Clocks {
+        private static let day: Int64 = 86_400
+
+        /// Saves `f` once a day for some days, and once more under a clock that is wrong by so many days.
+        private func saveUnderAWrongClock(
+            _ subject: VaultImplementation.Subject, off days: Int64
+        ) async throws -> Int64 {
+            let start = subject.clock.now
+            try await subject.vault.save("f", sample(1))
+            subject.clock.advance(Clocks.day)
+            try await subject.vault.save("f", sample(2))
+            subject.clock.advance(days * Clocks.day)
+            try await subject.vault.save("f", sample(3))
+            try await subject.vault.save("g", sample(3))
+            subject.clock.advance(-days * Clocks.day)
+            for number in 4...6 {
+                subject.clock.advance(Clocks.day)
+                try await subject.vault.save("f", sample(number))
+            }
+            return start
+        }
+
+        @Test(arguments: VaultImplementation.all, [5000, -400] as [Int64])
+        func statesAtATimeStayRight(_ implementation: VaultImplementation, _ days: Int64) async throws {
+            try await implementation { subject in
+                let start = try await saveUnderAWrongClock(subject, off: days)
+                func state(_ time: Int64) async throws -> UInt64? {
+                    try await subject.vault.stat(try name("f"), .time(time))?.version
+                }
+                #expect(try await state(start - 1) == nil)
+                #expect(try await state(start + Clocks.day - 1) == 1)
+                // The wrong save counts as made with the one before.
+                #expect(try await state(start + Clocks.day) == 3)
+                #expect(try await state(start + 2 * Clocks.day - 1) == 3)
+                for number in 4...6 as ClosedRange<UInt64> {
+                    #expect(try await state(start + Int64(number - 2) * Clocks.day) == number)
+                }
+                #expect(try await state(subject.clock.now) == 6)
+                let listed = try await subject.vault.list(ListQuery(selector: .time(start + 2 * Clocks.day)))
+                #expect(listed.entries.map(\.version) == [4, 1])
+                let read = SmallRead(
+                    name: try name("f"), selector: .time(start + 3 * Clocks.day), length: Limits.smallFileBytesMax)
+                #expect(try await subject.vault.read([read])[0].get().entry.version == 5)
+                let open = try await subject.vault.openRead(try name("f"), .time(start + 3 * Clocks.day))
+                #expect(open.entry.version == 5)
+                await subject.vault.closeRead(open.id)
+                let dates = try await subject.vault.history(try name("f")).map { ($0.savedAt - start) / Clocks.day }
+                #expect(dates == [0, 1, 1 + days, 2, 3, 4])
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all, [5000, -400] as [Int64])
+        func keepTakesNoOtherVersionForIt(_ implementation: VaultImplementation, _ days: Int64) async throws {
+            try await implementation { subject in
+                _ = try await saveUnderAWrongClock(subject, off: days)
+                var policy = KeepPolicy()
+                policy.daily = 5
+                _ = try await subject.vault.keep(.all, policy, calendar: .utc, isDryRun: false)
+                #expect(try await subject.vault.history(try name("f")).map(\.version) == [1, 2, 3, 4, 5, 6])
+                policy = KeepPolicy()
+                policy.within = 2 * Clocks.day - 1
+                _ = try await subject.vault.keep(.all, policy, calendar: .utc, isDryRun: false)
+                #expect(try await subject.vault.history(try name("f")).map(\.version) == [4, 5, 6])
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
+        func whatWasBegunUnderAClockThatWasAheadDoesNotStayForGood(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                subject.clock.advance(600 * Clocks.day)
+                let upload = try await subject.vault.beginUpload(try intent("f"))
+                let chunk = chunk(sample(1, count: 5000))
+                _ = try await subject.vault.offer([chunk.reference], to: upload)
+                try await subject.vault.put([chunk], to: upload)
+                await subject.vault.abort(upload)
+                subject.clock.advance(-600 * Clocks.day)
+                #expect(try await subject.vault.collect().removedChunks == 1)
+            }
+        }
+    }
+}
