@@ -184,7 +184,7 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
-            path: "Tests/Support", exclude: ["clock.c"], swiftSettings: strict),
+            path: "Tests/Support", exclude: ["clock.c", "refusals.c"], swiftSettings: strict),
         .testTarget(
             name: "VaultModelTests", dependencies: ["CChunker", "TestSupport", "VaultModel", "VaultStore"],
             swiftSettings: strict),

@@ -8,7 +8,7 @@ import Testing
     private func set(_ clock: String, _ sandbox: Sandbox) throws -> [String: String] {
         let seconds = try #require(ISO8601DateFormatter().date(from: clock)).timeIntervalSince1970
         try sandbox.write("clock", withUnsafeBytes(of: Int64(seconds).littleEndian) { Array($0) })
-        return ["MINIVAULT_TEST_CLOCK": sandbox.path + "/clock", "LD_PRELOAD": "\(try ClockLibrary.path.get())"]
+        return ["MINIVAULT_TEST_CLOCK": sandbox.path + "/clock", "LD_PRELOAD": "\(try PreloadedLibrary.clock.get())"]
     }
 
     /// Saves a version of `f` at each time, which it holds.

@@ -51,7 +51,7 @@ package final class ServerProcess: Sendable {
         self.slot = Mutex(slot)
         var environment = ["PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8", "HOME=\(data)"] + variables
         if let clock {
-            environment += ["MINIVAULT_TEST_CLOCK=\(clock)", "LD_PRELOAD=\(try ClockLibrary.path.get())"]
+            environment += ["MINIVAULT_TEST_CLOCK=\(clock)", "LD_PRELOAD=\(try PreloadedLibrary.clock.get())"]
         }
         let (id, output) = try ServerProcess.spawn(
             ["serve", "--data", "\(data)", "--listen", "127.0.0.1:\(port)"] + options, environment,
@@ -193,29 +193,5 @@ package final class ServerProcess: Sendable {
         var byte: UInt8 = 0
         while read(descriptor, &byte, 1) == 1, byte != UInt8(ascii: "\n") { bytes.append(byte) }
         return String(decoding: bytes, as: UTF8.self)
-    }
-}
-
-/// The library that gives a program another time of day, compiled once.
-package enum ClockLibrary {
-    package static let path: Result<LocalPath, any Error> = Result {
-        let source = "\(#filePath)".replacingLastPart("clock.c")
-        let directory = try TemporaryDirectory()
-        let library = directory("clock.so")
-        kept.withLock { $0 = directory }
-        // What a constant holds goes with nothing but the process.
-        atexit { ClockLibrary.kept.withLock { $0 = nil } }
-        let status = system("clang -shared -fPIC -O1 -o '\(library)' '\(source)' -ldl")
-        guard status == 0 else { throw VaultError(.internal, "clang cannot compile '\(source)'.") }
-        return library
-    }
-
-    fileprivate static let kept = Mutex<TemporaryDirectory?>(nil)
-}
-
-extension String {
-    fileprivate func replacingLastPart(_ name: String) -> String {
-        guard let slash = lastIndex(of: "/") else { return name }
-        return self[...slash] + name
     }
 }
