@@ -143,8 +143,8 @@ final class PullJobs: Sendable {
     /// Sets mode and time of what has the entry's content already.
     private func setAttributes(of entry: Entry, _ place: LocalPlace) throws(VaultError) {
         guard let directory = try place.directory?.open() else { return }
-        if options.isDryRun {
-            onEvent(.wouldSave(place.path, entry.name))
+        if options.isDryRun, options.overwrites {
+            onEvent(.wouldWrite(place.path, entry))
             return state.withLock { $0.report.saved += 1 }
         }
         let writer = LocalWriter(directory: directory, overwrites: options.overwrites)
@@ -193,7 +193,7 @@ final class PullJobs: Sendable {
 
     /// Counts what a dry run does not write.
     func wouldWrite(_ entry: Entry, _ path: LocalPath) {
-        onEvent(.wouldSave(path, entry.name))
+        onEvent(.wouldWrite(path, entry))
         count(written: entry)
     }
 

@@ -49,8 +49,8 @@ package struct TreeReport: Sendable {
 /// A step of a push or pull, told when it is done and durable; in a dry run, when it would be.
 package enum TreeEvent: Sendable {
     case saved(LocalPath, SaveOutcome)
-    /// What a dry run would save or write.
     case wouldSave(LocalPath, Name)
+    case wouldWrite(LocalPath, Entry)
     case wrote(LocalPath, Entry)
     case removed(Name)
     case removedLocal(LocalPath)

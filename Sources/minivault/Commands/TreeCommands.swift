@@ -52,6 +52,11 @@ struct TreeArguments: ParsableArguments {
         case .wouldSave(let path, let name):
             let text = Format.text(path)
             tellDry("save", json: [("path", text), ("name", name.text)], "would save \(printable(text)) as \(name)")
+        case .wouldWrite(let path, let entry):
+            let text = Format.text(path)
+            tellDry(
+                "write", json: [("name", entry.name.text), ("path", text)],
+                "would write \(printable(text)) from \(entry.name)")
         case .removed(let name):
             if dryRun { tellDry("remove", json: [("name", name.text)], "would remove \(name)") }
         case .removedLocal(let path):

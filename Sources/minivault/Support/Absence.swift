@@ -53,8 +53,11 @@ extension Vault {
         case .version(let number):
             let removal = versions.first { $0.version == number && $0.kind == .removed }
             if removal != nil { return "Version \(number) of '\(name)' is its removal: \(command) lists the others." }
-            return
-                "'\(name)' has no version \(number): \(command) lists those from \(first.version) to \(last.version)."
+            let others =
+                first.version == last.version
+                ? "its only version is \(first.version)."
+                : "\(command) lists those from \(first.version) to \(last.version)."
+            return "'\(name)' has no version \(number): \(others)"
         case .time(let time) where time < first.savedAt:
             return
                 "'\(name)' held nothing at \(Format.time(time)): its first version is of \(Format.time(first.savedAt))."

@@ -248,7 +248,7 @@ import Testing
         let before = try fixture.target.nodes()
         let log = EventLog()
         let report = try await fixture.pull(with: { ($0.deletes, $0.isDryRun) = (true, true) }, onEvent: { log($0) })
-        #expect(log.all == ["removed d", "removed e", "would save a", "would save x", "would save y"])
+        #expect(log.all == ["removed d", "removed e", "would write a", "would write x", "would write y"])
         #expect((report.saved, report.removed, report.bytes, report.failed.count) == (3, 2, 6, 0))
         #expect(try fixture.target.nodes() == before)
         let missing = fixture.directory("missing/below")

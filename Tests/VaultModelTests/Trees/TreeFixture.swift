@@ -105,6 +105,7 @@ final class EventLog: Sendable {
             switch event {
             case .saved(let path, let outcome): "\(outcome.isCreated ? "saved" : "same") \(last(path))"
             case .wouldSave(let path, _): "would save \(last(path))"
+            case .wouldWrite(let path, _): "would write \(last(path))"
             case .wrote(let path, _): "wrote \(last(path))"
             case .removed(let name): "removed \(name.text)"
             case .removedLocal(let path): "removed \(last(path))"
