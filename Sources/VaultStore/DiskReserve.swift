@@ -13,13 +13,17 @@ struct DiskReserve: Sendable {
     }
 
     /// Fills the reserve up, with half of what the disk has free at most.
-    func fill() {
+    ///
+    /// - Parameter before: bytes that the reserve had before it was given up. That much it gets back as far as there is
+    ///   room, since whoever else fills the disk would leave it less each time.
+    func fill(before: UInt64 = 0) {
         guard let file = try? OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600),
             let size = try? file.status.size, size < UInt64(bytesMax), let free = freeBytes
         else { return }
+        let room = max(size + free / 2, min(before, size + free))
         var wanted = bytesMax
-        while wanted > StoreLimits.reserveBytesMin, UInt64(wanted) > size + free / 2 { wanted /= 2 }
-        guard UInt64(wanted) > size, UInt64(wanted) <= size + free / 2 else { return }
+        while wanted > StoreLimits.reserveBytesMin, UInt64(wanted) > room { wanted /= 2 }
+        guard UInt64(wanted) > size, UInt64(wanted) <= room else { return }
         if posix_fallocate(file.descriptor, 0, off_t(wanted)) != 0 { ftruncate(file.descriptor, off_t(size)) }
     }
 
@@ -40,7 +44,8 @@ struct DiskReserve: Sendable {
         _ body: () async throws(VaultError) -> Value
     ) async throws(VaultError) -> Value {
         var isGivenUp = false
-        defer { if isGivenUp { fill() } }
+        let before = size
+        defer { if isGivenUp { fill(before: before) } }
         if let free = freeBytes, free < UInt64(bytesMax / 4) { isGivenUp = giveUp() }
         do throws(VaultError) {
             return try await body()
@@ -56,16 +61,21 @@ struct DiskReserve: Sendable {
         do throws(VaultError) {
             return try body()
         } catch {
+            let before = size
             guard error.code == .quota, giveUp() else { throw error }
-            defer { fill() }
+            defer { fill(before: before) }
             return try body()
         }
     }
+
+    private var size: UInt64 { (try? FileStatus(of: path).size) ?? 0 }
 
     /// Bytes that this user may still store on the disk; nil where the system does not tell.
     private var freeBytes: UInt64? {
         var status = statvfs()
         guard path.parent.withCString({ statvfs($0, &status) }) == 0 else { return nil }
-        return UInt64(status.f_bavail) * UInt64(status.f_frsize)
+        // Some file systems say that they have no end.
+        let (bytes, isEndless) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+        return isEndless ? .max : bytes
     }
 }

@@ -68,6 +68,8 @@ package enum StoreLimits {
     static let accountsReserveBytes = 2 << 20
     /// Milliseconds to wait for another process's change.
     static let busyMilliseconds: Int32 = 60_000
+    /// Seconds by which a commit may be dated later than the next one, which waited for it.
+    static let overtakenSeconds: Int64 = 60
     /// Milliseconds to wait for another process that makes or removes vaults.
     static let lockMilliseconds = 60_000
     /// A pack is rewritten when more than this share of its bytes is of no use.

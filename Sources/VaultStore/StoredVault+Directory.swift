@@ -81,10 +81,11 @@ extension StoredVault {
 
     /// Makes a vault in `directory`, which is made too where it is missing.
     ///
-    /// - Throws: `exists` where there is a vault, `integrity` where one has lost its catalog, `invalid` for a directory
-    ///   with something else in it, `denied` where permissions forbid.
+    /// - Throws: `exists` where there is a vault, `integrity` where one has lost its catalog, `invalid` for an empty
+    ///   path and for a directory with something else in it, `denied` where permissions forbid.
     package static func make(in directory: LocalPath) async throws(VaultError) {
-        guard !directory.bytes.isEmpty, try VaultLayout(directory).state != .vault else {
+        if directory.bytes.isEmpty { throw VaultError(.invalid, "A vault's directory has a name.", path: directory) }
+        if try VaultLayout(directory).state == .vault {
             throw VaultError(.exists, "There is a vault in '\(directory)' already.", path: directory)
         }
         try await open(directory, access: .create).close()

@@ -54,6 +54,8 @@ final class HookProgram {
         log.enter(event: 0, hook: 0)
         if path != nil { eventDirectory.removeTree() }
         (call, source, entry, path) = (nil, nil, nil, nil)
+        // Each event is a run of its own.
+        session.derivedNames = DerivedNames()
     }
 
     /// What `run` of hooks.lua is called with: of the event what most hooks look at, and the hooks.

@@ -5,7 +5,7 @@ import VaultModel
 /// Of two files or trees of one last part the second would take the place of the first, and with `delete` remove it.
 struct DerivedNames {
     private struct Key: Hashable {
-        var vault: ObjectIdentifier
+        var vault: UInt64
         var isTree: Bool
         var name: Name
     }
@@ -18,7 +18,7 @@ struct DerivedNames {
     ///
     /// - Throws: `invalid` where the script has saved a file of another directory under the name.
     mutating func add(_ name: Name, of path: LocalPath, in vault: VaultSource) throws(VaultError) {
-        try add(Key(vault: ObjectIdentifier(vault), isTree: false, name: name), path)
+        try add(Key(vault: vault.number, isTree: false, name: name), path)
     }
 
     /// Takes note of a tree that is pushed to its last part.
@@ -26,7 +26,7 @@ struct DerivedNames {
     /// - Throws: `invalid` where the script has pushed a tree of another directory to the prefix.
     mutating func add(_ prefix: NamePrefix, of path: LocalPath, in vault: VaultSource) throws(VaultError) {
         guard let top = prefix.top else { return }
-        try add(Key(vault: ObjectIdentifier(vault), isTree: true, name: top), path)
+        try add(Key(vault: vault.number, isTree: true, name: top), path)
     }
 
     private mutating func add(_ key: Key, _ path: LocalPath) throws(VaultError) {

@@ -3,6 +3,10 @@ import VaultModel
 
 /// A vault that is opened by the first operation that needs it, and closed when nothing needs it any more.
 final class VaultSource: Sendable {
+    private static let count = Atomic<UInt64>(0)
+
+    /// Tells the vaults of a process apart, also one that is gone from a later one.
+    let number = VaultSource.count.wrappingAdd(1, ordering: .relaxed).newValue
     private let opener: ScriptSession.Host.Opener
     private let executor: any TaskExecutor
     private let opening = AsyncLock()

@@ -18,8 +18,11 @@ package struct DirectoryListing {
 
     /// - Parameter directory: an open directory, which stays open.
     package init(_ directory: OpenFile) throws(VaultError) {
+        // Opened anew, since a copy of the descriptor would share its position.
+        let again = try OpenFile(
+            directory.path, at: directory, component: [UInt8(ascii: ".")], flags: O_RDONLY | O_DIRECTORY)
         let descriptor = try retrying("read the directory", directory.path) {
-            openat(directory.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            fcntl(again.descriptor, F_DUPFD_CLOEXEC, 0)
         }
         guard let stream = fdopendir(descriptor) else {
             close(descriptor)

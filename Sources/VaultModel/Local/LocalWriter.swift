@@ -14,10 +14,14 @@ package struct LocalWriter: Sendable {
 
     private let directory: OpenFile
     private let overwrites: Bool
+    private let onPartial: (@Sendable () -> Void)?
 
-    package init(directory: OpenFile, overwrites: Bool) {
+    /// - Parameter onPartial: called where a large file is interrupted: it stays unfinished under its other name, for the
+    ///   next writer to go on with. Without it, it is removed.
+    package init(directory: OpenFile, overwrites: Bool, onPartial: (@Sendable () -> Void)? = nil) {
         self.directory = directory
         self.overwrites = overwrites
+        self.onPartial = onPartial
     }
 
     private static let temporaryPrefix = ".minivault-"
@@ -101,8 +105,15 @@ package struct LocalWriter: Sendable {
     func apply(_ entry: Entry, to component: [UInt8], path: LocalPath) -> Attributing {
         if entry.kind == .link { return setTime(of: component, entry.attributes) }
         let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
-        guard let file = try? OpenFile(path, at: directory, component: component, flags: flags) else { return .refused }
-        return apply(entry.attributes, to: file)
+        if let file = try? OpenFile(path, at: directory, component: component, flags: flags) {
+            return apply(entry.attributes, to: file)
+        }
+        // A mode may forbid its owner to open it. That it is no link has been seen just now.
+        let hasTime = setTime(of: component, entry.attributes) == .set
+        let hasMode = LocalPath(component).withCString {
+            fchmodat(directory.descriptor, $0, mode_t(entry.attributes.restoredMode), AT_SYMLINK_NOFOLLOW) == 0
+        }
+        return hasTime && hasMode ? .set : .refused
     }
 
     /// An entry without content.
@@ -156,7 +167,7 @@ package struct LocalWriter: Sendable {
             try place(temporary, as: component, path: path)
             return attributing
         } catch {
-            remove(temporary)
+            if let onPartial, error.isInterruption { onPartial() } else { remove(temporary) }
             throw error
         }
     }
@@ -196,8 +207,9 @@ package struct LocalWriter: Sendable {
         _ = LocalPath(component).withCString { unlinkat(directory.descriptor, $0, 0) }
     }
 
-    private func apply(_ attributes: Attributes, to file: OpenFile) -> Attributing {
-        let hasMode = fchmod(file.descriptor, mode_t(attributes.restoredMode)) == 0
+    private func apply(_ attributes: Attributes, to file: OpenFile, isDirectory: Bool = false) -> Attributing {
+        let mode = isDirectory ? attributes.restoredDirectoryMode : attributes.restoredMode
+        let hasMode = fchmod(file.descriptor, mode_t(mode)) == 0
         let times = [timespec.omitted, timespec(nanoseconds: attributes.modified)]
         let hasTime = futimens(file.descriptor, times) == 0
         return hasMode && hasTime ? .set : .refused
@@ -234,7 +246,7 @@ package struct LocalWriter: Sendable {
             if !overwrites { return .set }
         }
         let made = try OpenFile(path, at: directory, component: component, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        return apply(attributes, to: made)
+        return apply(attributes, to: made, isDirectory: true)
     }
 
     private func setTime(of component: [UInt8], _ attributes: Attributes) -> Attributing {
@@ -246,10 +258,18 @@ package struct LocalWriter: Sendable {
     }
 }
 
+extension VaultError {
+    /// Whether a transfer was broken off that may be gone on with.
+    var isInterruption: Bool { [.cancelled, .unavailable, .timeout].contains(code) }
+}
+
 extension Attributes {
     /// The permission bits that a restored file gets. Whose file it was is not kept, and a program that runs as its owner
     /// must not run as somebody else.
     package var restoredMode: UInt32 { mode & 0o777 }
+
+    /// The permission bits that a restored directory gets, with the one that protects what is in it from others.
+    package var restoredDirectoryMode: UInt32 { mode & 0o1777 }
 }
 
 extension timespec {

@@ -199,7 +199,7 @@ package struct FileStatus: Sendable, Hashable {
     }
 
     /// Nanoseconds since 1970 UTC; the nearest that can be told for times before 1677 and after 2262.
-    private static func nanoseconds(_ time: timespec) -> Int64 {
+    fileprivate static func nanoseconds(_ time: timespec) -> Int64 {
         let (seconds, isBeyond) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
         let (sum, isBeyondToo) = seconds.addingReportingOverflow(Int64(time.tv_nsec))
         return isBeyond || isBeyondToo ? (time.tv_sec < 0 ? .min : .max) : sum
@@ -239,5 +239,5 @@ package struct FileIdentity: Hashable, Sendable {
 package func currentNanoseconds() -> Int64 {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
-    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+    return FileStatus.nanoseconds(time)
 }

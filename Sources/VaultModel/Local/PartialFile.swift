@@ -34,7 +34,9 @@ struct PartialFile {
     private static func make(_ name: [UInt8], in directory: OpenFile, path: LocalPath) throws(VaultError) -> OpenFile {
         let file = try OpenFile(
             path, at: directory, component: name, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
-        flock(file.descriptor, LOCK_EX | LOCK_NB)
+        guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK else {
+            throw VaultError(.exists, "Another process works on '\(path)'.", path: path)
+        }
         return file
     }
 

@@ -8,7 +8,7 @@ enum SpecialFile {
     /// A pipe is opened once somebody reads from it.
     ///
     /// - Returns: nil where there is a regular file, a directory or nothing.
-    /// - Throws: `cancelled` while nobody reads from a pipe; what opening it throws.
+    /// - Throws: `cancelled` while nobody reads from a pipe; `invalid` for a socket; what opening it throws.
     static func open(_ path: LocalPath) async throws(VaultError) -> OpenFile? {
         if let descriptor = ownDescriptor(of: path) {
             let copy = try retrying("open", path) { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
@@ -24,7 +24,7 @@ enum SpecialFile {
 
     /// Opens a device or a pipe in a directory, following no link.
     ///
-    /// - Throws: `unavailable` for a pipe that nobody reads from.
+    /// - Throws: `unavailable` for a pipe that nobody reads from, `invalid` for a socket.
     static func open(_ component: [UInt8], in directory: OpenFile, path: LocalPath) throws(VaultError) -> OpenFile {
         guard let file = try openAtOnce(path, component, at: directory) else {
             throw VaultError(.unavailable, "Nobody reads from the pipe '\(path)'.", path: path)
@@ -33,6 +33,7 @@ enum SpecialFile {
     }
 
     /// - Returns: nil for a pipe that nobody reads from.
+    /// - Throws: `invalid` for a socket, and for a device without hardware or terminal.
     private static func openAtOnce(
         _ path: LocalPath, _ component: [UInt8]? = nil, at directory: OpenFile? = nil
     ) throws(VaultError) -> OpenFile? {
@@ -42,8 +43,13 @@ enum SpecialFile {
             openat(directory?.descriptor ?? AT_FDCWD, $0, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC | links)
         }
         if descriptor < 0 {
-            if errno == ENXIO { return nil }
-            throw VaultError(system: errno, "open", path)
+            guard errno == ENXIO else { throw VaultError(system: errno, "open", path) }
+            var status = stat()
+            let flags = links == 0 ? 0 : AT_SYMLINK_NOFOLLOW
+            let found = relative.withCString { fstatat(directory?.descriptor ?? AT_FDCWD, $0, &status, flags) }
+            if found == 0, status.st_mode & S_IFMT == S_IFIFO { return nil }
+            throw VaultError(
+                .invalid, "'\(path)' takes no bytes: it is a socket, or a device that is not there.", path: path)
         }
         let file = OpenFile(descriptor: descriptor, path: path)
         // From here on a full pipe is waited for.

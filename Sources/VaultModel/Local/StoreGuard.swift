@@ -25,11 +25,9 @@ package struct StoreGuard: Sendable {
     /// Whose directory this is, by the names of what is in it; nil for any other.
     func kind(of directory: TreeDirectory, holding children: [DirectoryListing.Child]) -> Kind? {
         if inUse.contains(directory.identity) { return .vault }
-        var found: Set<String> = []
-        for child in children {
-            if let name = StoreGuard.names.first(where: { child.name.elementsEqual($0.utf8) }) { found.insert(name) }
-        }
-        return found.isEmpty ? nil : StoreGuard.kind { found.contains($0) }
+        let mayBe = children.contains { child in StoreGuard.hints.contains { child.name.elementsEqual($0.utf8) } }
+        guard mayBe, let open = try? directory.open() else { return nil }
+        return StoreGuard.kind(of: open)
     }
 
     /// The same, asking the system for the few names that tell.
@@ -38,7 +36,7 @@ package struct StoreGuard: Sendable {
         return StoreGuard.kind(of: try directory.open())
     }
 
-    /// Refuses a directory that is that of a vault or a server, or is in one.
+    /// Refuses a directory that is that of a vault or a server, or is in one. Where a server's hooks work is none.
     ///
     /// - Throws: `invalid`, naming the vault's or server's directory.
     package func check(_ path: LocalPath) throws(VaultError) {
@@ -51,17 +49,21 @@ package struct StoreGuard: Sendable {
             return try check(path.parent)
         }
         var identity = try directory.status.identity
+        var below: FileIdentity?
         while true {
+            if let below, StoreGuard.identity(of: StoreGuard.workers, in: directory) == below { return }
             if let kind = inUse.contains(identity) ? Kind.vault : StoreGuard.kind(of: directory) {
                 throw VaultError(
                     .invalid,
                     "'\(path)' is in the directory of \(kind), which only MiniVault itself reads and changes.",
                     path: path)
             }
-            let above = try OpenFile(path, at: directory, component: Array("..".utf8), flags: StoreGuard.flags)
-            let next = try above.status.identity
-            if next == identity { return }
-            (directory, identity) = (above, next)
+            // What is above a directory that cannot be searched, nobody can ask for.
+            guard
+                let above = try? OpenFile(path, at: directory, component: Array("..".utf8), flags: StoreGuard.flags),
+                let next = try? above.status.identity, next != identity
+            else { return }
+            (directory, below, identity) = (above, identity, next)
         }
     }
 
@@ -70,28 +72,25 @@ package struct StoreGuard: Sendable {
 
     // MARK: The names that tell
 
-    private static let catalog = "catalog.sqlite"
     private static let packs = "packs"
     private static let accounts = "server.sqlite"
-    private static let certificate = "certificate.pem"
-    private static let key = "key.pem"
-    private static let vaults = "vaults"
+    private static let shared = "shared"
     private static let workers = "workers"
-    private static let cache = "cache"
-    private static let names = [catalog, packs, accounts, certificate, key, vaults, workers, cache]
+    /// Each store has one of these.
+    private static let hints = [packs, accounts, shared]
 
     private static func kind(of directory: OpenFile) -> Kind? {
-        kind { name in
-            LocalPath(name).withCString { faccessat(directory.descriptor, $0, F_OK, AT_SYMLINK_NOFOLLOW) == 0 }
-        }
+        func has(_ name: String) -> Bool { identity(of: name, in: directory) != nil }
+        // A vault that has lost its catalog is one all the more: its packs are all that is left.
+        if has(packs), has("catalog.sqlite") || has("lock") && has("reserve") { return .vault }
+        if has(accounts), has("vaults") || has("certificate.pem") && has("key.pem") { return .server }
+        // One that keeps its vaults in engines has no accounts of its own.
+        let isOfEngines = has("shared/certificate.pem") && has("shared/key.pem")
+        return isOfEngines && (has(workers) || has("cache")) ? .server : nil
     }
 
-    private static func kind(has: (String) -> Bool) -> Kind? {
-        if has(catalog), has(packs) { return .vault }
-        let hasIdentity = has(certificate) && has(key)
-        if has(accounts), has(vaults) || hasIdentity { return .server }
-        // One that keeps its vaults in engines has no accounts of its own.
-        return hasIdentity && (has(workers) || has(cache)) ? .server : nil
+    private static func identity(of name: String, in directory: OpenFile) -> FileIdentity? {
+        try? FileStatus(of: Array(name.utf8), in: directory).identity
     }
 }
 

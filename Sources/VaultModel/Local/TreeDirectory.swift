@@ -51,7 +51,7 @@ package final class TreeDirectory: Sendable {
 
     /// The open directory. Whoever holds the result keeps it open.
     ///
-    /// - Throws: `notFound` where another directory, or none, has its place by now.
+    /// - Throws: `notFound` where none has its place by now, `conflict` where another directory has.
     package func open() throws(VaultError) -> OpenFile {
         let open = state.withLock { state in
             state.isUsed = true
@@ -65,7 +65,8 @@ package final class TreeDirectory: Sendable {
                 try OpenFile(path, flags: TreeDirectory.flags)
             }
         guard try file.status.identity == identity else {
-            throw VaultError(.notFound, "'\(path)' is another directory than before.", path: path)
+            throw VaultError(
+                .conflict, "'\(path)' was replaced by another directory while it was read.", path: path)
         }
         let isFirst = state.withLock { state in
             defer { if state.file == nil { state.file = file } }

@@ -53,7 +53,7 @@ package struct KeepPolicy: Sendable, Equatable {
         // A version was current until the next one came, so that one's time is its age.
         let begin = withinBegin(now)
         for (version, next) in zip(history, history.dropFirst()) where !version.isRemoval {
-            if let begin, next.savedAt >= begin { kept.insert(version.version) }
+            if let begin, max(version.savedAt, next.savedAt) >= begin { kept.insert(version.version) }
         }
         let dropped = history.filter { !kept.contains($0.version) && !$0.isRemoval }.map(\.version)
         let removals = history.filter { removal in

@@ -49,12 +49,25 @@ package enum ClockTrust {
         return isTrusted
     }
 
-    /// The times with each that is not trusted replaced by the latest that it can have been: the next trusted one, or now.
+    /// The times with each that is not trusted replaced by the latest that it can have been.
+    ///
+    /// That is the next trusted time that does not lie before it, or now: should the others be the wrong ones, it is
+    /// not taken for older than it is. For a time that is still to come, it is the next trusted one.
     package static func corrected(_ times: [Int64], now: Int64) -> [(time: Int64, isTrusted: Bool)] {
-        var next = now
+        /// The trusted times behind the one that is looked at, the last one first, so that they never rise.
+        var later: [Int64] = []
         return zip(times, trusted(times, now: now)).reversed().map { time, isTrusted in
-            if isTrusted { next = time }
-            return (next, isTrusted)
+            if isTrusted {
+                later.append(time)
+                return (time, true)
+            }
+            if time > now { return (later.last ?? now, false) }
+            var (low, high) = (0, later.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if later[middle] >= time { low = middle + 1 } else { high = middle }
+            }
+            return (low > 0 ? later[low - 1] : now, false)
         }.reversed()
     }
 }

@@ -89,6 +89,8 @@ package struct FileSave: Sendable {
                 name: name, attributes: before.attributes(now: now), tags: tags, ifVersion: ifVersion)
             var reader = SegmentReader(file)
             var isChanged = false
+            // Only for this is the file read again: any other failure stays one.
+            var isChangedAgain = false
             do throws(VaultError) {
                 let upload = Upload(to: vault, meter: meter)
                 let outcome = try await upload.save(
@@ -98,7 +100,10 @@ package struct FileSave: Sendable {
                         // The last look comes before the commit: what has changed is read once more.
                         if segment == nil, try file.status.differs(from: before) {
                             isChanged = true
-                            if isStrict || attempt < Limits.readAttemptsMax { throw LocalReader.changed(file.path) }
+                            if isStrict || attempt < Limits.readAttemptsMax {
+                                isChangedAgain = true
+                                throw LocalReader.changed(file.path)
+                            }
                         }
                         return segment
                     })
@@ -106,7 +111,7 @@ package struct FileSave: Sendable {
             } catch let failure {
                 // A server that was started anew knows nothing of the upload; it has the chunks all the same.
                 let isForgotten = failure.code == .unavailable && failure.isRetryable && !failure.isUncertain
-                guard isChanged || isForgotten else { throw failure }
+                guard isChangedAgain || isForgotten else { throw failure }
                 error = failure
             }
         }

@@ -36,12 +36,25 @@ package struct Compare {
             case .local(_, let name): return Difference(name: name, change: .added)
             case .vault(let entry): return Difference(name: entry.name, change: .removed)
             case .both(let local, let entry):
-                if try !isEqual(local, entry) { return Difference(name: entry.name, change: .changed) }
+                guard let isEqual = try isEqualOrGone(local, entry) else {
+                    return Difference(name: entry.name, change: .removed)
+                }
+                if !isEqual { return Difference(name: entry.name, change: .changed) }
             case .failed(_, let error): throw error
             case .skipped: break
             }
         }
         return nil
+    }
+
+    /// - Returns: nil for a file that has vanished since the walk.
+    private func isEqualOrGone(_ local: TreeEntry, _ entry: Entry) throws(VaultError) -> Bool? {
+        do throws(VaultError) {
+            return try isEqual(local, entry)
+        } catch {
+            guard error.code == .notFound, local.isGone else { throw error }
+            return nil
+        }
     }
 
     private func isEqual(_ local: TreeEntry, _ entry: Entry) throws(VaultError) -> Bool {

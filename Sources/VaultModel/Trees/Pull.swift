@@ -32,11 +32,26 @@ package struct Pull: Sendable {
         try stores.check(root)
         if !options.isDryRun { try LocalDirectories.make(root, mode: 0o700, modeAbove: 0o700) }
         let mark = options.isDryRun ? nil : PullMark(root)
-        defer { mark?.end(stores) }
         // The first page pins the snapshot that the rest, and the removals, are of.
         var options = options
         if let next = first.next { options.selector = next.selector }
         let jobs = PullJobs(vault: vault, options: options, meter: meter, stores: stores, onEvent: onEvent)
+        do throws(VaultError) {
+            try await mirror(prefix, root, options, jobs)
+        } catch {
+            mark?.end(stores, isInterrupted: error.isInterruption, hasPartial: jobs.hasPartial)
+            throw error
+        }
+        var report = jobs.report
+        let isInterrupted = report.failed.contains { $0.error.isInterruption }
+        mark?.end(stores, isInterrupted: isInterrupted, hasPartial: jobs.hasPartial)
+        report.unmatched = options.filter.unmatched
+        return report
+    }
+
+    private func mirror(
+        _ prefix: NamePrefix, _ root: LocalPath, _ options: TreeOptions, _ jobs: PullJobs
+    ) async throws(VaultError) {
         try await write(prefix, root, options, jobs)
         if options.deletes {
             if jobs.isComplete { try await removeExtra(prefix, root, options, jobs) }
@@ -44,9 +59,6 @@ package struct Pull: Sendable {
             let blocked = jobs.takeBlocked()
             if !blocked.isEmpty { try await write(prefix, root, options, jobs, only: blocked) }
         }
-        var report = jobs.report
-        report.unmatched = options.filter.unmatched
-        return report
     }
 
     private func check(_ first: Entry?, _ prefix: NamePrefix) throws(VaultError) {

@@ -14,6 +14,7 @@ final class PullJobs: Sendable {
         /// What is left out and has been told of.
         var skipped: Set<LocalPath> = []
         var isLastTry = false
+        var hasPartial = false
     }
 
     /// Held for an entry that is fetched in several stretches at once, for the same reason as in a push.
@@ -70,6 +71,11 @@ final class PullJobs: Sendable {
         if isFirst { onEvent(.skipped(path, reason: reason)) }
     }
 
+    /// Whether a large file was broken off, and is there unfinished.
+    var hasPartial: Bool { state.withLock { $0.hasPartial } }
+
+    private func noticePartial() { state.withLock { $0.hasPartial = true } }
+
     /// Removes what is local only.
     func remove(_ extra: [LocalExtra], keeping kept: Set<[UInt8]>, below root: LocalPath) throws(VaultError) {
         var directories = try LocalDirectories(root, makesMissing: false, stores: stores)
@@ -112,7 +118,8 @@ final class PullJobs: Sendable {
                     wouldWrite(entry, place.path)
                 case .other:
                     guard let directory = try place.directory?.open() else { continue }
-                    let writer = LocalWriter(directory: directory, overwrites: options.overwrites)
+                    let writer = LocalWriter(
+                        directory: directory, overwrites: options.overwrites, onPartial: { [self] in noticePartial() })
                     // Nothing is fetched that could not be written.
                     if entry.kind != .directory { _ = try writer.isSpecial(place.component, path: place.path) }
                     if entry.content == .empty {
@@ -148,10 +155,14 @@ final class PullJobs: Sendable {
             return state.withLock { $0.report.saved += 1 }
         }
         let writer = LocalWriter(directory: directory, overwrites: options.overwrites)
-        guard options.overwrites, writer.apply(entry, to: place.component, path: place.path) == .set else {
+        let before = try? FileStatus(of: place.component, in: directory)
+        let isSet = options.overwrites && writer.apply(entry, to: place.component, path: place.path) == .set
+        let after = try? FileStatus(of: place.component, in: directory)
+        // A file system with coarse times takes them, and keeps what it has.
+        guard isSet, before?.mode != after?.mode || before?.modified != after?.modified else {
             return state.withLock { state in
                 state.report.skipped += 1
-                if options.overwrites { state.report.unset += 1 }
+                if options.overwrites, !isSet { state.report.unset += 1 }
             }
         }
         state.withLock { $0.report.saved += 1 }
@@ -238,7 +249,13 @@ final class PullJobs: Sendable {
         guard let directory = try place.directory?.open(),
             let status = try? FileStatus(of: place.component, in: directory), status.isSameKind(as: entry)
         else { return .other }
-        let isOfMode = status.kind == .link || status.mode == entry.attributes.restoredMode
+        // A pull gives no special bits and takes none away.
+        let isOfMode =
+            switch status.kind {
+            case .link: true
+            case .directory: status.mode & 0o1777 == entry.attributes.restoredDirectoryMode
+            default: status.mode == entry.attributes.mode || status.mode == entry.attributes.restoredMode
+            }
         if status.kind == .directory { return isOfMode ? .same : .otherAttributes }
         guard status.size == entry.size else { return .other }
         let isOfTime = status.modified == entry.attributes.modified

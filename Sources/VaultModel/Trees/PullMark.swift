@@ -1,7 +1,7 @@
 import Glibc
 
 /// The mark of a pull that is under way: a locked file at the top of its tree. A mark that nobody has locked is that of a
-/// pull that was killed, which may have left unfinished files.
+/// pull that was killed or interrupted, which may have left unfinished files.
 final class PullMark {
     private let root: TreeDirectory
     private let file: OpenFile
@@ -29,9 +29,7 @@ final class PullMark {
             guard let file = try? OpenFile(path, at: directory, component: name, flags: flags) else { continue }
             if flock(file.descriptor, LOCK_EX | LOCK_NB) == 0 {
                 // What was killed is remembered until it has been cleared up after, also if this pull is killed too.
-                try? BufferSlice(copying: [1]).withUnsafeBytes { (bytes) throws(VaultError) in
-                    try file.write(bytes, at: 0)
-                }
+                remember(file)
             }
             flock(file.descriptor, LOCK_SH)
             var status = stat()
@@ -40,10 +38,24 @@ final class PullMark {
         return nil
     }
 
+    private static func remember(_ file: OpenFile) {
+        try? BufferSlice(copying: [1]).withUnsafeBytes { (bytes) throws(VaultError) in
+            try file.write(bytes, at: 0)
+        }
+    }
+
     /// Takes the mark away, unless other pulls into the tree are under way, and clears up after those that were killed.
-    func end(_ stores: StoreGuard) {
+    ///
+    /// - Parameters:
+    ///   - isInterrupted: whether the next pull is to go on with what is unfinished, which then stays, as the mark does.
+    ///   - hasPartial: whether this pull has left something unfinished.
+    func end(_ stores: StoreGuard, isInterrupted: Bool = false, hasPartial: Bool = false) {
+        if hasPartial { PullMark.remember(file) }
         guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0, let directory = try? root.open() else { return }
-        if let size = try? file.status.size, size > 0 { PullMark.clear(root, stores) }
+        if let size = try? file.status.size, size > 0 {
+            if isInterrupted { return }
+            PullMark.clear(root, stores)
+        }
         _ = LocalPath(PullMark.name).withCString { unlinkat(directory.descriptor, $0, 0) }
     }
 

@@ -21,7 +21,7 @@ package struct Push: Sendable {
     /// not be read.
     ///
     /// - Throws: what ends the whole push: the root cannot be opened, the vault fails as a whole, or
-    ///   `conflict` for more removals than allowed, before any of them.
+    ///   `conflict` for more removals than allowed and for a root that was replaced, before any of them.
     package func run(_ root: LocalPath, _ prefix: NamePrefix) async throws(VaultError) -> TreeReport {
         try options.filter.check(below: root)
         var join = try TreeJoin(vault, root, prefix, options)
@@ -60,7 +60,7 @@ package struct Push: Sendable {
             }
         }
         if options.deletes {
-            try await removeGone(gone.all, root, prefix, jobs)
+            try await removeGone(gone.all, root, prefix, jobs, join.walk)
             try await saveBlocked(root, prefix, jobs)
         }
         var report = jobs.report
@@ -78,15 +78,28 @@ package struct Push: Sendable {
     }
 
     private func removeGone(
-        _ gone: [GoneNames.Version], _ root: LocalPath, _ prefix: NamePrefix, _ jobs: PushJobs
+        _ gone: [GoneNames.Version], _ root: LocalPath, _ prefix: NamePrefix, _ jobs: PushJobs, _ walk: TreeWalk
     ) async throws(VaultError) {
         guard jobs.isReadComplete else { return }
+        if !gone.isEmpty { try walk.checkRoot() }
+        // What a move has put into its place meanwhile is not gone.
+        let gone = gone.filter { !Push.isFile(prefix.relativePath(of: $0.name), below: root) }
         if let max = options.deleteMax, gone.count > max {
             throw VaultError(
                 .conflict, "\(gone.count) names would be removed, and \(max) may be: nothing was removed.")
         }
         if Task.isCancelled { throw .cancelled }
         try await jobs.remove(gone, root, prefix)
+    }
+
+    /// Whether a file or a link is at a path below the root, with no link on the way.
+    private static func isFile(_ relative: [UInt8], below root: LocalPath) -> Bool {
+        for end in relative.indices where relative[end] == slash {
+            let above = try? FileStatus(of: root.appending(Array(relative[..<end])))
+            guard above?.kind == .directory else { return false }
+        }
+        let kind = (try? FileStatus(of: root.appending(relative)))?.kind
+        return kind == .file || kind == .link
     }
 
     /// Tries again what names stood in the way of that are removed now, or tells the failure.

@@ -227,7 +227,7 @@ extension TreeEntry {
     var contentSize: UInt64 { status.kind == .directory ? 0 : status.size }
 
     /// Whether the file has vanished since the walk.
-    fileprivate var isGone: Bool {
+    var isGone: Bool {
         do throws(VaultError) {
             _ = try FileStatus(of: component, in: directory.open())
             return false

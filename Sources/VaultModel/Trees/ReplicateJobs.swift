@@ -28,6 +28,7 @@ final class ReplicateJobs {
             return
         }
         if options.isDryRun {
+            meter?.advance(entry.size)
             count(entry, newBytes: 0)
             return
         }
@@ -66,7 +67,13 @@ final class ReplicateJobs {
         }
         let results = try await target.save(saves.map(\.save))
         guard results.count == saves.count else { throw .unanswered }
-        for (saved, result) in zip(saves, results) { finish(saved.entry, result) }
+        for (saved, result) in zip(saves, results) {
+            if case .success(let outcome) = result {
+                let size = saved.entry.size
+                meter?.advance(size, reused: size - min(outcome.newBytes, size))
+            }
+            finish(saved.entry, result)
+        }
     }
 
     func remove(_ gone: [Entry]) async throws(VaultError) {

@@ -10,7 +10,7 @@ struct TreeJoin {
 
     private let prefix: NamePrefix
     private let filter: TreeFilter
-    private var walk: TreeWalk
+    private(set) var walk: TreeWalk
     private var entries: EntryStream
     private var nextLocal: (TreeEntry, Name)?
     private var nextEntry: Entry?

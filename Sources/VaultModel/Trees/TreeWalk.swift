@@ -61,6 +61,7 @@ package struct TreeWalk {
 
     private let filter: TreeFilter
     private let stores: StoreGuard
+    private let root: TreeDirectory
     private var levels: [Level] = []
     private var pending: [Item] = []
 
@@ -71,7 +72,18 @@ package struct TreeWalk {
         self.filter = filter
         self.stores = stores
         try stores.check(root)
-        try enter(TreeDirectory(root: root), relative: [])
+        self.root = try TreeDirectory(root: root)
+        try enter(self.root, relative: [])
+    }
+
+    /// Makes sure that the root's path still leads to the directory that is walked.
+    ///
+    /// - Throws: `conflict` where it does not.
+    package func checkRoot() throws(VaultError) {
+        let found = try? FileStatus(of: root.path, followsLinks: true).identity
+        if found == root.identity { return }
+        throw VaultError(
+            .conflict, "'\(root.path)' was removed or replaced while it was read: nothing was removed.", path: root.path)
     }
 
     package mutating func next() -> Item? {

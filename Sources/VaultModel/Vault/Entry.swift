@@ -39,7 +39,7 @@ package struct Entry: Sendable, Equatable {
     package var size: UInt64 { content.size }
 
     /// Whether the file kept changing while this version of it was read.
-    package var isChangedWhileRead: Bool { tags[.changed] != nil }
+    package var isChangedWhileRead: Bool { tags[.changed] == .whileRead }
 }
 
 extension Entry.Kind: CustomStringConvertible {

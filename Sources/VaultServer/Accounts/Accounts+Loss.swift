@@ -5,7 +5,7 @@ package import VaultStore
 extension Accounts {
     /// The vaults in a data directory whose accounts are lost, in the order of their ids; none while accounts are there.
     package static func vaultsWithoutAccounts(in directory: LocalPath) throws(VaultError) -> [UniqueID] {
-        if try isThere(directory.appending("server.sqlite")) { return [] }
+        if try holdsSomething(directory.appending("server.sqlite")) { return [] }
         return try DirectoryPlaces(directory).ids()
     }
 
@@ -64,6 +64,12 @@ extension Accounts {
             throw error
         }
         await vault.close()
+    }
+
+    /// Whether there is a file that is not empty.
+    static func holdsSomething(_ path: LocalPath) throws(VaultError) -> Bool {
+        guard try isThere(path) else { return false }
+        return try FileStatus(of: path).size > 0
     }
 
     static func isThere(_ path: LocalPath) throws(VaultError) -> Bool {

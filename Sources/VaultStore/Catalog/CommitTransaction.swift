@@ -40,8 +40,11 @@ package struct CommitTransaction<Rows: CommitRows> {
         epoch = state.epoch
         quota = state.quota
         head = state.head
-        // A clock that was wrong once dates what was saved then, and nothing after it.
-        time = now
+        // A clock that was wrong once dates what was saved then, and nothing after it. One who has waited for another's
+        // commit has looked at the clock before that one; this is no clock that went back.
+        let waited = head.time.subtractingReportingOverflow(now)
+        let isOvertaken = !waited.overflow && (1...StoreLimits.overtakenSeconds).contains(waited.partialValue)
+        time = isOvertaken ? head.time : now
         firstSequence = sequence + 1
     }
 

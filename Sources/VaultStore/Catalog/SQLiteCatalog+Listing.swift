@@ -86,8 +86,11 @@ extension SQLiteCatalog {
     }
 
     private static func lastSequence(at time: Int64, now: Int64, _ database: Database) throws -> UInt64 {
+        // A vault that is only read may have a format that does not tell.
+        let isTold = try Int.fetchOne(database, sql: "SELECT format FROM vault") ?? format >= format
+        let setbacks = isTold ? "setbacks" : "1"
         let times = try Query(
-            database, "SELECT setbacks, coalesce((SELECT max(time) FROM journal_group), 0) FROM vault")
+            database, "SELECT \(setbacks), coalesce((SELECT max(time) FROM journal_group), 0) FROM vault")
         let isOrdered = try times.step() && times.int(0) == 0 && times.int(1) <= now
         times.finish()
         guard isOrdered else {

@@ -45,7 +45,8 @@ package final class SQLiteTables: TableDatabase {
             }
         }
         reserve.fill()
-        try DataOwner(path.parent).take(path.parent.appending("reserve"))
+        // On a full disk there is none.
+        try? DataOwner(path.parent).take(path.parent.appending("reserve"))
     }
 
     /// Tries again where another process is just switching a new file to its write-ahead log, for which SQLite does

@@ -134,7 +134,7 @@ private struct Verification {
         let vault = try await VaultLocation.open(common.place, for: .read, remote: common.remote)
         let request = request
         let task = Task(executorPreference: BlockingExecutor.shared) {
-            if let absence = try await vault.absence(of: request.prefix) { throw absence }
+            if let absence = try await vault.absence(of: request.prefix, includesVersions: true) { throw absence }
             return try await vault.verify(request)
         }
         Interruption.whenAsked { task.cancel() }

@@ -70,6 +70,36 @@ import VaultStore
         await inside.close()
     }
 
+    @Test func knowsStoresByAllTheirFiles() throws {
+        let place = try TemporaryDirectory()
+        let tree = try LocalTree(place.path)
+        func kind(_ files: [String]) throws -> String? {
+            let top = "\(UniqueID())"
+            for file in files { try tree.write("\(top)/\(file)", [1]) }
+            let directory = try TreeDirectory(root: tree.root.appending(top))
+            let kind = try StoreGuard().kind(of: directory)
+            let listed = try StoreGuard().kind(of: directory, holding: DirectoryListing(directory.open()).children)
+            #expect(kind == listed)
+            return kind.map { "\($0)" }
+        }
+        // A server whose vaults are in engines, and a vault that has lost its catalog.
+        #expect(try kind(["shared/certificate.pem", "shared/key.pem", "workers/1/x"]) == "a server")
+        #expect(try kind(["shared/certificate.pem", "shared/key.pem", "cache/x"]) == "a server")
+        #expect(try kind(["packs/00/x.pack", "lock", "reserve"]) == "a vault")
+        // Somebody's projects.
+        #expect(try kind(["certificate.pem", "key.pem", "cache/x", "workers/x"]) == nil)
+        #expect(try kind(["packs/1", "lock"]) == nil && kind(["shared/key.pem", "cache/x"]) == nil)
+    }
+
+    @Test func hooksWorkBesideAServersFiles() async throws {
+        let (fixture, inside) = try await fixture()
+        try fixture.source.write("srv/workers/1/event/file", [1])
+        let root = fixture.source.root
+        #expect(await eventualCode { try StoreGuard().check(root.appending("srv/workers/1/event")) } == nil)
+        #expect(await eventualCode { try StoreGuard().check(root.appending("srv/other")) } == .invalid)
+        await inside.close()
+    }
+
     @Test func noTreeIsInAVault() async throws {
         let (fixture, inside) = try await fixture()
         let packs = fixture.source.root.appending("data/share/vault/packs")

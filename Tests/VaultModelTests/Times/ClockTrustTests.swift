@@ -41,5 +41,8 @@ import Testing
         let corrected = ClockTrust.corrected([10, 5000, 11, 1, 20, 6000], now: 100)
         #expect(corrected.map(\.time) == [10, 11, 11, 20, 20, 100])
         #expect(corrected.map(\.isTrusted) == [true, false, true, false, true, false])
+        // Two commits without a clock outvote one with a right one, and do not make it old.
+        #expect(ClockTrust.corrected([90, 0, 5], now: 100).map(\.time) == [100, 0, 5])
+        #expect(ClockTrust.corrected([90, 0, 5, 6, 95], now: 100).map(\.time) == [95, 0, 5, 6, 95])
     }
 }

@@ -75,6 +75,27 @@ import Testing
         #expect(try fixture.target.read("large") == bytes && temporaries(fixture.target).isEmpty)
     }
 
+    @Test func keepsWhatWasBrokenOffForTheNextPull() async throws {
+        let fixture = try await TreeFixture()
+        let bytes = randomBytes(20 << 20, seed: 4)
+        try fixture.source.write("large", bytes)
+        try await fixture.push()
+        let entry = try #require(try await fixture.entry("large"))
+        // A pull that was killed long ago has left one too.
+        try fixture.target.write(".minivault-\(UniqueID(high: 0, low: 0))", [], mode: 0o600)
+        try unfinished(entry, "large", in: fixture.target, Array(bytes[..<(15 << 20)]))
+        let breaking = RecordingVault(fixture.vault) { (call) async throws(VaultError) in
+            if case .fetch = call { throw VaultError(.unavailable, "The connection is lost.") }
+        }
+        let report = try await fixture.pull(from: breaking)
+        #expect(report.failed.map(\.error.code) == [.unavailable])
+        #expect(try temporaries(fixture.target).count == 2)
+        let recording = RecordingVault(fixture.vault)
+        try await fixture.pull(from: recording)
+        #expect(fetched(recording) < UInt64(8 << 20))
+        #expect(try fixture.target.read("large") == bytes && temporaries(fixture.target).isEmpty)
+    }
+
     @Test func takesNothingOfAnUnfinishedFileUnseen() async throws {
         let fixture = try await TreeFixture()
         let bytes = randomBytes(6 << 20, seed: 4)

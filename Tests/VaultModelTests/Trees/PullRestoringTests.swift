@@ -24,6 +24,48 @@ import Testing
         #expect((again.saved, again.skipped) == (0, 3))
     }
 
+    @Test func takesNoBitThatProtectsOrRunsAsAnother() async throws {
+        let fixture = try await TreeFixture()
+        try fixture.source.write("tool", [2], mode: 0o4755)
+        try fixture.source.makeDirectory("tmp", mode: 0o1777)
+        try await fixture.push()
+        // The tree that was saved is the one that is written to.
+        let same = try await fixture.pull(to: fixture.source.root)
+        #expect((same.saved, same.skipped) == (0, 2))
+        #expect(try mode(fixture.source.root.appending("tool")) == 0o4755)
+        try await fixture.pull()
+        #expect(try mode(fixture.target.root.appending("tmp")) == 0o1777)
+    }
+
+    @Test func aFileThatItsOwnerMayNotOpenIsSetRightAllTheSame() async throws {
+        let fixture = try await TreeFixture()
+        try fixture.source.write("a", [1], mode: 0o640, modified: 5_000_000_000)
+        try await fixture.push()
+        try fixture.target.write("a", [1], mode: 0, modified: 5_000_000_000)
+        #expect(try await fixture.pull().unset == 0)
+        #expect(try mode(fixture.target.root.appending("a")) == 0o640)
+    }
+
+    @Test func nothingWaitsForASocket() async throws {
+        let fixture = try await TreeFixture()
+        try fixture.source.write("a", [1])
+        try await fixture.push()
+        let path = fixture.directory("socket")
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.bytes) }
+        let isBound = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
+        #expect(isBound)
+        let code = await eventualCode { try await FileRead(from: fixture.vault).read(Name("p/a"), to: path) }
+        #expect(code == .invalid)
+    }
+
     @Test func contentThatIsThereIsNotFetchedForAnotherModeOrTime() async throws {
         let fixture = try await TreeFixture()
         let bytes = randomBytes(5 << 20, seed: 1)

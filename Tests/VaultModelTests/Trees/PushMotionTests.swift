@@ -34,6 +34,48 @@ import Testing
         }
     }
 
+    /// A push with removals, during which the tree is changed once something has been saved.
+    private func push(_ fixture: TreeFixture, _ change: @escaping @Sendable () throws -> Void) async throws {
+        let vault = RecordingVault(fixture.vault) { (call) async throws(VaultError) in
+            if case .save = call { try await mappingErrors { try change() } }
+        }
+        try await fixture.push(to: vault) { $0.deletes = true }
+    }
+
+    @Test func nothingIsRemovedForARootThatIsReplacedMeanwhile() async throws {
+        for isReplaced in [false, true] {
+            let fixture = try await TreeFixture()
+            for name in ["a", "b", "c"] { try fixture.source.write(name, [1]) }
+            try await fixture.push()
+            fixture.source.remove("b")
+            try fixture.source.write("new", [1])
+            let root = fixture.source.root
+            let code = await eventualCode {
+                try await push(fixture) {
+                    _ = root.withCString { root in "\(fixture.source.root).old".withCString { rename(root, $0) } }
+                    if isReplaced { _ = root.withCString { mkdir($0, 0o755) } }
+                }
+            }
+            #expect(code == .conflict)
+            for name in ["a", "b"] { #expect(try await fixture.entry(name) != nil) }
+        }
+    }
+
+    @Test func whatComesBackDuringThePushIsNotRemoved() async throws {
+        let fixture = try await TreeFixture()
+        for name in ["a", "b", "d/c", "e/f"] { try fixture.source.write(name, [1]) }
+        try await fixture.push()
+        for name in ["b", "d", "e"] { fixture.source.remove(name) }
+        try fixture.source.write("new", [1])
+        try fixture.source.makeLink("e", to: "d")
+        try await push(fixture) {
+            try fixture.source.write("b", [2])
+            try fixture.source.write("d/f", [2])
+        }
+        #expect(try await fixture.entry("b") != nil)
+        for name in ["d/c", "e/f"] { #expect(try await fixture.entry(name) == nil) }
+    }
+
     /// A vault that changes the source's large file whenever chunks of it are offered.
     private func changing(_ fixture: TreeFixture, times: Int = .max) -> RecordingVault {
         let path = fixture.source.root.appending("large")

@@ -70,6 +70,35 @@ extension VaultContract {
         }
 
         @Test(arguments: VaultImplementation.all)
+        func keepForgetsNothingRecentForTwoSavesWithoutAClock(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                try await subject.vault.save("f", sample(1))
+                let away = subject.clock.now
+                subject.clock.advance(-away)
+                for seed in 2...3 {
+                    subject.clock.advance(5)
+                    try await subject.vault.save("f", sample(seed))
+                }
+                subject.clock.advance(away)
+                var policy = KeepPolicy()
+                policy.within = Clocks.day
+                _ = try await subject.vault.keep(.all, policy, calendar: .utc, isDryRun: false)
+                #expect(try await subject.vault.history(try name("f")).map(\.version).contains(1))
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
+        func oneWhoWaitedForAnothersCommitIsNoClockThatWentBack(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                try await subject.vault.save("f", sample(1))
+                let before = subject.clock.now
+                subject.clock.advance(-5)
+                try await subject.vault.save("f", sample(2))
+                #expect(try await subject.vault.history(try name("f")).map(\.savedAt) == [before, before])
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
         func whatWasBegunUnderAClockThatWasAheadDoesNotStayForGood(_ implementation: VaultImplementation) async throws {
             try await implementation { subject in
                 subject.clock.advance(600 * Clocks.day)
