@@ -2,8 +2,8 @@ import Glibc
 
 /// How many files this process may have open.
 package enum OpenFileLimit {
-    /// The limit that the process began with, which the programs that it starts have too: some look through all numbers
-    /// of files that they could have open.
+    /// The limit that the process began with. The programs that `vault.exec` starts have it too, since some look through
+    /// all numbers of files that they could have open.
     package static let original = current.map { UInt($0.rlim_cur) }
 
     /// Raises the limit to the most that the system allows the process; a shell's usual limit is far below.

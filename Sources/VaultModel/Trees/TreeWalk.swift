@@ -83,7 +83,8 @@ package struct TreeWalk {
         let found = try? FileStatus(of: root.path, followsLinks: true).identity
         if found == root.identity { return }
         throw VaultError(
-            .conflict, "'\(root.path)' was removed or replaced while it was read: nothing was removed.", path: root.path)
+            .conflict, "'\(root.path)' was removed or replaced while it was read: nothing was removed.", path: root.path
+        )
     }
 
     package mutating func next() -> Item? {
