@@ -6,7 +6,7 @@ struct DiskReserve: Sendable {
     private let path: LocalPath
     private let bytesMax: Int
 
-    /// - Parameter bytesMax: the size of the reserve; a smaller one where the disk has less than twice that.
+    /// - Parameter bytesMax: the size of the reserve; half of what the disk has free where that is less.
     init(_ path: LocalPath, bytesMax: Int = StoreLimits.reserveBytes) {
         self.path = path
         self.bytesMax = bytesMax
@@ -18,13 +18,24 @@ struct DiskReserve: Sendable {
     ///   room, since whoever else fills the disk would leave it less each time.
     func fill(before: UInt64 = 0) {
         guard let file = try? OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600),
-            let size = try? file.status.size, size < UInt64(bytesMax), let free = freeBytes
+            let size = try? file.status.size, size < UInt64(bytesMax), let free = DiskSpace.free(in: path.parent)
         else { return }
-        let room = max(size + free / 2, min(before, size + free))
-        var wanted = bytesMax
-        while wanted > StoreLimits.reserveBytesMin, UInt64(wanted) > room { wanted /= 2 }
-        guard UInt64(wanted) > size, UInt64(wanted) <= room else { return }
-        if posix_fallocate(file.descriptor, 0, off_t(wanted)) != 0 { ftruncate(file.descriptor, off_t(size)) }
+        let (all, isEndless) = size.addingReportingOverflow(free)
+        var wanted = isEndless ? UInt64(bytesMax) : min(UInt64(bytesMax), max(all / 2, min(before, all)))
+        // The file system takes some for itself.
+        while wanted >= size + DiskReserve.stepBytes, wanted >= UInt64(StoreLimits.reserveBytesMin) {
+            if posix_fallocate(file.descriptor, 0, off_t(wanted)) == 0 { return }
+            ftruncate(file.descriptor, off_t(size))
+            wanted -= DiskReserve.stepBytes
+        }
+    }
+
+    /// Less than that is not worth a change of the reserve.
+    private static let stepBytes: UInt64 = 64 << 10
+
+    /// Gives a part of the reserve up where the disk has no room for opening a database.
+    func makeRoomToOpen() {
+        if DiskSpace.isShort(in: path.parent) { giveUp(StoreLimits.reserveBytesMin) }
     }
 
     /// Gives the reserve up.
@@ -46,7 +57,7 @@ struct DiskReserve: Sendable {
         var isGivenUp = false
         let before = size
         defer { if isGivenUp { fill(before: before) } }
-        if let free = freeBytes, free < UInt64(bytesMax / 4) { isGivenUp = giveUp() }
+        if let free = DiskSpace.free(in: path.parent), free < UInt64(bytesMax / 4) { isGivenUp = giveUp() }
         do throws(VaultError) {
             return try await body()
         } catch  where error.code == .quota && !isGivenUp {
@@ -68,14 +79,6 @@ struct DiskReserve: Sendable {
         }
     }
 
-    private var size: UInt64 { (try? FileStatus(of: path).size) ?? 0 }
-
-    /// Bytes that this user may still store on the disk; nil where the system does not tell.
-    private var freeBytes: UInt64? {
-        var status = statvfs()
-        guard path.parent.withCString({ statvfs($0, &status) }) == 0 else { return nil }
-        // Some file systems say that they have no end.
-        let (bytes, isEndless) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
-        return isEndless ? .max : bytes
-    }
+    /// Bytes of the reserve that are held now.
+    var size: UInt64 { (try? FileStatus(of: path).size) ?? 0 }
 }

@@ -55,6 +55,9 @@ extension StoredVault {
                 isReadOnly: access == .readOnly)
         }
         let catalog: SQLiteCatalog
+        let reserved = reserve.size
+        if access != .readOnly { reserve.makeRoomToOpen() }
+        defer { if reserve.size < reserved { reserve.fill(before: reserved) } }
         do throws(VaultError) {
             catalog = try await openCatalog()
         } catch {
@@ -64,6 +67,7 @@ extension StoredVault {
             }
             catalog = try await openCatalog()
         }
+        if access != .readOnly { DiskSpace.allocateSharedMemory(of: layout.catalog) }
         return StoredVault(
             catalog.vault, catalog, DirectoryPackStore(layout.packs, vault: catalog.vault, files: files),
             place: "\(directory)",

@@ -71,16 +71,22 @@ package final class SQLiteCatalog: Catalog {
     private static func openReadOnly(
         _ path: LocalPath, _ configuration: Configuration
     ) throws -> any DatabaseReader & DatabaseWriter {
-        do {
+        // Alone with the file, SQLite keeps in memory what it shares with others in a file of its own. Where somebody else
+        // has the file open, what is shared has its room.
+        var alone = configuration
+        alone.readonly = false
+        alone.busyMode = .immediateError
+        alone.prepareDatabase { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON") }
+        func open(_ configuration: Configuration) throws -> DatabaseQueue {
             let queue = try DatabaseQueue(path: path.databaseName, configuration: configuration)
             _ = try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") }
             return queue
+        }
+        if DiskSpace.isShort(in: path.parent), let queue = try? open(alone) { return queue }
+        do {
+            return try open(configuration)
         } catch let error as DatabaseError where error.isForWantOfSpace {
-            // Alone with the file, SQLite keeps in memory what it shares with others in a file of its own.
-            var alone = configuration
-            alone.readonly = false
-            alone.prepareDatabase { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON") }
-            return try DatabaseQueue(path: path.databaseName, configuration: alone)
+            return try open(alone)
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
             return try DatabaseQueue(path: path.databaseURI + "?immutable=1", configuration: configuration)
         }
@@ -195,7 +201,8 @@ func catalogError(_ error: any Error, _ path: LocalPath) -> VaultError {
 extension VaultError {
     /// What helps against a full disk.
     static let waysToMakeRoom =
-        "'minivault remove', then 'minivault keep' and 'minivault gc' make room with the space that is kept for them"
+        "'minivault remove', then 'minivault keep' and 'minivault gc' make room with the space that is kept for them; "
+        + "where that is used up, free some on the disk first"
 }
 
 /// Keeps the files of the write-ahead log when the database is closed: on a full disk there would be no room to make them

@@ -35,6 +35,8 @@ package final class SQLiteTables: TableDatabase {
                     PRAGMA wal_autocheckpoint = 100
                     """)
         }
+        let reserved = reserve.size
+        reserve.makeRoomToOpen()
         queue = try reserve.duringWrite { () throws(VaultError) in
             do {
                 return try SQLiteTables.patiently {
@@ -44,7 +46,8 @@ package final class SQLiteTables: TableDatabase {
                 throw tablesError(error, path)
             }
         }
-        reserve.fill()
+        DiskSpace.allocateSharedMemory(of: path)
+        reserve.fill(before: reserved)
         // On a full disk there is none.
         try? DataOwner(path.parent).take(path.parent.appending("reserve"))
     }

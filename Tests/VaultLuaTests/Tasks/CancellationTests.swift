@@ -136,9 +136,9 @@ import VaultModel
             CancellationTests.start + #"""
 
                 local all = stalling "save"
-                local err = fails("timeout", function() vault.timeout(0.005, function() all:put("g", "x") end) end)
+                local err = fails("timeout", function() vault.timeout(1, function() all:put("g", "x") end) end)
                 equal(err.uncertain, true) equal(err.name, "g") equal(err.operation, "put")
-                local task = vault.spawn(function() all:put("g", "x") end) vault.sleep(0.005) task:cancel()
+                local task = vault.spawn(function() all:put("g", "x") end) vault.sleep(1) task:cancel()
                 equal(select(2, task:result()).uncertain, true)
                 """#)
     }
