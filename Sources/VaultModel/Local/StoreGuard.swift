@@ -11,14 +11,15 @@ package struct StoreGuard: Sendable {
         case server
     }
 
-    /// The vaults in use, which are known whatever is in their directories.
+    /// The vaults in use and their packs, which may be on a disk of their own: they are known by any path that leads to
+    /// them, and whatever is in them.
     private let inUse: Set<FileIdentity>
 
     /// - Parameter vaults: those that the operation works on.
     package init(_ vaults: [any Vault] = []) {
         inUse = Set(
-            vaults.compactMap { vault in
-                vault.directory.flatMap { try? FileStatus(of: $0, followsLinks: true).identity }
+            vaults.compactMap(\.directory).flatMap { [$0, $0.appending(StoreGuard.packs)] }.compactMap {
+                try? FileStatus(of: $0, followsLinks: true).identity
             })
     }
 
@@ -74,19 +75,47 @@ package struct StoreGuard: Sendable {
 
     private static let packs = "packs"
     private static let accounts = "server.sqlite"
+    private static let vaults = "vaults"
     private static let shared = "shared"
     private static let workers = "workers"
     /// Each store has one of these.
-    private static let hints = [packs, accounts, shared]
+    private static let hints = [packs, accounts, vaults, shared]
 
     private static func kind(of directory: OpenFile) -> Kind? {
         func has(_ name: String) -> Bool { identity(of: name, in: directory) != nil }
         // A vault that has lost its catalog is one all the more: its packs are all that is left.
-        if has(packs), has("catalog.sqlite") || has("lock") && has("reserve") { return .vault }
-        if has(accounts), has("vaults") || has("certificate.pem") && has("key.pem") { return .server }
+        if has(packs), has("catalog.sqlite") || has("lock") && has("reserve") || hasPacks(directory) { return .vault }
+        if has(accounts), has(vaults) || has("certificate.pem") && has("key.pem") { return .server }
+        if has(vaults), hasVaults(directory) { return .server }
         // One that keeps its vaults in engines has no accounts of its own.
         let isOfEngines = has("shared/certificate.pem") && has("shared/key.pem")
         return isOfEngines && (has(workers) || has("cache")) ? .server : nil
+    }
+
+    /// Whether there is a pack where a vault has its packs.
+    private static func hasPacks(_ directory: OpenFile) -> Bool {
+        children(of: packs, in: directory).contains { part in
+            part.utf8.count == 2
+                && children(of: "\(packs)/\(part)", in: directory).contains {
+                    $0.hasSuffix(".pack") && UniqueID($0.dropLast(5)) != nil
+                }
+        }
+    }
+
+    /// Whether there is a vault where a server has its vaults.
+    private static func hasVaults(_ directory: OpenFile) -> Bool {
+        children(of: vaults, in: directory).contains {
+            UniqueID($0) != nil && identity(of: "\(vaults)/\($0)/\(packs)", in: directory) != nil
+        }
+    }
+
+    private static func children(of name: String, in directory: OpenFile) -> [String] {
+        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW
+        guard
+            let open = try? OpenFile(directory.path, at: directory, component: Array(name.utf8), flags: flags),
+            let listing = try? DirectoryListing(open)
+        else { return [] }
+        return listing.names.map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func identity(of name: String, in directory: OpenFile) -> FileIdentity? {

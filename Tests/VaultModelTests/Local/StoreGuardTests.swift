@@ -1,3 +1,4 @@
+import Glibc
 import TestSupport
 import Testing
 import VaultStore
@@ -86,9 +87,27 @@ import VaultStore
         #expect(try kind(["shared/certificate.pem", "shared/key.pem", "workers/1/x"]) == "a server")
         #expect(try kind(["shared/certificate.pem", "shared/key.pem", "cache/x"]) == "a server")
         #expect(try kind(["packs/00/x.pack", "lock", "reserve"]) == "a vault")
+        let id = "0123456789abcdef0123456789abcdef"
+        #expect(try kind(["packs/01/\(id).pack"]) == "a vault")
+        #expect(try kind(["vaults/\(id)/packs/01/x", "key.pem"]) == "a server")
         // Somebody's projects.
+        #expect(try kind(["vaults/\(id)", "key.pem"]) == nil && kind(["packs/01/pack-\(id).pack"]) == nil)
         #expect(try kind(["certificate.pem", "key.pem", "cache/x", "workers/x"]) == nil)
         #expect(try kind(["packs/1", "lock"]) == nil && kind(["shared/key.pem", "cache/x"]) == nil)
+    }
+
+    @Test func packsOnADiskOfTheirOwnAreTheVaultsToo() async throws {
+        let fixture = try await TreeFixture()
+        try fixture.source.write("a", [1])
+        let (packs, moved) = (fixture.directory("vault/packs"), fixture.source.root.appending("moved"))
+        _ = packs.withCString { old in moved.withCString { rename(old, $0) } }
+        _ = moved.withCString { target in packs.withCString { symlink(target, $0) } }
+        let log = EventLog()
+        for _ in 0..<2 { try await fixture.push { $0.deletes = true } onEvent: { log($0) } }
+        #expect(try await fixture.vault.list(ListQuery()).entries.map(\.name.text) == ["p/a"])
+        #expect(log.all.filter { $0.hasPrefix("skipped") } == ["skipped moved", "skipped moved"])
+        try await fixture.pull(to: fixture.source.root) { $0.deletes = true }
+        #expect(try fixture.source.paths().contains { $0.hasSuffix(".pack") })
     }
 
     @Test func hooksWorkBesideAServersFiles() async throws {
