@@ -34,13 +34,16 @@ extension StoredVault {
         if access == .readOnly, !isDryRun { throw readOnly }
         var report = KeepReport()
         var after: UInt64 = 0
+        let now = clock()
+        let dates = try await catalog.journalTimes(now: now)?.dates(now: now)
         while true {
             let page = try await catalog.objects(prefix, afterObject: after, limit: Limits.pageEntries)
             guard let last = page.last else { return report }
             after = last.object
             var drops: [CommitRequest] = []
             for history in page where !history.versions.isEmpty {
-                let dropped = policy.dropped(from: history.versions, now: clock(), calendar: calendar)
+                let versions = dates.map { dates in history.versions.map { dates.dated($0) } } ?? history.versions
+                let dropped = policy.dropped(from: versions, now: now, calendar: calendar)
                 report.keptVersions += history.versions.count - dropped.count
                 report.droppedVersions += dropped.count
                 if dropped.count == history.versions.count { report.forgottenNames += 1 }

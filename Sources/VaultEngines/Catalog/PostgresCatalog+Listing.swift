@@ -68,7 +68,7 @@ extension PostgresCatalog {
                     versions: isCovered.contains(object)
                         ? versions.map { version in
                             KeepPolicy.Candidate(
-                                version: version.version, savedAt: version.savedAt,
+                                version: version.version, sequence: version.sequence, savedAt: version.savedAt,
                                 isRemoval: version.kind == .removed)
                         } : [])
             }
@@ -111,15 +111,22 @@ extension PostgresCatalog {
         try await read { try lastSequence(at: time, now: now, $0) }
     }
 
-    private func lastSequence(at time: Int64, now: Int64, _ connection: PostgresConnection) throws -> UInt64 {
+    package func journalTimes(now: Int64) async throws(VaultError) -> JournalTimes? {
+        try await read { try journalTimes(now: now, $0) }
+    }
+
+    private func journalTimes(now: Int64, _ connection: PostgresConnection) throws -> JournalTimes? {
         let row = try connection.run("SELECT setbacks, latest_time FROM vault WHERE number = $1", [vaultValue]).first
-        guard let row, row.int(0) == 0, row.int(1) <= now else {
-            let groups = try connection.run(
-                "SELECT last_sequence, time FROM journal_group WHERE vault = $1 ORDER BY last_sequence", [vaultValue])
-            var journal = JournalTimes()
-            for group in groups.rows { journal.append(group.unsigned(0), group.int(1)) }
-            return journal.lastSequence(at: time, now: now)
-        }
+        if let row, row.int(0) == 0, row.int(1) <= now { return nil }
+        let groups = try connection.run(
+            "SELECT last_sequence, time FROM journal_group WHERE vault = $1 ORDER BY last_sequence", [vaultValue])
+        var journal = JournalTimes()
+        for group in groups.rows { journal.append(group.unsigned(0), group.int(1)) }
+        return journal
+    }
+
+    private func lastSequence(at time: Int64, now: Int64, _ connection: PostgresConnection) throws -> UInt64 {
+        if let journal = try journalTimes(now: now, connection) { return journal.lastSequence(at: time, now: now) }
         return try connection.run(
             """
             SELECT last_sequence FROM journal_group WHERE vault = $1 AND time <= $2

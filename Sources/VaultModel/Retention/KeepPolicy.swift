@@ -19,12 +19,17 @@ package struct KeepPolicy: Sendable, Equatable {
     /// A version as the policy sees it.
     package struct Candidate: Sendable {
         package var version: UInt64
-        /// Seconds since 1970 UTC.
+        /// That of the change that made it.
+        package var sequence: UInt64
+        /// Seconds since 1970 UTC; for one whose clock was wrong, the latest that it can have been.
         package var savedAt: Int64
         package var isRemoval: Bool
+        /// Whether the clock was right when it was made, as far as the vault's other changes tell.
+        package var isTrusted = true
 
-        package init(version: UInt64, savedAt: Int64, isRemoval: Bool) {
+        package init(version: UInt64, sequence: UInt64, savedAt: Int64, isRemoval: Bool) {
             self.version = version
+            self.sequence = sequence
             self.savedAt = savedAt
             self.isRemoval = isRemoval
         }
@@ -44,7 +49,7 @@ package struct KeepPolicy: Sendable, Equatable {
         var kept: Set<UInt64> = []
         if !newest.isRemoval { kept.insert(newest.version) }
         let times = ClockTrust.corrected(history.map(\.savedAt), now: now)
-        let history: [Dated] = zip(history, times).map { Dated($0, savedAt: $1.time, isTrusted: $1.isTrusted) }
+        let history: [Dated] = zip(history, times).map { Dated($0, savedAt: $1.time, isTrusted: $0.isTrusted && $1.isTrusted) }
         let content = history.filter { !$0.isRemoval }.reversed() as [Dated]
         kept.formUnion(content.prefix(max(0, last)).map(\.version))
         for (count, period) in [(daily, CivilCalendar.Period.day), (weekly, .week), (monthly, .month)] {

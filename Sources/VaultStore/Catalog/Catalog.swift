@@ -108,6 +108,8 @@ package protocol Catalog: Sendable {
     ///   - time: seconds since 1970 UTC.
     ///   - now: the time, which no commit can be behind.
     func lastSequence(at time: Int64, now: Int64) async throws(VaultError) -> UInt64
+    /// The times of all journal groups; nil where none goes back and none is behind `now`, so that all are trusted.
+    func journalTimes(now: Int64) async throws(VaultError) -> JournalTimes?
     func history(_ name: Name) async throws(VaultError) -> [Entry]
     func list(_ query: ListQuery) async throws(VaultError) -> ListPage
 

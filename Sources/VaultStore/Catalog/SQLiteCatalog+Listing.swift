@@ -62,7 +62,8 @@ extension SQLiteCatalog {
                     versions: isCovered
                         ? try SQLiteCatalog.versions(of: stored, until: .max, database).map {
                             KeepPolicy.Candidate(
-                                version: $0.version, savedAt: $0.savedAt, isRemoval: $0.kind == .removed)
+                                version: $0.version, sequence: $0.sequence, savedAt: $0.savedAt,
+                                isRemoval: $0.kind == .removed)
                         } : [])
             }
         }
@@ -85,7 +86,11 @@ extension SQLiteCatalog {
         try read { try SQLiteCatalog.lastSequence(at: time, now: now, $0) }
     }
 
-    private static func lastSequence(at time: Int64, now: Int64, _ database: Database) throws -> UInt64 {
+    package func journalTimes(now: Int64) async throws(VaultError) -> JournalTimes? {
+        try read { try SQLiteCatalog.journalTimes(now: now, $0) }
+    }
+
+    private static func journalTimes(now: Int64, _ database: Database) throws -> JournalTimes? {
         // A vault that is only read may have a format that does not tell.
         let isTold = try Int.fetchOne(database, sql: "SELECT format FROM vault") ?? format >= format
         let setbacks = isTold ? "setbacks" : "1"
@@ -93,12 +98,15 @@ extension SQLiteCatalog {
             database, "SELECT \(setbacks), coalesce((SELECT max(time) FROM journal_group), 0) FROM vault")
         let isOrdered = try times.step() && times.int(0) == 0 && times.int(1) <= now
         times.finish()
-        guard isOrdered else {
-            let groups = try Query(database, "SELECT last_sequence, time FROM journal_group ORDER BY last_sequence")
-            var journal = JournalTimes()
-            while try groups.step() { journal.append(groups.unsigned(0), groups.int(1)) }
-            return journal.lastSequence(at: time, now: now)
-        }
+        if isOrdered { return nil }
+        let groups = try Query(database, "SELECT last_sequence, time FROM journal_group ORDER BY last_sequence")
+        var journal = JournalTimes()
+        while try groups.step() { journal.append(groups.unsigned(0), groups.int(1)) }
+        return journal
+    }
+
+    private static func lastSequence(at time: Int64, now: Int64, _ database: Database) throws -> UInt64 {
+        if let journal = try journalTimes(now: now, database) { return journal.lastSequence(at: time, now: now) }
         var query = try Query(
             database,
             "SELECT last_sequence FROM journal_group WHERE time <= ? ORDER BY time DESC, last_sequence DESC LIMIT 1")

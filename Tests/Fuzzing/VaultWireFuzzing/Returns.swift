@@ -113,7 +113,8 @@ func checkReturn(of wire: WireOneChange) throws(BrokenInvariant) {
 func checkReturn(of wire: WireKeep) throws(BrokenInvariant) {
     _ = wire.policy.isEmpty
     let history = [Int64.min / 4, -1, 0, 86_400].enumerated().map { index, time in
-        KeepPolicy.Candidate(version: UInt64(index + 1), savedAt: time, isRemoval: index == 2)
+        KeepPolicy.Candidate(
+            version: UInt64(index + 1), sequence: UInt64(index + 1), savedAt: time, isRemoval: index == 2)
     }
     guard let calendar = try? wire.calendar, let prefix = try? NamePrefix(wire: wire.prefix) else { return }
     _ = wire.policy.dropped(from: history, now: 1 << 40, calendar: calendar)
