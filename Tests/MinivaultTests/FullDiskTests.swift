@@ -36,7 +36,8 @@ import VaultModel
         #expect(script.output == "12000000\tsmall\n", "\(script.errors)")
     }
 
-    @Test(arguments: [false, true]) func aDiskThatSomebodyElseKeepsFullLocksNobodyOut(hasSmallBlocks: Bool) async throws {
+    @Test(arguments: [false, true]) func aDiskThatSomebodyElseKeepsFullLocksNobodyOut(hasSmallBlocks: Bool) async throws
+    {
         let sandbox = try Sandbox()
         let path = sandbox.path + "/disk"
         let disk: FullDisk

@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 
 /// Slips that would cost somebody's files, and the sentences that tell what is so.
@@ -69,6 +70,10 @@ import Testing
             #expect(early.status == 3 && early.errors.contains("its first version is of 20"), "\(early.errors)")
         }
         #expect(try await sandbox.run("list", "--at", "2001-01-01").errors.contains("held nothing at 2001-01-01"))
+        for words: [Word] in [["list", "t"], ["compare", "t"]] {
+            let early = try await sandbox.start(words + ["--at", "2001-01-01"]).end()
+            #expect(early.errors.contains("nothing under 't' at 2001-01-01"), "\(early.errors)")
+        }
         #expect(try await sandbox.run("stat", "t").errors.contains("has names below it"))
         #expect(try await sandbox.run("history", "t").errors.contains("has names below it"))
         try await sandbox.succeed("remove", "t", "f")
@@ -97,6 +102,38 @@ import Testing
             print(pcall(vault.verify, "", {sample = 5}))
             """)
         #expect(script.lines[0] == "1\t1" && script.lines[1].contains("5.0"), "\(script)")
+    }
+
+    @Test func whatTheProgramsInputGivesIsSavedAndNoLink() async throws {
+        let sandbox = try Sandbox()
+        let program = Sandbox.program
+        try await sandbox.shell("printf dump | '\(program)' save -q /dev/stdin --as d")
+        try await sandbox.shell("bash -c \"'\(program)' save -q <(printf dump) --as p\"; printf dump > f")
+        try await sandbox.shell("'\(program)' save -q /dev/stdin --as r < f")
+        for name in ["d", "p", "r"] as [Word] { #expect(try await sandbox.succeed("read", name, "-").output == "dump") }
+    }
+
+    @Test func aServersDataIsNotPutIntoAVault() async throws {
+        let sandbox = try Sandbox()
+        try sandbox.write("f", "content")
+        try await sandbox.succeed("save", "f")
+        let vault = Word(sandbox.vault.value)
+        for words: [Word] in [["serve", "--listen", "127.0.0.1:0"], ["user", "add-vault", "team"]] {
+            let outcome = try await sandbox.start(words + ["--data", vault]).end()
+            #expect(outcome.status != 0 && outcome.errors.contains("is a vault"), "\(words): \(outcome.errors)")
+        }
+    }
+
+    @Test func progressEndsAtItsTotalAlsoWhereThatIsNothing() async throws {
+        let sandbox = try Sandbox()
+        try sandbox.write("empty", "")
+        let script = try await sandbox.script(
+            """
+            local last
+            vault.save("empty", "empty", {progress = function(p) last = p end})
+            print(last.done, last.total)
+            """)
+        #expect(script.output == "0\t0\n", "\(script)")
     }
 
     @Test func whatIsReadIntoTheProgramsOutputGoesThere() async throws {

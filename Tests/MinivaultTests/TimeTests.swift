@@ -27,6 +27,29 @@ import Testing
         return terminal.text.components(separatedBy: "\r\n").filter { !$0.isEmpty }
     }
 
+    @Test func theAuditStandsInTheOrderOfWhatHappened() async throws {
+        let sandbox = try Sandbox()
+        let times = [
+            "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2028-01-01T00:00:00Z", "1970-01-01T00:00:09Z",
+            "2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z",
+        ]
+        for (number, time) in times.enumerated() {
+            try await sandbox.succeed(
+                "user", "add-vault", Word("v\(number)"), "--data", "data", environment: try set(time, sandbox))
+        }
+        func vaults(_ words: Word...) async throws -> [String] {
+            let now = try set("2026-01-05T00:00:00Z", sandbox)
+            let outcome = try await sandbox.start(["audit", "--data", "data"] + words, environment: now).end()
+            return try outcome.lines.map { try #require($0.components(separatedBy: "\t").last) }.map {
+                String($0.prefix(2))
+            }
+        }
+        let all = try await sandbox.succeed("audit", "--data", "data").output
+        #expect(try await vaults() == ["v0", "v1", "v2", "v3", "v4", "v5"], "\(all)")
+        #expect(try await vaults("--since", "2026-01-02T12:00:00Z") == ["v2", "v3", "v4", "v5"])
+        #expect(try await vaults("--since", "2026-01-03T12:00:00Z") == ["v5"])
+    }
+
     /// Around the hour that New York has twice, and after it.
     private static let times = [
         "2026-11-01T04:59:59Z", "2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z", "2026-11-01T07:00:09Z",

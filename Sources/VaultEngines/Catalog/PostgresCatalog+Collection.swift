@@ -91,6 +91,9 @@ extension PostgresCatalog {
                     """
                     DELETE FROM audit WHERE vault = $1
                     AND at < (SELECT max(at) FROM audit WHERE vault = $1 AND at <= $2) - $3
+                    AND first_sequence < (
+                      SELECT min(first_sequence) FROM audit WHERE vault = $1 AND at <= $2
+                      AND at >= (SELECT max(at) FROM audit WHERE vault = $1 AND at <= $2) - $3)
                     """,
                     [vaultValue, .int(time - StoreLimits.confirmedSeconds), .int(StoreLimits.auditSeconds)]),
             ], connection)

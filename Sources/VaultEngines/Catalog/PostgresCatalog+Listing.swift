@@ -29,7 +29,7 @@ extension PostgresCatalog {
     package func history(_ name: Name) async throws(VaultError) -> [Entry] {
         try await read { connection in
             guard let stored = try current([name], connection)[name] else {
-                throw VaultError(.notFound, "The vault never held anything under '\(name)'.", name: name)
+                throw VaultError(.notFound, "The vault has no version of '\(name)'.", name: name)
             }
             return try versions(of: [stored.object], on: connection).map { $0.entry(name) } + [stored.entry]
         }

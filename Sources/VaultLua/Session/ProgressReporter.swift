@@ -27,7 +27,7 @@ final class ProgressReporter {
         let table = LuaTable(fields: [
             "name": reading.name?.bytes,
             "done": Int(clamping: reading.done),
-            "total": reading.total > 0 ? Int(clamping: reading.total) : nil,
+            "total": reading.total > 0 || isLast ? Int(clamping: reading.total) : nil,
             "rate": seconds > 0 ? Double(reading.done) / seconds : 0,
             "reused": Int(clamping: reading.reused),
         ])

@@ -1,7 +1,7 @@
 import Glibc
 
 /// A device, a pipe or one of the process's own descriptors under a path, such as `/dev/stdout`: it is written into, and
-/// never replaced by a file.
+/// never replaced by a file. What a path such as `/dev/stdin` gives is read as a stream.
 enum SpecialFile {
     /// Opens what is at `path`, for writing.
     ///
@@ -10,16 +10,20 @@ enum SpecialFile {
     /// - Returns: nil where there is a regular file, a directory or nothing.
     /// - Throws: `cancelled` while nobody reads from a pipe; `invalid` for a socket; what opening it throws.
     static func open(_ path: LocalPath) async throws(VaultError) -> OpenFile? {
-        if let descriptor = ownDescriptor(of: path) {
-            let copy = try retrying("open", path) { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
-            return OpenFile(descriptor: copy, path: path)
-        }
+        if let stream = try ownStream(at: path) { return stream }
         guard let status = try? FileStatus(of: path, followsLinks: true), status.kind == .other else { return nil }
         while true {
             if let file = try openAtOnce(path) { return file }
             if Task.isCancelled { throw .cancelled }
             try await mappingErrors { try await Task.sleep(for: .milliseconds(20)) }
         }
+    }
+
+    /// A copy of the descriptor of this process that `path` names; nil for any other path.
+    static func ownStream(at path: LocalPath) throws(VaultError) -> OpenFile? {
+        guard let descriptor = ownDescriptor(of: path) else { return nil }
+        let copy = try retrying("open", path) { fcntl(descriptor, F_DUPFD_CLOEXEC, 0) }
+        return OpenFile(descriptor: copy, path: path)
     }
 
     /// Opens a device or a pipe in a directory, following no link.

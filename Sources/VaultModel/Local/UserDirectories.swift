@@ -2,8 +2,8 @@ import Glibc
 
 /// The directories of the user who runs the program, by the XDG Base Directory Specification, version 0.8.
 ///
-/// Paths are bytes, as the environment and passwd(5) have them. A variable that is empty counts as one that is not set,
-/// and so does an XDG variable with a relative path.
+/// Paths are bytes, as the environment and passwd(5) have them. A variable that is empty or a relative path counts as one
+/// that is not set.
 package struct UserDirectories: Sendable {
     private let variable: @Sendable (String) -> [UInt8]?
     private let accountHome: @Sendable () throws(VaultError) -> [UInt8]?
@@ -27,7 +27,7 @@ package struct UserDirectories: Sendable {
     /// - Throws: `invalid` where neither names one: the root of the file system is nobody's home.
     package var home: LocalPath {
         get throws(VaultError) {
-            if let home = value("HOME") { return LocalPath(home) }
+            if let home = value("HOME"), home.first == slash { return LocalPath(home) }
             if let home = try accountHome(), home.first == slash, home.contains(where: { $0 != slash }) {
                 return LocalPath(home)
             }

@@ -49,7 +49,9 @@ package struct KeepPolicy: Sendable, Equatable {
         var kept: Set<UInt64> = []
         if !newest.isRemoval { kept.insert(newest.version) }
         let times = ClockTrust.corrected(history.map(\.savedAt), now: now)
-        let history: [Dated] = zip(history, times).map { Dated($0, savedAt: $1.time, isTrusted: $0.isTrusted && $1.isTrusted) }
+        let history: [Dated] = zip(history, times).map {
+            Dated($0, savedAt: $1.time, isTrusted: $0.isTrusted && $1.isTrusted)
+        }
         let content = history.filter { !$0.isRemoval }.reversed() as [Dated]
         kept.formUnion(content.prefix(max(0, last)).map(\.version))
         for (count, period) in [(daily, CivilCalendar.Period.day), (weekly, .week), (monthly, .month)] {

@@ -13,7 +13,8 @@ package struct FileSave: Sendable {
         self.isStrict = isStrict
     }
 
-    /// Saves what `path` is, following no link at its end.
+    /// Saves what `path` is, following no link at its end. What one of the process's own descriptors gives, by a path such
+    /// as `/dev/stdin`, is saved as a stream.
     ///
     /// - Throws: `invalid` for a directory, socket, pipe or device; what opening and reading the file, or the vault,
     ///   throws.
@@ -26,6 +27,11 @@ package struct FileSave: Sendable {
         case .file:
             break
         case .link:
+            if let stream = try SpecialFile.ownStream(at: path) {
+                let attributes = Attributes(mode: 0o644, modified: currentNanoseconds())
+                return try await saveStream(
+                    stream, SaveIntent(name: name, attributes: attributes, tags: tags, ifVersion: ifVersion))
+            }
             let save = try LocalReader.link(path, as: name, status: status)
             meter?.expect(save.content.size)
             return try await saveSmall(save, tags: tags, ifVersion: ifVersion)

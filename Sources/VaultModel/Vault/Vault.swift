@@ -63,7 +63,7 @@ package protocol Vault: Sendable {
 
     /// All versions of what has this name now, oldest first, removals included.
     ///
-    /// - Throws: `notFound` for a name that never held anything.
+    /// - Throws: `notFound` for a name that has no version: none was ever saved, or all were forgotten.
     func history(_ name: Name) async throws(VaultError) -> [Entry]
 
     /// Carries out changes in their order, together and durably. One that fails fails alone.

@@ -23,12 +23,23 @@ extension Accounts {
         if last.isMultiple(of: 1000) {
             try prune(session, eventsMax: ServerLimits.auditEventsMax, failuresMax: ServerLimits.auditFailuresMax)
         }
-        // Cheap by the index, and a little with every event.
+        try forget(session, confirmed: event.time - StoreLimits.confirmedSeconds)
+    }
+
+    /// Forgets the oldest events, a few each time: those before the first one that is young enough, so that an event whose
+    /// clock was behind goes with its neighbours.
+    private static func forget(_ session: any TableSession, confirmed: Int64) throws {
+        let newest = try session.first(
+            "SELECT at FROM audit WHERE at <= ? ORDER BY at DESC LIMIT 1", [.int(confirmed)])
+        guard let newest else { return }
+        let since = newest.int(0) - auditDays * 86_400
+        // In the order of ids, which ends soon, and not of times.
+        let first = try session.first(
+            "SELECT id FROM audit WHERE +at BETWEEN ? AND ? ORDER BY id LIMIT 1", [.int(since), .int(confirmed)])
+        guard let first else { return }
         try session.execute(
-            """
-            DELETE FROM audit WHERE id IN (
-              SELECT id FROM audit WHERE at < (SELECT max(at) FROM audit WHERE at <= ?) - ? LIMIT 64)
-            """, [.int(event.time - StoreLimits.confirmedSeconds), .int(auditDays * 86_400)])
+            "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE at < ? AND id < ? LIMIT 64)",
+            [.int(since), .int(first.int(0))])
     }
 
     /// Forgets the oldest events beyond the bounds, failed logins and denied requests apart from all others: who may

@@ -40,6 +40,10 @@ package final class Accounts: Sendable {
                     .notFound, "'\(directory)' has no server's data: 'minivault user add' and 'serve' make it.",
                     path: directory)
             }
+            if try StoredVault.isPresent(in: directory) {
+                throw VaultError(
+                    .invalid, "'\(directory)' is a vault: a server's data has a directory of its own.", path: directory)
+            }
             try LocalDirectories.make(directory, mode: 0o700)
         }
         let tables = try SQLiteTables(path, lock: directory.appending("lock"))

@@ -56,7 +56,10 @@ extension SQLiteCatalog {
         var delete = try Query(
             database,
             """
-            DELETE FROM audit WHERE at < (SELECT max(at) FROM audit WHERE at <= ?) - ?
+            DELETE FROM audit WHERE at < (SELECT max(at) FROM audit WHERE at <= ?1) - ?2
+            AND first_sequence < (
+              SELECT first_sequence FROM audit WHERE +at BETWEEN (SELECT max(at) FROM audit WHERE at <= ?1) - ?2 AND ?1
+              ORDER BY first_sequence LIMIT 1)
             """)
         delete.bind(time - StoreLimits.confirmedSeconds)
         delete.bind(StoreLimits.auditSeconds)

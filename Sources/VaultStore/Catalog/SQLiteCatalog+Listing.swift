@@ -25,7 +25,7 @@ extension SQLiteCatalog {
     package func history(_ name: Name) async throws(VaultError) -> [Entry] {
         try read { database in
             guard let current = try SQLiteCatalog.entryByName(database, name) else {
-                throw VaultError(.notFound, "The vault never held anything under '\(name)'.", name: name)
+                throw VaultError(.notFound, "The vault has no version of '\(name)'.", name: name)
             }
             return try SQLiteCatalog.versions(of: current, until: .max, database)
         }

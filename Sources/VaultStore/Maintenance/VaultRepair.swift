@@ -62,6 +62,10 @@ package struct VaultRepair: Sendable {
         for sequence in chain.gaps {
             report.problems.append("The journal before sequence \(sequence) has a gap: what was changed there is lost.")
         }
+        if chain.groups.isEmpty, report.chunks > 0 {
+            report.problems.append(
+                "The packs hold chunks and no journal: which names and versions they were of is lost with the catalog.")
+        }
         try await replay(chain.groups, packs, into: catalog, &report)
         try await takeOver(into: catalog)
         try await catalog.closeForMove()

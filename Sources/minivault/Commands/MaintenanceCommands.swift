@@ -157,6 +157,8 @@ private struct Verification {
                 "\(report.checkedChunks) chunks read, \(Format.bytes(report.checkedBytes)); "
                     + "\(report.damagedChunks) damaged, \(report.damaged.count) versions affected")
         }
-        if !report.isClean { throw CommandFailure(status: .damaged) }
+        // A vault whose names are lost is whole in itself, and holds nothing of what was saved.
+        let hasLostNames = rebuilt.map { $0.groups == 0 && $0.chunks > 0 } ?? false
+        if !report.isClean || hasLostNames { throw CommandFailure(status: .damaged) }
     }
 }

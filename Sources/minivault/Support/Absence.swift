@@ -76,10 +76,18 @@ extension Vault {
         let prefix = NamePrefix(name)
         let below = try await list(ListQuery(prefix: prefix, limit: 2)).entries
         if below.contains(where: { $0.name != name }) {
+            if case .time(let time) = selector {
+                return "There was nothing under '\(name)' at \(Format.time(time)): the names below it came later."
+            }
             return
                 "'\(name)' is no file but has names below it: 'minivault list \(name)' shows them, 'pull' reads them."
         }
         guard below.isEmpty, try await hasHistory(prefix, behind: name) else { return nil }
+        if case .time(let time) = selector {
+            return
+                "There was nothing under '\(name)' at \(Format.time(time)): 'minivault list \(name) --versions' shows "
+                + "what was there at other times."
+        }
         return
             "'\(name)' is no file, and the names below it were removed: 'minivault list \(name) --versions' shows them."
     }

@@ -103,7 +103,13 @@ import VaultStore
         _ = packs.withCString { old in moved.withCString { rename(old, $0) } }
         _ = moved.withCString { target in packs.withCString { symlink(target, $0) } }
         let log = EventLog()
-        for _ in 0..<2 { try await fixture.push { $0.deletes = true } onEvent: { log($0) } }
+        for _ in 0..<2 {
+            try await fixture.push {
+                $0.deletes = true
+            } onEvent: {
+                log($0)
+            }
+        }
         #expect(try await fixture.vault.list(ListQuery()).entries.map(\.name.text) == ["p/a"])
         #expect(log.all.filter { $0.hasPrefix("skipped") } == ["skipped moved", "skipped moved"])
         try await fixture.pull(to: fixture.source.root) { $0.deletes = true }

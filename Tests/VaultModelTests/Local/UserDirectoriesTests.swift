@@ -20,7 +20,7 @@ import VaultModel
         #expect(try found.configHome == LocalPath("/srv/anna/.config"))
     }
 
-    @Test(arguments: [[:], ["HOME": ""]])
+    @Test(arguments: [[:], ["HOME": ""], ["HOME": "relative"]])
     func withoutOneItIsTheOneOfTheAccount(_ variables: [String: String]) throws {
         #expect(try directories(variables).dataHome == LocalPath("/home/anna/.local/share"))
     }

@@ -11,7 +11,8 @@ import Testing
     private func history(_ times: [Int64], removedAt removals: Set<Int64> = []) -> [KeepPolicy.Candidate] {
         times.enumerated().map { index, time in
             KeepPolicy.Candidate(
-                version: UInt64(index + 1), sequence: UInt64(index + 1), savedAt: newYear + time, isRemoval: removals.contains(time))
+                version: UInt64(index + 1), sequence: UInt64(index + 1), savedAt: newYear + time,
+                isRemoval: removals.contains(time))
         }
     }
 

@@ -103,7 +103,8 @@ extension VaultContract {
                 try await subject.vault.save("b", sample(5))
                 var policy = KeepPolicy()
                 policy.within = 30 * Clocks.day
-                #expect(try await subject.vault.keep(.all, policy, calendar: .utc, isDryRun: false).droppedVersions == 0)
+                #expect(
+                    try await subject.vault.keep(.all, policy, calendar: .utc, isDryRun: false).droppedVersions == 0)
                 #expect(try await subject.vault.history(try name("g")).count == 2)
                 // Its time comes as that of others does.
                 subject.clock.advance(31 * Clocks.day)
@@ -124,7 +125,8 @@ extension VaultContract {
                 try await subject.vault.save("b", sample(5))
                 var policy = KeepPolicy()
                 policy.within = 30 * Clocks.day
-                #expect(try await subject.vault.keep(.all, policy, calendar: .utc, isDryRun: false).droppedVersions == 0)
+                #expect(
+                    try await subject.vault.keep(.all, policy, calendar: .utc, isDryRun: false).droppedVersions == 0)
             }
         }
 

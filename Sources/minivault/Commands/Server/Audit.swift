@@ -26,17 +26,27 @@ struct Audit: AsyncParsableCommand {
     func run() async throws {
         let since = try since.map { try CommandText.time($0) } ?? .min
         let accounts = try await data.open()
-        var lines = try accounts.audit(of: user, since: since, limit: limit).map { event in
-            AuditLine(
-                time: event.time, user: event.user, peer: event.peer, what: event.kind.rawValue, detail: event.detail)
-        }
-        for vault in try accounts.vaults() { lines += try await changes(in: vault, accounts, since) }
-        lines.sort { $0.time < $1.time }
-        for line in lines.suffix(limit) { Output.line(json ? line.json.text : line.text) }
+        let now = currentSeconds()
+        var lines = Audit.dated(
+            try accounts.audit(of: user, limit: limit).map { event in
+                AuditLine(
+                    time: event.time, user: event.user, peer: event.peer, what: event.kind.rawValue,
+                    detail: event.detail)
+            }, now: now)
+        for vault in try accounts.vaults() { lines += Audit.dated(try await changes(in: vault, accounts), now: now) }
+        lines = lines.filter { $0.order >= since }
+        lines.sort { $0.order < $1.order }
+        for (line, _) in lines.suffix(limit) { Output.line(json ? line.json.text : line.text) }
+    }
+
+    /// Lines in the order in which they were written, each with the time at which it stands among others: its own, or the
+    /// latest that it can have been where the clock was wrong.
+    private static func dated(_ lines: [AuditLine], now: Int64) -> [(line: AuditLine, order: Int64)] {
+        zip(lines, ClockTrust.corrected(lines.map(\.time), now: now)).map { ($0, $1.time) }
     }
 
     private func changes(
-        in vault: Accounts.Vault, _ accounts: Accounts, _ since: Int64
+        in vault: Accounts.Vault, _ accounts: Accounts
     ) async throws(VaultError) -> [AuditLine] {
         let local = try await accounts.places.open(vault.id, access: .readOnly)
         var lines: [AuditLine] = []
@@ -44,7 +54,7 @@ struct Audit: AsyncParsableCommand {
         let result: Result<Void, VaultError>
         do throws(VaultError) {
             while true {
-                let page = try await local.audit(since: since, after: after, limit: 4096)
+                let page = try await local.audit(since: .min, after: after, limit: 4096)
                 guard let last = page.last else { break }
                 after = last.sequences.upperBound
                 lines += page.filter { user == nil || $0.user == user }.map { AuditLine($0, in: vault.name) }
