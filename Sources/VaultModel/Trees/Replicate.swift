@@ -49,7 +49,10 @@ package struct Replicate: Sendable {
             throw VaultError(.notFound, "The source holds nothing: nothing was removed.")
         }
         try await jobs.finish()
-        if options.deletes { try await remove(gone, jobs) }
+        if options.deletes {
+            try await remove(gone, jobs)
+            try await jobs.copyBlocked()
+        }
         var report = jobs.report
         report.unmatched = options.filter.unmatched
         return report

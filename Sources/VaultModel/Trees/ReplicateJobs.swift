@@ -8,6 +8,9 @@ final class ReplicateJobs {
     /// Small entries that wait for others to be read and saved together.
     private var batch: [Entry] = []
     private var batchBytes = 0
+    /// Entries that something in the target stands in the way of, which is going to be removed.
+    private var blocked: [Entry] = []
+    private var isLastTry = false
 
     init(_ source: any Vault, _ target: any Vault, _ options: TreeOptions, _ meter: TransferMeter?) {
         self.source = source
@@ -148,7 +151,23 @@ final class ReplicateJobs {
     private func finish(_ entry: Entry, _ result: Result<SaveOutcome, VaultError>) {
         switch result {
         case .success(let outcome): count(entry, newBytes: outcome.newBytes)
-        case .failure(let error):
+        case .failure(let error): fail(alone: entry, error)
+        }
+    }
+
+    /// Copies what can be copied now that other names are removed, or tells the failure.
+    func copyBlocked() async throws(VaultError) {
+        isLastTry = true
+        let entries = blocked
+        blocked = []
+        for entry in entries { try await copy(entry, over: nil) }
+        try await finish()
+    }
+
+    private func fail(alone entry: Entry, _ error: VaultError) {
+        if error.code == .exists, options.deletes, !isLastTry {
+            blocked.append(entry)
+        } else {
             report.failed.append(TreeReport.Failure(path: LocalPath(entry.name.bytes), error: error.about(entry.name)))
         }
     }
@@ -163,7 +182,7 @@ final class ReplicateJobs {
     /// - Throws: what is not this one entry's failure.
     private func fail(_ entry: Entry, _ error: VaultError) throws(VaultError) {
         if [.cancelled, .unavailable, .timeout, .internal].contains(error.code) { throw error }
-        report.failed.append(TreeReport.Failure(path: LocalPath(entry.name.bytes), error: error.about(entry.name)))
+        fail(alone: entry, error)
     }
 }
 

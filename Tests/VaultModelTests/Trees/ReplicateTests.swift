@@ -30,6 +30,27 @@ import VaultStore
         #expect(source.calls.allSatisfy { if case .list = $0 { true } else { false } })
     }
 
+    @Test func exchangesFilesForDirectoriesWhereItMayRemove() async throws {
+        let fixture = try await TreeFixture()
+        for (name, size) in [("a", 1), ("b/x", 1), ("c", 2_000_000), ("d/x/y", 2_000_000)] {
+            try fixture.source.write(name, randomBytes(size, seed: 1))
+        }
+        try await fixture.push()
+        let target = try await Target(fixture)
+        var options = TreeOptions()
+        try await target.replicate(options)
+        for name in ["a", "b", "c", "d"] { fixture.source.remove(name) }
+        for (name, size) in [("a/x", 1), ("b", 1), ("c/x/y", 2_000_000), ("d", 2_000_000)] {
+            try fixture.source.write(name, randomBytes(size, seed: 2))
+        }
+        try await fixture.push { $0.deletes = true }
+        options.deletes = true
+        let report = try await target.replicate(options)
+        #expect((report.saved, report.removed, report.failed.count) == (4, 4, 0))
+        let again = try await target.replicate(options)
+        #expect((again.saved, again.skipped, again.removed) == (0, 4, 0))
+    }
+
     @Test func takesTagsAwayAndRemovesWhatIsGoneIfAskedTo() async throws {
         let fixture = try await TreeFixture()
         try fixture.source.write("a", [1])
