@@ -61,13 +61,15 @@ enum Format {
     /// A line of a long listing: in columns on a terminal, separated by tabs elsewhere.
     static func long(_ entry: Entry) -> String {
         let version = "v\(entry.version)"
+        // A removal has no time but that of itself.
+        let seconds = entry.kind == .removed ? entry.savedAt : entry.modifiedSeconds
         let columns =
             Output.isTerminal
             ? [
-                mode(entry), padded(bytes(entry.size), 9), time(entry.modifiedSeconds, to: .minute),
+                mode(entry), padded(bytes(entry.size), 9), time(seconds, to: .minute),
                 padded(version, 5), entry.name.description,
             ]
-            : [mode(entry), String(entry.size), time(entry.modifiedSeconds), version, entry.name.description]
+            : [mode(entry), String(entry.size), time(seconds), version, entry.name.description]
         return columns.joined(separator: Output.isTerminal ? "  " : "\t")
     }
 
