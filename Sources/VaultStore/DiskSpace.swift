@@ -1,7 +1,7 @@
 import Glibc
 import VaultModel
 
-/// The room that a disk has, and that of the memory which SQLite's processes share through a file on it.
+/// The room that a disk has.
 enum DiskSpace {
     /// Bytes that this user may still store on the disk of `directory`; nil where the system does not tell.
     static func free(in directory: LocalPath) -> UInt64? {
@@ -12,19 +12,11 @@ enum DiskSpace {
         return isEndless ? .max : bytes
     }
 
-    /// Whether the disk lacks the room for the shared memory of a database in `directory`. A page of a mapped file that
-    /// the disk has no room for ends the process that touches it.
+    /// Whether the disk lacks the room for the memory that the processes at a database in `directory` share through a file.
+    ///
+    /// SQLite maps that file. It makes sure of one block of each 4 KiB, which is too little on a file system with smaller
+    /// blocks: a page that has no room there ends the process that touches it.
     static func isShort(in directory: LocalPath) -> Bool {
         free(in: directory).map { $0 < UInt64(4 * StoreLimits.sharedMemoryBytes) } ?? false
-    }
-
-    /// Gives the shared memory of an open database its room. SQLite itself touches one byte of each 4 KiB, which is too
-    /// little on a file system with smaller blocks.
-    static func allocateSharedMemory(of database: LocalPath) {
-        let path = LocalPath(database.bytes + Array("-shm".utf8))
-        guard let file = try? OpenFile(path, flags: O_RDWR | O_NOFOLLOW), let size = try? file.status.size else {
-            return
-        }
-        _ = posix_fallocate(file.descriptor, 0, off_t(max(size, UInt64(StoreLimits.sharedMemoryBytes))))
     }
 }

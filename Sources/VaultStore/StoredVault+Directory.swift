@@ -67,7 +67,6 @@ extension StoredVault {
             }
             catalog = try await openCatalog()
         }
-        if access != .readOnly { DiskSpace.allocateSharedMemory(of: layout.catalog) }
         return StoredVault(
             catalog.vault, catalog, DirectoryPackStore(layout.packs, vault: catalog.vault, files: files),
             place: "\(directory)",

@@ -46,7 +46,6 @@ package final class SQLiteTables: TableDatabase {
                 throw tablesError(error, path)
             }
         }
-        DiskSpace.allocateSharedMemory(of: path)
         reserve.fill(before: reserved)
         // On a full disk there is none.
         try? DataOwner(path.parent).take(path.parent.appending("reserve"))
