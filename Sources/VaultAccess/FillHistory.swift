@@ -10,9 +10,12 @@ package enum FillHistory {
     private static let linesMax = 1000
     private static let bytesMax = 8 << 20
 
-    /// Takes note that `prefix` of `vault` is filled from `root`, and tells where it was last filled from, if elsewhere.
+    /// Takes note that `prefix` of `vault` is filled from `root`, and tells where it, or a prefix above or below it, was
+    /// last filled from, if elsewhere.
+    ///
+    /// - Parameter isDryRun: whether it is told alone, since nothing is filled.
     package static func note(
-        _ vault: any Vault, _ prefix: NamePrefix, _ root: LocalPath, tell: (String) -> Void
+        _ vault: any Vault, _ prefix: NamePrefix, _ root: LocalPath, isDryRun: Bool = false, tell: (String) -> Void
     ) {
         guard let file = try? UserDirectories.current.stateHome.appending("minivault/pushed"),
             let place = place(of: vault), let root = canonical(root)
@@ -21,12 +24,22 @@ package enum FillHistory {
         var lines = lines(of: file)
         let index = lines.firstIndex { $0.starts(with: key + [tab]) }
         let line = key + [tab] + encoded(root.bytes)
+        // What was filled before this prefix was filled last has been told.
+        let other = neighbour(of: prefix, root, in: lines.suffix(from: index.map { $0 + 1 } ?? 0), encoded(place))
+        if let other {
+            tell(
+                "'\(printable(other.prefix))' was last filled from '\(printable(other.root))', and '\(prefix)' is filled "
+                    + "from '\(root)' now.")
+        }
         if let index {
-            if lines[index] == line { return }
-            let before = printable(decoded(lines[index].dropFirst(key.count + 1)))
-            tell("'\(prefix)' was last filled from '\(before)', and is filled from '\(root)' now.")
+            if lines[index] == line, other == nil { return }
+            if lines[index] != line {
+                let before = printable(decoded(lines[index].dropFirst(key.count + 1)))
+                tell("'\(prefix)' was last filled from '\(before)', and is filled from '\(root)' now.")
+            }
             lines.remove(at: index)
         }
+        if isDryRun { return }
         lines.append(line)
         do throws(VaultError) {
             try SmallFile.makeDirectory(file.parent)
@@ -35,6 +48,35 @@ package enum FillHistory {
         } catch {
             // The next push says nothing then.
         }
+    }
+
+    /// A prefix above or below `prefix` that was filled from a directory which does not belong to `root` in the same way.
+    private static func neighbour(
+        of prefix: NamePrefix, _ root: LocalPath, in lines: ArraySlice<[UInt8]>, _ place: [UInt8]
+    ) -> (prefix: [UInt8], root: [UInt8])? {
+        let mine = prefix.top?.bytes ?? []
+        for line in lines {
+            let parts = line.split(separator: tab, omittingEmptySubsequences: false)
+            guard parts.count == 3, parts[0].elementsEqual(place) else { continue }
+            let (other, filled) = (decoded(parts[1]), decoded(parts[2]))
+            if other == mine { continue }
+            if let below = relative(other, below: mine), filled != root.appending(below).bytes {
+                return (other, filled)
+            }
+            if let above = relative(mine, below: other), LocalPath(filled).appending(above).bytes != root.bytes {
+                return (other, filled)
+            }
+        }
+        return nil
+    }
+
+    /// The path from one name to another below it; nil for one that is not.
+    private static func relative(_ name: [UInt8], below top: [UInt8]) -> [UInt8]? {
+        if top.isEmpty { return name }
+        guard name.count > top.count + 1, name.starts(with: top), name[top.count] == UInt8(ascii: "/") else {
+            return nil
+        }
+        return Array(name[(top.count + 1)...])
     }
 
     private static func place(of vault: any Vault) -> [UInt8]? {

@@ -43,6 +43,23 @@ import Testing
         #expect(back.errors.contains("/bert/docs'") && back.status == 0)
     }
 
+    @Test func aPrefixInsideAnotherIsToldOfToo() async throws {
+        let sandbox = try Sandbox()
+        for path in ["a/x", "a/docs/z", "b/y"] { try sandbox.write(path, path) }
+        try await sandbox.succeed("push", "b", "n/docs")
+        let dry = try await sandbox.succeed("push", "a", "n", "--dry-run")
+        let above = try await sandbox.succeed("push", "a", "n")
+        for push in [dry, above] {
+            #expect(push.errors.contains("'n/docs' was last filled from '"), "\(push.errors)")
+        }
+        #expect(try await !sandbox.succeed("push", "a", "n").errors.contains("last filled"))
+        // A part of the tree goes where the tree puts it.
+        let part = try await sandbox.succeed("push", "a/docs", "n/docs")
+        #expect(part.errors.contains("'n/docs' was last filled from") && !part.errors.contains("'n' was last filled"))
+        let other = try await sandbox.succeed("push", "b", "n/docs/deep")
+        #expect(other.errors.contains("' was last filled from"), "\(other.errors)")
+    }
+
     @Test func aDryRunOfARemovalTellsTheNames() async throws {
         let sandbox = try Sandbox()
         try sandbox.write("t/a", "a")

@@ -115,6 +115,10 @@ final class PullJobs: Sendable {
                     meter?.advance(entry.size, reused: entry.size)
                     try setAttributes(of: entry, place)
                 case .other where options.isDryRun:
+                    if entry.kind != .directory, let directory = try place.directory?.open() {
+                        let writer = LocalWriter(directory: directory, overwrites: options.overwrites)
+                        _ = try writer.isSpecial(place.component, path: place.path)
+                    }
                     wouldWrite(entry, place.path)
                 case .other:
                     guard let directory = try place.directory?.open() else { continue }

@@ -20,19 +20,23 @@ package struct Push: Sendable {
     /// Every file is tried, until one does not fit the vault's quota. Nothing is removed when anything of the tree could
     /// not be read.
     ///
-    /// - Throws: what ends the whole push: the root cannot be opened, the vault fails as a whole, or
-    ///   `conflict` for more removals than allowed and for a root that was replaced, before any of them.
+    /// - Throws: what ends the whole push: the root cannot be opened, the vault fails as a whole, `notFound` for removals
+    ///   that go with a tree that holds nothing, or `conflict` for more removals than allowed and for a root that was replaced, before any of them.
     package func run(_ root: LocalPath, _ prefix: NamePrefix) async throws(VaultError) -> TreeReport {
         try options.filter.check(below: root)
         var join = try TreeJoin(vault, root, prefix, options)
         let jobs = PushJobs(vault: vault, options: options, meter: meter, onEvent: onEvent)
         var gone = GoneNames()
+        var isEmpty = true
         try await mappingErrors {
             try await withThrowingTaskGroup(of: Void.self) { group in
                 var queue = JobQueue(limit: options.concurrency)
                 var batch = Batch()
+                var held = HeldFiles()
                 while !jobs.isVaultFull, let pair = try await join.next() {
                     try Task.checkCancellation()
+                    if let name = pair.name { for file in held.take(before: name) { batch.add(file.local, file.name) } }
+                    if pair.hasLocal { isEmpty = false }
                     switch pair {
                     case .both(let local, let entry) where isUnchanged(local, entry):
                         jobs.count(unchanged: local)
@@ -42,8 +46,15 @@ package struct Push: Sendable {
                         // What a directory has replaced goes once something in the directory is saved.
                         let replaced = gone.takeReplaced(by: name)
                         if !replaced.isEmpty { try await jobs.remove(replaced, root, prefix) }
-                        batch.add(local, name)
+                        if options.isDryRun, !options.deletes, local.status.kind != .directory {
+                            held.add(local, name)
+                        } else {
+                            batch.add(local, name)
+                        }
                     case .vault(let entry):
+                        for file in held.take(above: entry.name) {
+                            jobs.fail(file.local.path, .namesBelow(file.name))
+                        }
                         let path = root.appending(prefix.relativePath(of: entry.name))
                         gone.add(entry, isReplaced: (try? FileStatus(of: path))?.kind == .directory)
                     case .skipped(let path, let reason):
@@ -55,11 +66,18 @@ package struct Push: Sendable {
                         try await queue.add(&group, batch.take(), jobs)
                     }
                 }
+                for file in held.takeAll() { batch.add(file.local, file.name) }
                 try await queue.add(&group, batch.take(), jobs)
                 try await queue.drain(&group)
             }
         }
         if options.deletes {
+            // A tree that is not what it was meant to be, such as a disk that is not mounted, must not empty the vault.
+            if isEmpty, !gone.all.isEmpty {
+                throw VaultError(
+                    .notFound, "'\(root)' holds nothing to save: nothing was removed. 'minivault remove' removes all.",
+                    path: root)
+            }
             try await removeGone(gone.all, root, prefix, jobs, join.walk)
             try await saveBlocked(root, prefix, jobs)
         }
@@ -159,6 +177,33 @@ struct GoneNames {
             gone.append(candidate.version)
             return true
         }
+        return taken
+    }
+}
+
+/// New files of a dry run that names in the vault may be below: those come behind them in the order of names, and a few
+/// others between.
+struct HeldFiles {
+    private var files: [(local: TreeEntry, name: Name)] = []
+
+    mutating func add(_ local: TreeEntry, _ name: Name) { files.append((local, name)) }
+
+    /// Takes those that `name` is below.
+    mutating func take(above name: Name) -> [(local: TreeEntry, name: Name)] {
+        take { NamePrefix($0).contains(name) }
+    }
+
+    /// Takes those that no name from `name` on can be below.
+    mutating func take(before name: Name) -> [(local: TreeEntry, name: Name)] {
+        if files.isEmpty { return [] }
+        return take { !name.bytes.lexicographicallyPrecedes($0.bytes + [slash + 1]) }
+    }
+
+    mutating func takeAll() -> [(local: TreeEntry, name: Name)] { take { _ in true } }
+
+    private mutating func take(where isTaken: (Name) -> Bool) -> [(local: TreeEntry, name: Name)] {
+        let taken = files.filter { isTaken($0.name) }
+        files.removeAll { isTaken($0.name) }
         return taken
     }
 }

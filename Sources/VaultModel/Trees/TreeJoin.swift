@@ -6,6 +6,22 @@ struct TreeJoin {
         case vault(Entry)
         case skipped(LocalPath, TreeWalk.Reason)
         case failed(LocalPath, VaultError)
+
+        var name: Name? {
+            switch self {
+            case .both(_, let entry), .vault(let entry): entry.name
+            case .local(_, let name): name
+            case .skipped, .failed: nil
+            }
+        }
+
+        /// Whether the tree has something here.
+        var hasLocal: Bool {
+            switch self {
+            case .both, .local, .failed: true
+            case .vault, .skipped: false
+            }
+        }
     }
 
     private let prefix: NamePrefix

@@ -84,6 +84,12 @@ extension VaultError: CustomStringConvertible {
     }
 }
 
+extension VaultError {
+    package static func namesBelow(_ name: Name) -> VaultError {
+        VaultError(.exists, "There are names below '\(name)'.", name: name)
+    }
+}
+
 /// Runs `body` and gives every error that leaves it the type `VaultError`.
 package func mappingErrors<Result>(
     _ body: () async throws -> sending Result

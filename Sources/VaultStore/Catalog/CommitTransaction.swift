@@ -188,7 +188,7 @@ package struct CommitTransaction<Rows: CommitRows> {
             }
             room.directories.append(ancestor)
         }
-        if try rows.hasNames(below: name) { throw VaultError(.exists, "There are names below '\(name)'.", name: name) }
+        if try rows.hasNames(below: name) { throw VaultError.namesBelow(name) }
         return room
     }
 

@@ -116,7 +116,7 @@ struct PushCommand: VaultCommand {
         var chosen = try tree.treeOptions()
         chosen.isStrict = strict
         let (tree, isQuiet, options) = (tree, common.quiet, chosen)
-        if !tree.dryRun { FillHistory.note(vault, prefix, root) { Output.note("minivault: \($0)") } }
+        FillHistory.note(vault, prefix, root, isDryRun: tree.dryRun) { Output.note("minivault: \($0)") }
         let report = try await drawing(isTree: true) { (meter) throws(VaultError) in
             try await Push(to: vault, options: options, meter: meter) { tree.tell($0, isQuiet: isQuiet) }
                 .run(root, prefix)

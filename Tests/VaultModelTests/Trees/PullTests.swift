@@ -267,6 +267,27 @@ import Testing
         #expect(await eventualCode { try await fixture.pull(to: fixture.target.root.appending("file")) } != nil)
     }
 
+    @Test func dryRunsFailWhereTheRunWould() async throws {
+        let fixture = try await TreeFixture()
+        for name in ["d/g", "e-x", "f/a", "g"] { try fixture.source.write(name, [1]) }
+        try await fixture.push()
+        for name in ["d", "f"] { fixture.source.remove(name) }
+        for name in ["d", "d-x", "e", "f"] { try fixture.source.write(name, [2]) }
+        for deletes in [false, true] {
+            let dry = try await fixture.push { ($0.isDryRun, $0.deletes) = (true, deletes) }
+            #expect(
+                dry.failed.map(\.path.lastComponent) == (deletes ? [] : [Array("d".utf8)[...], Array("f".utf8)[...]]))
+            #expect(dry.failed.allSatisfy { $0.error.code == .exists } && dry.saved == (deletes ? 4 : 2))
+        }
+        let real = try await fixture.push()
+        #expect((real.failed.count, real.saved) == (2, 2))
+        try fixture.target.write("g/in/the/way", [1])
+        for isDryRun in [true, false] {
+            let report = try await fixture.pull { $0.isDryRun = isDryRun }
+            #expect((report.failed.map(\.error.code), report.saved) == ([.exists], 5))
+        }
+    }
+
     @Test func leavesAtMostALargeFileUnfinishedWhenItsTaskIsCancelled() async throws {
         let fixture = try await TreeFixture()
         for number in 0..<20 { try fixture.source.write("\(number)", randomBytes(1 << 20, seed: UInt64(number))) }

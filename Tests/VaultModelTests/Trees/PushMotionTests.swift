@@ -34,6 +34,22 @@ import Testing
         }
     }
 
+    @Test func aTreeThatHoldsNothingEmptiesNoPrefix() async throws {
+        for isDryRun in [false, true] {
+            let fixture = try await TreeFixture()
+            try fixture.source.write("a", [1])
+            try await fixture.push()
+            fixture.source.remove("a")
+            // An unmounted disk may well have left its mount point, and a pipe beside it.
+            try fixture.source.makePipe("pipe")
+            let code = await eventualCode { try await fixture.push { ($0.deletes, $0.isDryRun) = (true, isDryRun) } }
+            #expect(code == .notFound)
+            #expect(try await fixture.entry("a") != nil)
+            // Where nothing would be removed, there is nothing to refuse.
+            #expect(try await fixture.push("other") { $0.deletes = true }.removed == 0)
+        }
+    }
+
     /// A push with removals, during which the tree is changed once something has been saved.
     private func push(_ fixture: TreeFixture, _ change: @escaping @Sendable () throws -> Void) async throws {
         let vault = RecordingVault(fixture.vault) { (call) async throws(VaultError) in
