@@ -60,23 +60,23 @@ package enum FillHistory {
             guard parts.count == 3, parts[0].elementsEqual(place) else { continue }
             let (other, filled) = (decoded(parts[1]), decoded(parts[2]))
             if other == mine { continue }
-            if let below = relative(other, below: mine), filled != root.appending(below).bytes {
+            if let below = relativePath(of: other, below: mine), filled != root.appending(below).bytes {
                 return (other, filled)
             }
-            if let above = relative(mine, below: other), LocalPath(filled).appending(above).bytes != root.bytes {
+            if let above = relativePath(of: mine, below: other), LocalPath(filled).appending(above).bytes != root.bytes
+            {
                 return (other, filled)
             }
         }
         return nil
     }
 
-    /// The path from one name to another below it; nil for one that is not.
-    private static func relative(_ name: [UInt8], below top: [UInt8]) -> [UInt8]? {
-        if top.isEmpty { return name }
-        guard name.count > top.count + 1, name.starts(with: top), name[top.count] == UInt8(ascii: "/") else {
-            return nil
-        }
-        return Array(name[(top.count + 1)...])
+    /// The local path from one name to another below it; nil for one that is not.
+    private static func relativePath(of name: [UInt8], below top: [UInt8]) -> [UInt8]? {
+        guard let name = try? Name(name) else { return nil }
+        guard let top = try? Name(top) else { return name.pathBytes }
+        let prefix = NamePrefix(top)
+        return name != top && prefix.contains(name) ? prefix.relativePath(of: name) : nil
     }
 
     private static func place(of vault: any Vault) -> [UInt8]? {

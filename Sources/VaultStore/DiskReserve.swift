@@ -23,10 +23,12 @@ struct DiskReserve: Sendable {
         let (all, isEndless) = size.addingReportingOverflow(free)
         var wanted = isEndless ? UInt64(bytesMax) : min(UInt64(bytesMax), max(all / 2, min(before, all)))
         // The file system takes some for itself.
-        while wanted >= size + DiskReserve.stepBytes, wanted >= UInt64(StoreLimits.reserveBytesMin) {
-            if posix_fallocate(file.descriptor, 0, off_t(wanted)) == 0 { return }
+        while wanted >= size + DiskReserve.stepBytes, before > 0 || wanted >= UInt64(StoreLimits.reserveBytesMin) {
+            let failure = posix_fallocate(file.descriptor, 0, off_t(wanted))
+            if failure == 0 { return }
             ftruncate(file.descriptor, off_t(size))
-            wanted -= DiskReserve.stepBytes
+            guard failure == ENOSPC || failure == EDQUOT else { return }
+            wanted -= max(DiskReserve.stepBytes, (wanted - size) / 8)
         }
     }
 

@@ -43,7 +43,8 @@ extension StoredVault {
             var drops: [CommitRequest] = []
             for history in page where !history.versions.isEmpty {
                 let versions = dates.map { dates in history.versions.map { dates.dated($0) } } ?? history.versions
-                let dropped = policy.dropped(from: versions, now: now, calendar: calendar)
+                let dropped = policy.dropped(
+                    from: versions, areDated: dates != nil, now: now, calendar: calendar)
                 report.keptVersions += history.versions.count - dropped.count
                 report.droppedVersions += dropped.count
                 if dropped.count == history.versions.count { report.forgottenNames += 1 }

@@ -102,16 +102,18 @@ package struct LocalWriter: Sendable {
     }
 
     /// Gives what is there, and has the entry's content, the entry's mode and time.
-    func apply(_ entry: Entry, to component: [UInt8], path: LocalPath) -> Attributing {
+    ///
+    /// - Parameter status: of what is there.
+    func apply(_ entry: Entry, to component: [UInt8], _ status: FileStatus, path: LocalPath) -> Attributing {
         if entry.kind == .link { return setTime(of: component, entry.attributes) }
         let flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
         if let file = try? OpenFile(path, at: directory, component: component, flags: flags) {
-            return apply(entry.attributes, to: file)
+            return apply(entry.attributes, to: file, mode: entry.restoredMode(over: status.mode))
         }
         // A mode may forbid its owner to open it. That it is no link has been seen just now.
         let hasTime = setTime(of: component, entry.attributes) == .set
         let hasMode = LocalPath(component).withCString {
-            fchmodat(directory.descriptor, $0, mode_t(entry.attributes.restoredMode), AT_SYMLINK_NOFOLLOW) == 0
+            fchmodat(directory.descriptor, $0, mode_t(entry.restoredMode(over: status.mode)), AT_SYMLINK_NOFOLLOW) == 0
         }
         return hasTime && hasMode ? .set : .refused
     }
@@ -143,6 +145,12 @@ package struct LocalWriter: Sendable {
         if try isSpecial(component, path: path) {
             throw VaultError(.exists, "'\(path)' is in the way: it is a device or a pipe.", path: path)
         }
+    }
+
+    /// Finds out whether something is there that is no directory.
+    func checkRoomForDirectory(_ component: [UInt8], path: LocalPath) throws(VaultError) {
+        guard let status = try? FileStatus(of: component, in: directory), status.kind != .directory else { return }
+        throw VaultError(.exists, "'\(path)' is in the way: it is no directory.", path: path)
     }
 
     /// Whether a device or a pipe is there, which is written into.
@@ -207,9 +215,8 @@ package struct LocalWriter: Sendable {
         _ = LocalPath(component).withCString { unlinkat(directory.descriptor, $0, 0) }
     }
 
-    private func apply(_ attributes: Attributes, to file: OpenFile, isDirectory: Bool = false) -> Attributing {
-        let mode = isDirectory ? attributes.restoredDirectoryMode : attributes.restoredMode
-        let hasMode = fchmod(file.descriptor, mode_t(mode)) == 0
+    private func apply(_ attributes: Attributes, to file: OpenFile, mode: UInt32? = nil) -> Attributing {
+        let hasMode = fchmod(file.descriptor, mode_t(mode ?? attributes.restoredMode)) == 0
         let times = [timespec.omitted, timespec(nanoseconds: attributes.modified)]
         let hasTime = futimens(file.descriptor, times) == 0
         return hasMode && hasTime ? .set : .refused
@@ -240,13 +247,11 @@ package struct LocalWriter: Sendable {
         let status = LocalPath(component).withCString { mkdirat(directory.descriptor, $0, 0o700) }
         if status != 0 {
             guard errno == EEXIST else { throw VaultError(system: errno, "make the directory", path) }
-            guard (try? FileStatus(of: component, in: directory))?.kind == .directory else {
-                throw VaultError(.exists, "'\(path)' is in the way: it is no directory.", path: path)
-            }
+            try checkRoomForDirectory(component, path: path)
             if !overwrites { return .set }
         }
         let made = try OpenFile(path, at: directory, component: component, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-        return apply(attributes, to: made, isDirectory: true)
+        return apply(attributes, to: made, mode: attributes.restoredDirectoryMode)
     }
 
     private func setTime(of component: [UInt8], _ attributes: Attributes) -> Attributing {
@@ -259,8 +264,8 @@ package struct LocalWriter: Sendable {
 }
 
 extension VaultError {
-    /// Whether a transfer was broken off that may be gone on with.
-    var isInterruption: Bool { [.cancelled, .unavailable, .timeout].contains(code) }
+    /// Whether a transfer was broken off that may be gone on with. What a file of this machine refuses is none.
+    var isInterruption: Bool { code == .cancelled || [.unavailable, .timeout].contains(code) && path == nil }
 }
 
 extension Attributes {
@@ -270,6 +275,16 @@ extension Attributes {
 
     /// The permission bits that a restored directory gets, with the one that protects what is in it from others.
     package var restoredDirectoryMode: UInt32 { mode & 0o1777 }
+}
+
+extension Entry {
+    /// The permission bits for what has the entry's content already: it keeps those that a restored file does not get, as
+    /// far as the entry has them too.
+    func restoredMode(over mode: UInt32) -> UInt32 {
+        kind == .directory
+            ? attributes.restoredDirectoryMode | mode & attributes.mode & 0o6000
+            : attributes.restoredMode | mode & attributes.mode & 0o7000
+    }
 }
 
 extension timespec {

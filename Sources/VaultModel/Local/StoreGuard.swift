@@ -37,6 +37,17 @@ package struct StoreGuard: Sendable {
         return StoreGuard.kind(of: try directory.open())
     }
 
+    /// Refuses the directory of a vault in use: whoever closes one of its files drops the locks that SQLite has on it.
+    ///
+    /// - Throws: `invalid`, naming it.
+    func checkInUse(_ directory: LocalPath) throws(VaultError) {
+        guard let identity = try? FileStatus(of: directory, followsLinks: true).identity, inUse.contains(identity)
+        else { return }
+        throw VaultError(
+            .invalid, "'\(directory)' is the directory of a vault, which only MiniVault itself reads and changes.",
+            path: directory)
+    }
+
     /// Refuses a directory that is that of a vault or a server, or is in one. Where a server's hooks work is none.
     ///
     /// - Throws: `invalid`, naming the vault's or server's directory.

@@ -43,15 +43,18 @@ package struct KeepPolicy: Sendable, Equatable {
     /// - Parameters:
     ///   - history: all versions of the name, oldest first.
     ///   - now: seconds since 1970 UTC.
+    ///   - areDated: whether the vault's journal has told the dates; if not, the history itself tells which are wrong.
     ///   - calendar: the civil calendar by which days, weeks and months are told apart.
-    package func dropped(from history: [Candidate], now: Int64, calendar: CivilCalendar) -> [UInt64] {
+    package func dropped(
+        from history: [Candidate], areDated: Bool = false, now: Int64, calendar: CivilCalendar
+    ) -> [UInt64] {
         guard let newest = history.last else { return [] }
         var kept: Set<UInt64> = []
         if !newest.isRemoval { kept.insert(newest.version) }
-        let times = ClockTrust.corrected(history.map(\.savedAt), now: now)
-        let history: [Dated] = zip(history, times).map {
-            Dated($0, savedAt: $1.time, isTrusted: $0.isTrusted && $1.isTrusted)
-        }
+        let times =
+            areDated
+            ? history.map { ($0.savedAt, $0.isTrusted) } : ClockTrust.corrected(history.map(\.savedAt), now: now)
+        let history: [Dated] = zip(history, times).map { Dated($0, savedAt: $1.0, isTrusted: $1.1) }
         let content = history.filter { !$0.isRemoval }.reversed() as [Dated]
         kept.formUnion(content.prefix(max(0, last)).map(\.version))
         for (count, period) in [(daily, CivilCalendar.Period.day), (weekly, .week), (monthly, .month)] {

@@ -38,7 +38,7 @@ final class PullJobs: Sendable {
 
     func fail(_ path: LocalPath, _ error: VaultError) {
         // What ends the pull as a whole is not one file's failure.
-        if error.code == .cancelled { return }
+        if error.code == .cancelled, Task.isCancelled { return }
         state.withLock { $0.report.failed.append(TreeReport.Failure(path: path, error: error)) }
         onEvent(.failed(path, error))
     }
@@ -115,9 +115,13 @@ final class PullJobs: Sendable {
                     meter?.advance(entry.size, reused: entry.size)
                     try setAttributes(of: entry, place)
                 case .other where options.isDryRun:
-                    if entry.kind != .directory, let directory = try place.directory?.open() {
+                    if let directory = try place.directory?.open() {
                         let writer = LocalWriter(directory: directory, overwrites: options.overwrites)
-                        _ = try writer.isSpecial(place.component, path: place.path)
+                        if entry.kind == .directory {
+                            try writer.checkRoomForDirectory(place.component, path: place.path)
+                        } else {
+                            _ = try writer.isSpecial(place.component, path: place.path)
+                        }
                     }
                     wouldWrite(entry, place.path)
                 case .other:
@@ -159,11 +163,11 @@ final class PullJobs: Sendable {
             return state.withLock { $0.report.saved += 1 }
         }
         let writer = LocalWriter(directory: directory, overwrites: options.overwrites)
-        let before = try? FileStatus(of: place.component, in: directory)
-        let isSet = options.overwrites && writer.apply(entry, to: place.component, path: place.path) == .set
-        let after = try? FileStatus(of: place.component, in: directory)
+        let before = try FileStatus(of: place.component, in: directory)
+        let isSet = options.overwrites && writer.apply(entry, to: place.component, before, path: place.path) == .set
+        let after = try FileStatus(of: place.component, in: directory)
         // A file system with coarse times takes them, and keeps what it has.
-        guard isSet, before?.mode != after?.mode || before?.modified != after?.modified else {
+        guard isSet, before.mode != after.mode || before.modified != after.modified else {
             return state.withLock { state in
                 state.report.skipped += 1
                 if options.overwrites, !isSet { state.report.unset += 1 }
@@ -255,11 +259,7 @@ final class PullJobs: Sendable {
         else { return .other }
         // A pull gives no special bits and takes none away.
         let isOfMode =
-            switch status.kind {
-            case .link: true
-            case .directory: status.mode & 0o1777 == entry.attributes.restoredDirectoryMode
-            default: status.mode == entry.attributes.mode || status.mode == entry.attributes.restoredMode
-            }
+            status.kind == .link || status.mode == entry.restoredMode(over: status.mode)
         if status.kind == .directory { return isOfMode ? .same : .otherAttributes }
         guard status.size == entry.size else { return .other }
         let isOfTime = status.modified == entry.attributes.modified

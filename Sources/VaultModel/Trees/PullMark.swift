@@ -39,9 +39,8 @@ final class PullMark {
     }
 
     private static func remember(_ file: OpenFile) {
-        try? BufferSlice(copying: [1]).withUnsafeBytes { (bytes) throws(VaultError) in
-            try file.write(bytes, at: 0)
-        }
+        // A hole, for which a full disk has room.
+        try? file.resize(to: 1)
     }
 
     /// Takes the mark away, unless other pulls into the tree are under way, and clears up after those that were killed.
@@ -52,7 +51,7 @@ final class PullMark {
     func end(_ stores: StoreGuard, isInterrupted: Bool = false, hasPartial: Bool = false) {
         if hasPartial { PullMark.remember(file) }
         guard flock(file.descriptor, LOCK_EX | LOCK_NB) == 0, let directory = try? root.open() else { return }
-        if let size = try? file.status.size, size > 0 {
+        if hasPartial || (try? file.status.size) != 0 {
             if isInterrupted { return }
             PullMark.clear(root, stores)
         }

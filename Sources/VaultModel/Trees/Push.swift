@@ -101,7 +101,16 @@ package struct Push: Sendable {
         guard jobs.isReadComplete else { return }
         if !gone.isEmpty { try walk.checkRoot() }
         // What a move has put into its place meanwhile is not gone.
-        let gone = gone.filter { !Push.isFile(prefix.relativePath(of: $0.name), below: root) }
+        var absent: [GoneNames.Version] = []
+        for version in gone {
+            let relative = prefix.relativePath(of: version.name)
+            do throws(VaultError) {
+                if try !Push.isFile(relative, below: root) { absent.append(version) }
+            } catch {
+                return jobs.fail(root.appending(relative), error)
+            }
+        }
+        let gone = absent
         if let max = options.deleteMax, gone.count > max {
             throw VaultError(
                 .conflict, "\(gone.count) names would be removed, and \(max) may be: nothing was removed.")
@@ -111,13 +120,20 @@ package struct Push: Sendable {
     }
 
     /// Whether a file or a link is at a path below the root, with no link on the way.
-    private static func isFile(_ relative: [UInt8], below root: LocalPath) -> Bool {
+    private static func isFile(_ relative: [UInt8], below root: LocalPath) throws(VaultError) -> Bool {
         for end in relative.indices where relative[end] == slash {
-            let above = try? FileStatus(of: root.appending(Array(relative[..<end])))
-            guard above?.kind == .directory else { return false }
+            guard try kind(Array(relative[..<end]), below: root) == .directory else { return false }
         }
-        let kind = (try? FileStatus(of: root.appending(relative)))?.kind
-        return kind == .file || kind == .link
+        return try [.file, .link].contains(kind(relative, below: root))
+    }
+
+    /// What is at a path below the root; nil for nothing, and for a path that no file can have.
+    private static func kind(_ relative: [UInt8], below root: LocalPath) throws(VaultError) -> FileStatus.Kind? {
+        do throws(VaultError) {
+            return try FileStatus(of: root.appending(relative)).kind
+        } catch  where [.notFound, .invalid].contains(error.code) {
+            return nil
+        }
     }
 
     /// Tries again what names stood in the way of that are removed now, or tells the failure.

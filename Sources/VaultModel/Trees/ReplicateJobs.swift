@@ -87,7 +87,9 @@ final class ReplicateJobs {
                 continue
             }
             let changes = page.map { Change.remove(NamePrefix($0.name), ifVersion: $0.version) }
-            for (entry, result) in zip(page, try await target.change(changes)) {
+            let results = try await target.change(changes)
+            guard results.count == page.count else { throw .unanswered }
+            for (entry, result) in zip(page, results) {
                 switch result {
                 case .success: report.removed += 1
                 // Gone already is as good as removed, and what has come since is somebody else's.

@@ -76,7 +76,10 @@ package final class SQLiteCatalog: Catalog {
         var alone = configuration
         alone.readonly = false
         alone.busyMode = .immediateError
-        alone.prepareDatabase { try $0.execute(sql: "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON") }
+        alone.prepareDatabase { database in
+            keepLogFiles(of: database)
+            try database.execute(sql: "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON")
+        }
         func open(_ configuration: Configuration) throws -> DatabaseQueue {
             let queue = try DatabaseQueue(path: path.databaseName, configuration: configuration)
             _ = try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") }

@@ -20,9 +20,10 @@ package final class SQLiteTables: TableDatabase {
     package init(_ path: LocalPath, lock: LocalPath) throws(VaultError) {
         self.path = path
         self.lock = lock
-        reserve = DiskReserve(path.parent.appending("reserve"), bytesMax: StoreLimits.accountsReserveBytes)
+        let reserve = DiskReserve(path.parent.appending("reserve"), bytesMax: StoreLimits.accountsReserveBytes)
+        self.reserve = reserve
         // The file is made here, so that it is nobody else's from its first moment on.
-        _ = try OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600)
+        try SQLiteTables.make(path)
         try DataOwner(path.parent).take(path)
         var configuration = Configuration()
         configuration.busyMode = .timeout(30)
@@ -37,6 +38,11 @@ package final class SQLiteTables: TableDatabase {
         }
         let reserved = reserve.size
         reserve.makeRoomToOpen()
+        defer {
+            reserve.fill(before: reserved)
+            // On a full disk there is none.
+            try? DataOwner(path.parent).take(path.parent.appending("reserve"))
+        }
         queue = try reserve.duringWrite { () throws(VaultError) in
             do {
                 return try SQLiteTables.patiently {
@@ -46,9 +52,16 @@ package final class SQLiteTables: TableDatabase {
                 throw tablesError(error, path)
             }
         }
-        reserve.fill(before: reserved)
-        // On a full disk there is none.
-        try? DataOwner(path.parent).take(path.parent.appending("reserve"))
+    }
+
+    /// Makes the file, unless it is there: closing one that SQLite has open in this process would drop SQLite's locks.
+    private static func make(_ path: LocalPath) throws(VaultError) {
+        do throws(VaultError) {
+            _ = try OpenFile(path, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        } catch  where error.code == .exists {
+            if try FileStatus(of: path).kind == .file { return }
+            throw VaultError(.invalid, "'\(path)' is no file, and so no accounts.", path: path)
+        }
     }
 
     /// Tries again where another process is just switching a new file to its write-ahead log, for which SQLite does

@@ -116,6 +116,13 @@ import VaultStore
         #expect(try fixture.source.paths().contains { $0.hasSuffix(".pack") })
     }
 
+    @Test func noFileOfAVaultIsSavedInIt() async throws {
+        let fixture = try await TreeFixture()
+        let catalog = fixture.directory("vault/catalog.sqlite")
+        let code = await eventualCode { try await FileSave(to: fixture.vault).save(catalog, as: Name("c")) }
+        #expect(code == .invalid)
+    }
+
     @Test func hooksWorkBesideAServersFiles() async throws {
         let (fixture, inside) = try await fixture()
         try fixture.source.write("srv/workers/1/event/file", [1])

@@ -62,37 +62,21 @@ import Testing
 
     @Test func goesOnWithAnUnfinishedFile() async throws {
         let fixture = try await TreeFixture()
-        let bytes = randomBytes(20 << 20, seed: 4)
-        try fixture.source.write("large", bytes)
-        try await fixture.push()
-        let entry = try #require(try await fixture.entry("large"))
-        try fixture.target.write(".minivault-\(UniqueID(high: 0, low: 0))", [], mode: 0o600)
-        try unfinished(entry, "large", in: fixture.target, Array(bytes[..<(15 << 20)]))
-        let recording = RecordingVault(fixture.vault)
-        let report = try await fixture.pull(from: recording)
-        #expect((report.saved, report.failed.count) == (1, 0))
-        #expect(fetched(recording) < UInt64(8 << 20))
+        let bytes = try await leaveLarge(in: fixture)
+        #expect(try await fetchedByAPull(fixture) < UInt64(8 << 20))
         #expect(try fixture.target.read("large") == bytes && temporaries(fixture.target).isEmpty)
     }
 
     @Test func keepsWhatWasBrokenOffForTheNextPull() async throws {
         let fixture = try await TreeFixture()
-        let bytes = randomBytes(20 << 20, seed: 4)
-        try fixture.source.write("large", bytes)
-        try await fixture.push()
-        let entry = try #require(try await fixture.entry("large"))
-        // A pull that was killed long ago has left one too.
-        try fixture.target.write(".minivault-\(UniqueID(high: 0, low: 0))", [], mode: 0o600)
-        try unfinished(entry, "large", in: fixture.target, Array(bytes[..<(15 << 20)]))
+        let bytes = try await leaveLarge(in: fixture)
         let breaking = RecordingVault(fixture.vault) { (call) async throws(VaultError) in
             if case .fetch = call { throw VaultError(.unavailable, "The connection is lost.") }
         }
         let report = try await fixture.pull(from: breaking)
         #expect(report.failed.map(\.error.code) == [.unavailable])
         #expect(try temporaries(fixture.target).count == 2)
-        let recording = RecordingVault(fixture.vault)
-        try await fixture.pull(from: recording)
-        #expect(fetched(recording) < UInt64(8 << 20))
+        #expect(try await fetchedByAPull(fixture) < UInt64(8 << 20))
         #expect(try fixture.target.read("large") == bytes && temporaries(fixture.target).isEmpty)
     }
 
@@ -116,6 +100,17 @@ import Testing
         #expect(try fixture.target.read("large") == bytes && fixture.target.read("second") == [1])
     }
 
+    /// Pushes a large file, and leaves three quarters of it and the mark as a killed pull does.
+    private func leaveLarge(in fixture: TreeFixture) async throws -> [UInt8] {
+        let bytes = randomBytes(20 << 20, seed: 4)
+        try fixture.source.write("large", bytes)
+        try await fixture.push()
+        let entry = try #require(try await fixture.entry("large"))
+        try fixture.target.write(".minivault-\(UniqueID(high: 0, low: 0))", [], mode: 0o600)
+        try unfinished(entry, "large", in: fixture.target, Array(bytes[..<(15 << 20)]))
+        return bytes
+    }
+
     /// Leaves the file that a killed process was writing.
     @discardableResult
     private func unfinished(
@@ -128,8 +123,12 @@ import Testing
         return tree.root.appending(partial.name)
     }
 
-    private func fetched(_ vault: RecordingVault) -> UInt64 {
-        vault.calls.reduce(0) { sum, call in
+    /// Bytes that a pull, which must succeed, fetches.
+    private func fetchedByAPull(_ fixture: TreeFixture) async throws -> UInt64 {
+        let vault = RecordingVault(fixture.vault)
+        let report = try await fixture.pull(from: vault)
+        #expect((report.saved, report.failed.count) == (1, 0))
+        return vault.calls.reduce(0) { sum, call in
             guard case .fetch(let chunks) = call else { return sum }
             return chunks.reduce(sum) { $0 + $1.reference.span }
         }

@@ -35,6 +35,12 @@ import Testing
         #expect(try mode(fixture.source.root.appending("tool")) == 0o4755)
         try await fixture.pull()
         #expect(try mode(fixture.target.root.appending("tmp")) == 0o1777)
+        // Also where something else is to be set.
+        try fixture.target.write("tool", [2], mode: 0o4755, modified: 7)
+        _ = fixture.target.root.appending("tmp").withCString { chmod($0, 0o755) }
+        for saved in [2, 0] { #expect(try await fixture.pull().saved == saved) }
+        #expect(try mode(fixture.target.root.appending("tmp")) == 0o1777)
+        #expect(try mode(fixture.target.root.appending("tool")) == 0o4755)
     }
 
     @Test func aFileThatItsOwnerMayNotOpenIsSetRightAllTheSame() async throws {

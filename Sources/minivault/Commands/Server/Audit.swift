@@ -34,15 +34,23 @@ struct Audit: AsyncParsableCommand {
                     detail: event.detail)
             }, now: now)
         for vault in try accounts.vaults() { lines += Audit.dated(try await changes(in: vault, accounts), now: now) }
-        lines = lines.filter { $0.order >= since }
-        lines.sort { $0.order < $1.order }
-        for (line, _) in lines.suffix(limit) { Output.line(json ? line.json.text : line.text) }
+        // Lines of one source have their order from it, which equal times must not undo.
+        let order = lines.indices.sorted { (lines[$0].order, $0) < (lines[$1].order, $1) }
+        for index in order.filter({ lines[$0].date >= since }).suffix(limit) {
+            Output.line(json ? lines[index].line.json.text : lines[index].line.text)
+        }
     }
 
-    /// Lines in the order in which they were written, each with the time at which it stands among others: its own, or the
-    /// latest that it can have been where the clock was wrong.
-    private static func dated(_ lines: [AuditLine], now: Int64) -> [(line: AuditLine, order: Int64)] {
-        zip(lines, ClockTrust.corrected(lines.map(\.time), now: now)).map { ($0, $1.time) }
+    /// Lines in the order in which they were written, each with the latest time at which it can have been, and the one at
+    /// which it stands among others: that is never later than the next line's.
+    private static func dated(
+        _ lines: [AuditLine], now: Int64
+    ) -> [(line: AuditLine, date: Int64, order: Int64)] {
+        var order = Int64.max
+        return zip(lines, ClockTrust.corrected(lines.map(\.time), now: now)).reversed().map { line, date in
+            order = min(order, date.time)
+            return (line, date.time, order)
+        }.reversed()
     }
 
     private func changes(
