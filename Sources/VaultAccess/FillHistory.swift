@@ -24,7 +24,7 @@ package enum FillHistory {
         var lines = lines(of: file)
         let index = lines.firstIndex { $0.starts(with: key + [tab]) }
         let line = key + [tab] + encoded(root.bytes)
-        // What was filled before this prefix was filled last has been told.
+        // Anything that was filled before this prefix was filled last has been told.
         let other = neighbour(of: prefix, root, in: lines.suffix(from: index.map { $0 + 1 } ?? 0), encoded(place))
         if let other {
             tell(

@@ -24,10 +24,10 @@ package enum Limits {
     /// the way to a server and back costs the same for any.
     package static let pageEntries = 512
     package static let pageEntriesMax = 4096
-    /// How often a save is tried from its start, because a small source changed or because a collection removed a chunk
+    /// The times that a save is tried from its start, because a small source changed or because a collection removed a chunk
     /// that it relied on.
     package static let saveAttemptsMax = 3
-    /// How often a large source that changes while it is read is read, until it is saved as it was read last.
+    /// The times that a large source that changes meanwhile is read, until it is saved as it was read last.
     package static let readAttemptsMax = 2
     /// A file modified this recently is read again next time: a later write could leave its times equal.
     package static let racyNanoseconds: Int64 = 2_000_000_000

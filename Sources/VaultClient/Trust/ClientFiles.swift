@@ -1,6 +1,6 @@
 package import VaultModel
 
-/// Where a user's trust and keys are: see ``VaultModel/UserDirectories``.
+/// The places of a user's trust and keys: see ``VaultModel/UserDirectories``.
 package enum ClientFiles {
     /// The servers that the user trusts: `$XDG_CONFIG_HOME/minivault/known-servers`.
     package static var knownServers: LocalPath { get throws(VaultError) { try directory.appending("known-servers") } }

@@ -129,7 +129,7 @@ extension PostgresCatalog {
             ], connection)
     }
 
-    /// What is marked for reads and for uploads only.
+    /// Chunks that are marked for reads and for uploads only.
     private func retained(_ connection: PostgresConnection) throws -> [CollectionReport.Retained] {
         let sums = try run(
             [

@@ -12,7 +12,7 @@ enum PostgresSchema {
     /// The steps from one format to the next, the first of which makes everything.
     private static let migrations = [tables, clock]
 
-    /// How often the clock of a journal went back, and the latest time in it.
+    /// The number of times that the clock of a journal went back, and the latest time in it.
     private static let clock = """
         ALTER TABLE minivault.vault ADD COLUMN latest_time bigint NOT NULL DEFAULT 0,
           ADD COLUMN setbacks bigint NOT NULL DEFAULT 0;

@@ -30,7 +30,7 @@ struct DerivedNames {
     }
 
     private mutating func add(_ key: Key, _ path: LocalPath) throws(VaultError) {
-        // What is not there fails by itself.
+        // A missing file fails by itself.
         guard let parent = try? FileStatus(of: path.parent, followsLinks: true).identity else { return }
         guard let known = parents[key] else {
             if parents.count < DerivedNames.namesMax { parents[key] = parent }

@@ -1,6 +1,6 @@
 package import Glibc
 
-/// Where a file of a tree goes: a component of a directory.
+/// The place that a file of a tree goes to: a component of a directory.
 struct LocalPlace: Sendable {
     /// Nil where the directory is not there and is not made.
     var directory: TreeDirectory?
@@ -85,7 +85,7 @@ package struct LocalDirectories {
         }
         if !makesMissing { return nil }
         let open = try parent.open()
-        // What a directory's mode was is not known, and private content must not become everybody's.
+        // The mode that a directory had is not known, and private content must not become everybody's.
         try retrying("make the directory", path) {
             LocalPath(part).withCString { mkdirat(open.descriptor, $0, 0o700) }
         }

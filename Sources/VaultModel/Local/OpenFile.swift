@@ -171,7 +171,7 @@ package struct FileStatus: Sendable, Hashable {
     package var inode: UInt64
     package var device: UInt64
 
-    /// What tells the file from all others that are there now.
+    /// The identity that tells the file from all others that are there now.
     package var identity: FileIdentity { FileIdentity(device: device, inode: inode) }
 
     package init(_ status: stat) {

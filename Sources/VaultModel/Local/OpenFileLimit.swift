@@ -1,6 +1,6 @@
 import Glibc
 
-/// How many files this process may have open.
+/// The number of files that this process may have open.
 package enum OpenFileLimit {
     /// The limit that the process began with. The programs that `vault.exec` starts have it too, since some look through
     /// all numbers of files that they could have open.

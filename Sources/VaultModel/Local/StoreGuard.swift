@@ -56,7 +56,7 @@ package struct StoreGuard: Sendable {
         do throws(VaultError) {
             directory = try OpenFile(path, flags: StoreGuard.flags)
         } catch {
-            // What is not there yet is made in the nearest directory above it.
+            // A missing directory is made in the nearest directory above it.
             guard error.code == .notFound, path.parent != path else { return }
             return try check(path.parent)
         }
@@ -70,7 +70,7 @@ package struct StoreGuard: Sendable {
                     "'\(path)' is in the directory of \(kind), which only MiniVault itself reads and changes.",
                     path: path)
             }
-            // What is above a directory that cannot be searched, nobody can ask for.
+            // Nobody can ask for the directory above one that cannot be searched.
             guard
                 let above = try? OpenFile(path, at: directory, component: Array("..".utf8), flags: StoreGuard.flags),
                 let next = try? above.status.identity, next != identity

@@ -1,6 +1,6 @@
 import Glibc
 
-/// How far the clocks of a place are ahead of UTC, at each time.
+/// The seconds by which the clocks of a place are ahead of UTC, at each time.
 package struct CivilZone: Sendable {
     private let offsets: @Sendable (Int64) -> Int64
 

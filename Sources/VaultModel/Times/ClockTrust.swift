@@ -1,6 +1,6 @@
 /// Tells which of a series of times were taken while the clock was right.
 ///
-/// What happened is known in its order, by sequences. A time that lies before an earlier one, or behind a later one, was
+/// The order of what happened is known, by sequences. A time that lies before an earlier one, or behind a later one, was
 /// taken by a clock that was wrong then. Which of the two is wrong, most others decide: trusted are the times of the
 /// longest part of the series that never goes back. So one wrong time spoils nothing but itself, whether it is far in
 /// the future or far in the past.

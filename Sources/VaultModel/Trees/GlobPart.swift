@@ -72,7 +72,7 @@ enum GlobPart: Hashable {
     }
 }
 
-/// What matches bytes within a part.
+/// A pattern for bytes within a part.
 enum GlobElement: Hashable {
     case byte(UInt8)
     /// Any one byte.

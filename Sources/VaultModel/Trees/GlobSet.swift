@@ -7,7 +7,7 @@ struct GlobSet: Hashable {
     init?(takenFrom rest: inout ArraySlice<UInt8>) {
         let isNegated = rest.first == UInt8(ascii: "!") || rest.first == UInt8(ascii: "^")
         if isNegated { rest.removeFirst() }
-        // Where a range can begin.
+        // A range can begin here.
         var low: UInt8?
         var isFirst = true
         while let byte = rest.popFirst() {

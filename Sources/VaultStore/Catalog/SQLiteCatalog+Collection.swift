@@ -89,7 +89,7 @@ extension SQLiteCatalog {
             sql: "INSERT OR IGNORE INTO live SELECT digest, \(Need.uploads.rawValue) FROM upload_chunk")
     }
 
-    /// What is marked for reads and for uploads only.
+    /// Chunks that are marked for reads and for uploads only.
     private static func retained(_ database: Database) throws -> [CollectionReport.Retained] {
         let bytes = try Query(
             database,
