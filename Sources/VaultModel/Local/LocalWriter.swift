@@ -190,7 +190,7 @@ package struct LocalWriter: Sendable {
         }
         if status == 0 { return remove(temporary) }
         if errno == EEXIST { throw VaultError(system: errno, "write", path) }
-        // Where the file system has no links, the place is taken by an empty file of this process's, and replaced.
+        // A file system without links has the place taken by an empty file of this process's, which is then replaced.
         _ = try OpenFile(
             path, at: directory, component: component, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
         do throws(VaultError) {

@@ -5,7 +5,7 @@ import Glibc
 /// No operation on a tree saves, writes to or removes what is in one: a vault that saved itself would grow with each
 /// push, and a pull would put an old index over the one that is in use.
 package struct StoreGuard: Sendable {
-    /// Whose directory it is.
+    /// The owner of a directory.
     package enum Kind: Sendable {
         case vault
         case server
@@ -23,7 +23,7 @@ package struct StoreGuard: Sendable {
             })
     }
 
-    /// Whose directory this is, by the names of what is in it; nil for any other.
+    /// The owner of a directory, by the names of what is in it; nil where it is a user's.
     func kind(of directory: TreeDirectory, holding children: [DirectoryListing.Child]) -> Kind? {
         if inUse.contains(directory.identity) { return .vault }
         let mayBe = children.contains { child in StoreGuard.hints.contains { child.name.elementsEqual($0.utf8) } }

@@ -56,7 +56,7 @@ package struct TimeReader: Sendable {
     /// The last time that a zone's clocks have shown a time of day.
     private func last(_ clock: Int64, in zone: CivilZone) -> Int64? {
         let today = zone.civilTime(at: now).day
-        // Where clocks were just set back past midnight, tomorrow has already begun once.
+        // Tomorrow has already begun once if clocks were just set back past midnight.
         let days = [1, 0, -1, -2, -3].map { today + $0 }
         return days.flatMap { zone.instants(of: CivilTime(day: $0, second: clock)) }.filter { $0 <= now }.max()
     }

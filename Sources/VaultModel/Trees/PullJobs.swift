@@ -11,7 +11,7 @@ final class PullJobs: Sendable {
         var report = TreeReport()
         /// Entries that something local stands in the way of, which is going to be removed.
         var blocked: Set<Name> = []
-        /// What is left out and has been told of.
+        /// Paths that are left out and have been told of.
         var skipped: Set<LocalPath> = []
         var isLastTry = false
         var hasPartial = false
@@ -245,7 +245,7 @@ final class PullJobs: Sendable {
         return try result.get()
     }
 
-    /// How much of an entry is in its place already.
+    /// The parts of an entry that are in its place already.
     private enum Likeness {
         case same
         /// The content is there, with another mode or time.
