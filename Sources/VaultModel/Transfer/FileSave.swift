@@ -16,8 +16,8 @@ package struct FileSave: Sendable {
     /// Saves what `path` is, following no link at its end. What one of the process's own descriptors gives, by a path such
     /// as `/dev/stdin`, is saved as a stream.
     ///
-    /// - Throws: `invalid` for a directory, socket, pipe or device, and for a file of the vault itself; what opening and reading the file, or the vault,
-    ///   throws.
+    /// - Throws: `invalid` for a directory, socket, pipe or device, and for a file of the vault itself; what opening and
+    ///   reading the file, or the vault, throws.
     package func save(
         _ path: LocalPath, as name: Name, tags: [TagText: TagText] = [:], ifVersion: UInt64? = nil
     ) async throws(VaultError) -> SaveOutcome {

@@ -21,7 +21,8 @@ package struct Push: Sendable {
     /// not be read.
     ///
     /// - Throws: what ends the whole push: the root cannot be opened, the vault fails as a whole, `notFound` for removals
-    ///   that go with a tree that holds nothing, or `conflict` for more removals than allowed and for a root that was replaced, before any of them.
+    ///   that go with a tree that holds nothing, or `conflict` for more removals than allowed and for a root that was
+    ///   replaced, before any of them.
     package func run(_ root: LocalPath, _ prefix: NamePrefix) async throws(VaultError) -> TreeReport {
         try options.filter.check(below: root)
         var join = try TreeJoin(vault, root, prefix, options)

@@ -69,7 +69,8 @@ extension StoredVault {
             try await reader.visit(chosen.map { .init($0) }) { index, _, found in
                 if found != nil { return }
                 report.problems.append(
-                    "The journal is damaged at sequence \(chosen[index].lastSequence): these changes only the catalog knows, so keep a backup of it."
+                    "The journal is damaged at sequence \(chosen[index].lastSequence): these changes only the catalog knows, "
+                        + "so keep a backup of it."
                 )
             }
         }

@@ -73,17 +73,19 @@ extension VaultContract {
                 let saves = try (0..<20).map { try small("f\($0)", sample($0, count: 2000)) }
                 for outcome in try await vault.save(saves) { _ = try outcome.get() }
                 try await vault.remove("f7")
-                subject.clock.advance(10)
-                var policy = KeepPolicy()
-                policy.within = 1
-                _ = try await vault.keep(.all, policy, calendar: .utc, isDryRun: false)
+                func keepCurrent() async throws {
+                    subject.clock.advance(10)
+                    var policy = KeepPolicy()
+                    policy.within = 1
+                    _ = try await vault.keep(.all, policy, calendar: .utc, isDryRun: false)
+                }
+                try await keepCurrent()
                 let report = try await vault.collect()
                 #expect(report.removedChunks == 1 && report.changedPacks == 0)
                 let packs = try #require(report.retained.first { $0.reason == .packs })
                 #expect(packs.count == 1 && packs.bytes == UInt64(2000 + RecordHeader.byteCount) && packs.endsAt == nil)
                 for number in 0..<20 where number % 2 == 0 { try await vault.remove("f\(number)") }
-                subject.clock.advance(10)
-                _ = try await vault.keep(.all, policy, calendar: .utc, isDryRun: false)
+                try await keepCurrent()
                 let rewritten = try await vault.collect()
                 #expect(rewritten.changedPacks > 0)
                 #expect(!rewritten.retained.contains { $0.reason == .packs })
