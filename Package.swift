@@ -240,7 +240,11 @@ let package = Package(
             swiftSettings: strict
         ),
         .testTarget(
-            name: "VaultTransportTests", dependencies: ["TestSupport", "VaultTransport"], swiftSettings: strict),
+            name: "VaultTransportTests",
+            dependencies: [
+                "TestSupport", "VaultTransport", "VaultWire", .product(name: "NIOEmbedded", package: "swift-nio"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "VaultServerTests",
             dependencies: [

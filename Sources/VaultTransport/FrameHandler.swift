@@ -46,6 +46,10 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     private var reader: FrameReader
     private var context: ChannelHandlerContext?
     private var isPaused = false
+    /// Whether others have their turn on the event loop before more is read.
+    private var isYielding = false
+    private var isReading = false
+    private var isFlushNeeded = false
     private var isReadWanted = false
     private var isFinished = false
     private var isConnected = false
@@ -57,6 +61,9 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     private var failure: (any Error)?
     /// What had been received when reading was paused.
     private var unread: [ByteBuffer] = []
+
+    /// Messages that are dealt with at once, until it is the turn of other connections.
+    private static let messagesMax = 256
 
     package init(_ events: any FrameEvents, messageBytesMax: Int, counter: WireCounter? = nil) {
         self.events = events
@@ -94,11 +101,12 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
         let bytes = unwrapInboundIn(data)
         counter?.addReceived(bytes.readableBytes)
         if isFinished { return }
-        if isPaused { unread.append(bytes) } else { read(bytes) }
+        unread.append(bytes)
+        readUnread()
     }
 
     package func read(context: ChannelHandlerContext) {
-        if isPaused, !isFinished { isReadWanted = true } else { context.read() }
+        if isPaused || isYielding, !isFinished { isReadWanted = true } else { context.read() }
     }
 
     package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
@@ -152,12 +160,25 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     }
 
     package func resumeReading() {
-        guard isPaused, !isFinished else { return }
+        guard isPaused else { return }
         isPaused = false
-        while !isPaused, !isFinished, !unread.isEmpty { read(unread.removeFirst()) }
-        if !isPaused, isReadWanted {
+        goOnReading()
+    }
+
+    private func goOnReading() {
+        readUnread()
+        if !isReading, !isPaused, !isYielding, !isFinished, isReadWanted {
             isReadWanted = false
             context?.read()
+        }
+    }
+
+    /// Lets other connections have their turn, then goes on reading.
+    private func yield() {
+        isYielding = true
+        context?.eventLoop.assumeIsolated().execute { [self] in
+            isYielding = false
+            goOnReading()
         }
     }
 
@@ -184,15 +205,35 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
         events.disconnected(failure)
     }
 
-    private func read(_ bytes: ByteBuffer) {
-        var bytes = bytes
+    /// Reads what has been received, until that is paused or enough for a turn.
+    private func readUnread() {
+        // What is sent meanwhile may resume the reading, and the loop below goes on then.
+        if isReading { return }
+        isReading = true
+        var messages = 0
+        while !isFinished, !isPaused, !isYielding, !unread.isEmpty {
+            var bytes = unread.removeFirst()
+            read(&bytes, &messages)
+            if !isFinished, bytes.readableBytes > 0 { unread.insert(bytes, at: 0) }
+            if !isFinished, messages >= FrameHandler.messagesMax { yield() }
+            if isFlushNeeded {
+                isFlushNeeded = false
+                context?.flush()
+            }
+        }
+        isReading = false
+    }
+
+    private func read(_ bytes: inout ByteBuffer, _ messages: inout Int) {
         bytes.readWithUnsafeReadableBytes { input -> Int in
             var rest = input
-            while !isFinished, !isPaused {
+            while !isFinished, !isPaused, messages < FrameHandler.messagesMax {
                 do throws(WireViolation) {
                     guard let event = try reader.next(&rest) else { break }
                     switch event {
-                    case .message(let message, let request): try events.received(message, request: request)
+                    case .message(let message, let request):
+                        messages += 1
+                        try events.received(message, request: request)
                     case .data(let data, let request): try events.received(data, request: request)
                     }
                 } catch {
@@ -202,15 +243,13 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
             }
             return input.count - rest.count
         }
-        // What is behind the message that paused the reading waits.
-        if isPaused, !isFinished, bytes.readableBytes > 0 { unread.insert(bytes, at: 0) }
     }
 
-    /// Sends bytes of our own, without waiting.
+    /// Sends bytes of our own, without waiting: those that answer what is being read, together.
     package func send(_ bytes: [UInt8]) {
         guard !isFinished, let context else { return }
         write(NIOAny(context.channel.allocator.buffer(bytes: bytes)), context, nil)
-        context.flush()
+        if isReading { isFlushNeeded = true } else { context.flush() }
     }
 }
 

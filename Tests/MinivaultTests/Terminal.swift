@@ -61,7 +61,7 @@ final class Terminal {
 
     /// Waits until the program has written `expected`, so many times.
     func wait(for expected: String, times: Int = 1) async throws {
-        let deadline = ContinuousClock.now + .seconds(60)
+        let deadline = ContinuousClock.now + .seconds(120)
         while text.components(separatedBy: expected).count <= times {
             guard ContinuousClock.now < deadline else { throw SystemFailure("not asked: \(text)") }
             try await Task.sleep(for: .milliseconds(2))

@@ -151,7 +151,7 @@ import VaultModel
         let vault: any Vault = try await server.connect(as: "anna")
         _ = try await vault.stat(Name("a"), .current)
         try await sandbox.succeed("user", "remove-vault", "anna", "--data", "data")
-        let deadline = ContinuousClock.now + .seconds(30)
+        let deadline = ContinuousClock.now + .seconds(120)
         var found: VaultError.Code?
         while found == nil, ContinuousClock.now < deadline {
             found = await eventualCode { try await vault.stat(Name("a"), .current) }

@@ -40,11 +40,19 @@ package struct TestLogin: Sendable {
         let url = try ServerURL("minivault://\(user)@127.0.0.1:\(port ?? self.port)" + (vault.map { "/" + $0 } ?? ""))
         let verifier = try ServerVerifier(.pinned(fingerprint), url: url, authorities: LocalPath("/dev/null"))
         let identity = ClientIdentity.deviceKey(user: try UserName(user), key: key)
-        // The threads that all tests share may be busy for longer than a login may take.
-        return try await BlockingExecutor.run { () async throws(VaultError) in
+        return try await connecting {
             try await RemoteVault.connect(
                 to: url, trust: ServerTrust { (chain) throws(VaultError) in try await verifier.verify(chain) },
                 as: identity, options: options)
         }
     }
 }
+
+/// Runs a login on threads of its own: those that all tests share may be busy for longer than a login may take.
+package func connecting<Value: Sendable>(
+    _ body: @escaping @Sendable () async throws -> Value
+) async throws -> Value {
+    try await withTaskExecutorPreference(loginThreads) { try await body() }
+}
+
+private let loginThreads = BlockingExecutor(threads: 2)

@@ -224,7 +224,7 @@ import VaultModel
         let server = try await HookServer(
             """
             vault.on("before_save", {match = "slow", timeout = 30}, function() vault.sleep(1) end)
-            vault.on("before_save", {match = "quick"}, function() end)
+            vault.on("before_save", {match = "quick", timeout = 5}, function() end)
             """, options: ["--hook-workers", "1"])
         async let slow = server.save("slow")
         #expect(try await soon { server.server.workers.count > 1 })

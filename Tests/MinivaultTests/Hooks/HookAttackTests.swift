@@ -31,7 +31,7 @@ import VaultModel
 
             """
         }
-        let server = try await HookServer(before + hooks.joined(), options: options)
+        let server = try await HookServer(before + hooks.joined(), options: options, isPatient: false)
         for attack in attacks {
             let refusal = await server.refusal(of: attack.name)
             #expect(refusal?.code == .rejected, "\(attack.name): \(refusal.map { "\($0)" } ?? "was let through")")

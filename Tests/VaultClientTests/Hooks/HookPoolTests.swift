@@ -127,7 +127,7 @@ import VaultModel
     }
 
     @Test func costAWorkerOnlyTheEventThatItDiesOf() async throws {
-        let hooks = FakeWorkers([hook(1, .beforeSave, timeout: .seconds(2))]) { call, _ in
+        let hooks = FakeWorkers([hook(1, .beforeSave, timeout: .seconds(5))]) { call, _ in
             if call.name?.text == "deadly" { return nil }
             if call.name?.text == "endless" { try await Task.sleep(for: .seconds(1000)) }
             return HookPoolTests.accept(call)
@@ -148,7 +148,7 @@ import VaultModel
     }
 
     @Test func keepTheLastGoodFile() async throws {
-        let hooks = FakeWorkers([hook(1, .beforeSave, timeout: .seconds(2))]) { call, _ in
+        let hooks = FakeWorkers([hook(1, .beforeSave)]) { call, _ in
             HookPoolTests.reject(call, "no")
         }
         let server = try await BoundedServer(hooks: hooks)
