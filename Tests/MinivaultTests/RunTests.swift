@@ -181,7 +181,7 @@ import Testing
             "local function f() vault.spawn(f) vault.spawn(f) vault.sleep(0.5) end f()",
         ] {
             try sandbox.write("s.lua", "vault.put('f', 'x') " + work)
-            let outcome = try await sandbox.run("run", "--memory", "40M", "--timeout", "30s", "s.lua")
+            let outcome = try await sandbox.run("run", "--memory", "40M", "--timeout", "10m", "s.lua")
             #expect(outcome.status == 1, "\(work): \(outcome.errors.suffix(300))")
             #expect(
                 outcome.errors.contains("not enough memory") || outcome.errors.contains("stack overflow"),

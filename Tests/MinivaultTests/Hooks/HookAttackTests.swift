@@ -21,7 +21,7 @@ import VaultModel
 
     /// Tries each attack, and a save that no hook is asked about after each.
     private func attempt(
-        _ attacks: [Attack], before: String = "", timeout: Double = 10, options: [String] = []
+        _ attacks: [Attack], before: String = "", timeout: Double = 60, options: [String] = []
     ) async throws {
         let hooks = attacks.map { attack in
             """
@@ -277,10 +277,10 @@ import VaultModel
     @Test func floodsOfLogLinesAreCut() async throws {
         let server = try await HookServer(
             """
-            vault.on("before_save", {match = "flood", timeout = 60}, function()
+            vault.on("before_save", {match = "flood", timeout = 600}, function()
               for n = 1, 2e4 do print(n, ("x"):rep(1000)) end
             end)
-            vault.on("before_save", {match = "long", timeout = 60}, function() print(("y"):rep(1e7)) end)
+            vault.on("before_save", {match = "long", timeout = 600}, function() print(("y"):rep(1e7)) end)
             """)
         try await server.save("long")
         let began = ContinuousClock.now
