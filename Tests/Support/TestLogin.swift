@@ -48,11 +48,22 @@ package struct TestLogin: Sendable {
     }
 }
 
-/// Runs a login on threads of its own: those that all tests share may be busy for longer than a login may take.
+/// Runs a login on threads of its own, since those that all tests share may be busy for longer than a login may take; and
+/// again, since on a machine on which much else runs the server may be.
 package func connecting<Value: Sendable>(
     _ body: @escaping @Sendable () async throws -> Value
 ) async throws -> Value {
-    try await withTaskExecutorPreference(loginThreads) { try await body() }
+    try await withTaskExecutorPreference(loginThreads) {
+        for _ in 1..<loginTriesMax {
+            do {
+                return try await body()
+            } catch let error as VaultError where error.code == .timeout && error.isRetryable {
+                continue
+            }
+        }
+        return try await body()
+    }
 }
 
 private let loginThreads = BlockingExecutor(threads: 2)
+private let loginTriesMax = 10
