@@ -49,6 +49,8 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     /// Whether others have their turn on the event loop before more is read.
     private var isYielding = false
     private var isReading = false
+    /// Whether the peer has sent the last it will.
+    private var isAtEnd = false
     private var isFlushNeeded = false
     private var isReadWanted = false
     private var isFinished = false
@@ -146,6 +148,10 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
+        // What came before the end counts, also where others had their turn first.
+        isAtEnd = true
+        isYielding = false
+        readUnread()
         isFinished = true
         tellEnd()
         context.fireChannelInactive()
@@ -215,7 +221,7 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
             var bytes = unread.removeFirst()
             read(&bytes, &messages)
             if !isFinished, bytes.readableBytes > 0 { unread.insert(bytes, at: 0) }
-            if !isFinished, messages >= FrameHandler.messagesMax { yield() }
+            if !isFinished, !isAtEnd, messages >= FrameHandler.messagesMax { yield() }
             if isFlushNeeded {
                 isFlushNeeded = false
                 context?.flush()
@@ -227,7 +233,7 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     private func read(_ bytes: inout ByteBuffer, _ messages: inout Int) {
         bytes.readWithUnsafeReadableBytes { input -> Int in
             var rest = input
-            while !isFinished, !isPaused, messages < FrameHandler.messagesMax {
+            while !isFinished, !isPaused, isAtEnd || messages < FrameHandler.messagesMax {
                 do throws(WireViolation) {
                     guard let event = try reader.next(&rest) else { break }
                     switch event {

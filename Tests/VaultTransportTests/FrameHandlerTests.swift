@@ -34,6 +34,17 @@ import VaultWire
         _ = try channel.finish()
     }
 
+    @Test func whatCameBeforeTheEndCounts() throws {
+        let answering = Answering()
+        let channel = EmbeddedChannel(handlers: [answering.handler])
+        try channel.writeInbound(ByteBuffer(bytes: Answering.messages(1000)))
+        #expect(answering.received.count < 1000)
+        channel.pipeline.fireChannelInactive()
+        #expect(answering.received == Array(1...1000) && answering.ends == 1)
+        channel.embeddedEventLoop.run()
+        #expect(answering.received.count == 1000 && answering.ends == 1)
+    }
+
     @Test func whatIsPausedWaitsAndKeepsItsOrder() throws {
         let answering = Answering()
         answering.pausesAt = [3, 4, 400]
@@ -55,6 +66,7 @@ import VaultWire
 /// Answers each message, and takes note of its request.
 private final class Answering: FrameEvents {
     private(set) var received: [UInt32] = []
+    private(set) var ends = 0
     /// Requests behind which reading is paused.
     var pausesAt: Set<UInt32> = []
     private(set) lazy var handler = FrameHandler(self, messageBytesMax: 100)
@@ -72,7 +84,7 @@ private final class Answering: FrameEvents {
     }
     func received(_ bytes: UnsafeRawBufferPointer, request: UInt32) throws(WireViolation) {}
     func violated(_ violation: WireViolation) {}
-    func disconnected(_ error: (any Error)?) {}
+    func disconnected(_ error: (any Error)?) { ends += 1 }
 }
 
 private final class FlushCounter: ChannelOutboundHandler {
