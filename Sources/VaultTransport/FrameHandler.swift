@@ -148,7 +148,7 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
-        // What came before the end counts, also where others had their turn first.
+        // Messages from before the end count, also where others had their turn first.
         isAtEnd = true
         isYielding = false
         readUnread()
@@ -213,7 +213,7 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
 
     /// Reads what has been received, until that is paused or enough for a turn.
     private func readUnread() {
-        // What is sent meanwhile may resume the reading, and the loop below goes on then.
+        // An answer that is sent meanwhile may resume the reading, and the loop below goes on then.
         if isReading { return }
         isReading = true
         var messages = 0
