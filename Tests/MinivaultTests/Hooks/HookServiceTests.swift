@@ -184,7 +184,8 @@ import VaultServer
         let sandbox = try Sandbox()
         let server = try await sandbox.serve()
         server.kill()
-        try sandbox.write("data/hooks.lua", "vault.on('login', {timeout = 15}, function(event) return event:reject 'nobody' end)")
+        try sandbox.write(
+            "data/hooks.lua", "vault.on('login', {timeout = 15}, function(event) return event:reject 'nobody' end)")
         let closed = try await ServerProcess.start(
             data: LocalPath(sandbox.path + "/data"), users: [:], port: server.port)
         let refused = try await sandbox.run("list")
