@@ -177,7 +177,8 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "VaultClient", "VaultEngines", "VaultModel", "VaultServer", "VaultStore", "VaultTransport", "VaultWire",
+                "CProcess", "VaultClient", "VaultEngines", "VaultModel", "VaultServer", "VaultStore", "VaultTransport",
+                "VaultWire",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -271,7 +272,7 @@ let package = Package(
         .testTarget(
             name: "MinivaultTests",
             dependencies: [
-                "TestSupport", "VaultClient", "VaultModel", "VaultServer", "VaultStore", "minivault",
+                "CProcess", "TestSupport", "VaultClient", "VaultModel", "VaultServer", "VaultStore", "minivault",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],

@@ -13,6 +13,10 @@ int cprocess_socket_pair(int ends[2]) { return socketpair(AF_UNIX, SOCK_STREAM |
 
 void cprocess_close_from(int first) { closefrom(first); }
 
+int cprocess_start_without(posix_spawn_file_actions_t *actions, int first) {
+  return posix_spawn_file_actions_addclosefrom_np(actions, first);
+}
+
 int cprocess_limit_open_files(pid_t process, unsigned long count) {
   struct rlimit limit;
   if (prlimit(process, RLIMIT_NOFILE, NULL, &limit) != 0) return -1;

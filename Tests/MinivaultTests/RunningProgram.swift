@@ -1,9 +1,10 @@
+import CProcess
 import Foundation
 import Glibc
 
 /// A process with its output in files, so that nothing waits for the test to read it.
 final class RunningProgram: Sendable {
-    private static let deadlineSeconds = 60
+    private static let deadlineSeconds = 300
 
     let id: pid_t
     private let files: String
@@ -29,6 +30,8 @@ final class RunningProgram: Sendable {
             posix_spawn_file_actions_addopen(&actions, 1, files + "/output", O_WRONLY | O_CREAT | O_TRUNC, 0o644)
             posix_spawn_file_actions_addopen(&actions, 2, files + "/errors", O_WRONLY | O_CREAT | O_TRUNC, 0o644)
         }
+        // A connection of another test would not end while this program has a copy of it.
+        cprocess_start_without(&actions, 3)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

@@ -49,6 +49,15 @@ import VaultModel
         #expect(try await sandbox.succeed("list").lines == ["docs/a", "docs/sub/c"])
     }
 
+    @Test func programsThatAScriptStartsHaveNoConnectionOfIt() async throws {
+        let sandbox = try Sandbox()
+        let server = try await sandbox.serve()
+        defer { server.kill() }
+        let files = try await sandbox.script(
+            "vault.put('f', 'x') io.write(vault.exec({'ls', '-l', '/proc/self/fd'}).stdout)")
+        #expect(files.output.contains("pipe:") && !files.output.contains("socket:"), "\(files.output)")
+    }
+
     @Test func theBandwidthIsLimited() async throws {
         let sandbox = try Sandbox()
         let server = try await sandbox.serve()

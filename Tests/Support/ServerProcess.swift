@@ -1,6 +1,7 @@
+package import CProcess
 package import Crypto
 import FoundationEssentials
-package import Glibc
+import Glibc
 import Synchronization
 package import VaultClient
 package import VaultModel
@@ -158,6 +159,8 @@ package final class ServerProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, ends[1], 1)
         posix_spawn_file_actions_addopen(&actions, 2, "\(errors)", O_WRONLY | O_CREAT | O_APPEND, 0o644)
+        // A connection of another test would not end while this process has a copy of it.
+        cprocess_start_without(&actions, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }

@@ -2,6 +2,7 @@
 #ifndef CPROCESS_H
 #define CPROCESS_H
 
+#include <spawn.h>
 #include <sys/types.h>
 
 /// pipe2(2) with O_CLOEXEC: no program that another thread starts at this moment inherits the ends.
@@ -12,6 +13,10 @@ int cprocess_socket_pair(int ends[2]);
 
 /// Closes all descriptors from `first` on, which whoever started this process had open.
 void cprocess_close_from(int first);
+
+/// Has a program that is started without all descriptors from `first` on (posix_spawn_file_actions_addclosefrom_np(3)). Some
+/// libraries open sockets that a program would inherit, and whose connections would not end while it runs. 0, or an error.
+int cprocess_start_without(posix_spawn_file_actions_t *actions, int first);
 
 /// Sets how many files a process may have open (RLIMIT_NOFILE), by its soft limit; 0, or -1 where the system refuses.
 int cprocess_limit_open_files(pid_t process, unsigned long count);

@@ -88,6 +88,8 @@ struct ChildProcess {
         for (end, descriptor) in zip([input, output.descriptor, errors.descriptor], Int32(0)...) {
             posix_spawn_file_actions_adddup2(&actions, end, descriptor)
         }
+        // A connection to a server would not end while the program runs.
+        cprocess_start_without(&actions, STDERR_FILENO + 1)
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { word in
             LocalPath(word).withCString { strdup($0) }
         }
