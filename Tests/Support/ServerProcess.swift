@@ -1,4 +1,4 @@
-package import CProcess
+import CProcess
 package import Crypto
 import FoundationEssentials
 import Glibc
@@ -94,12 +94,12 @@ package final class ServerProcess: Sendable {
     }
 
     /// The processes in which hooks run.
-    package var workers: [pid_t] {
+    package var workers: [Int32] {
         let id = process.withLock { $0 }
         let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/task")) ?? []
         return tasks.flatMap { task in
             let text = try? SmallFile.read(LocalPath("/proc/\(id)/task/\(task)/children"), bytesMax: 1 << 16)
-            return String(decoding: text ?? [], as: UTF8.self).split(separator: " ").compactMap { pid_t($0) }
+            return String(decoding: text ?? [], as: UTF8.self).split(separator: " ").compactMap { Int32($0) }
         }
     }
 
