@@ -9,8 +9,10 @@ package enum ClientLimits {
     /// Milliseconds before the first try to connect again; doubled each time, up to the greatest.
     package static let retryMillisecondsMin = 100
     package static let retryMillisecondsMax = 10_000
-    /// Seconds after which a lost session is given up.
+    /// Seconds after its loss when a session is given up.
     package static let retrySecondsMax = 120
+    /// Seconds after which a connection that is lost has carried a request for a while.
+    static let steadySeconds = 10
     /// How often content is asked for again whose connection was cut.
     static let fetchTriesMax = 8
     /// The file of known servers, and that of certificate authorities, in bytes.

@@ -61,16 +61,17 @@ final class ClientSession: RequestCarrier {
     func perform(
         _ message: WireClientMessage, content: [BufferSlice], on route: Route
     ) async throws(VaultError) -> ClientAnswer {
-        let deadline = ContinuousClock.now + .seconds(ClientLimits.retrySecondsMax)
+        var time = RetryTime(at: .now)
         var message = message
         var isSent = false
         while true {
             let connection: ClientConnection
             do throws(VaultError) {
-                connection = try await self.connection(route, until: deadline)
+                connection = try await self.connection(route, until: time.deadline)
             } catch {
                 throw error.after(message, isSent: isSent)
             }
+            let start = ContinuousClock.now
             do throws(RequestFailure) {
                 return try await connection.request(message, content: content) { (bytes) throws(VaultError) in
                     try await self.pace?.take(bytes)
@@ -78,9 +79,10 @@ final class ClientSession: RequestCarrier {
             } catch {
                 guard case .lost(let reason) = error else { throw error.error }
                 isSent = true
+                time.lost(at: .now, sentAt: start)
                 if case .saveSmall = message.body { message.saveSmall.again = true }
                 // The server may have ended the session for a reason that trying again does not change.
-                if state.withLock({ $0.isClosed }) || ContinuousClock.now >= deadline
+                if state.withLock({ $0.isClosed }) || ContinuousClock.now >= time.deadline
                     || [.denied, .login, .invalid].contains(reason.code)
                 {
                     throw reason.after(message, isSent: true)
