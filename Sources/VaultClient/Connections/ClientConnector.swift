@@ -49,7 +49,7 @@ struct ClientConnector: Sendable {
     ) async throws(VaultError) -> any Channel {
         do {
             let context = try NIOSSLContext(configuration: TLSConfiguration.ofClient)
-            let (host, counter) = (url.host, counter)
+            let (host, isAddress, counter) = (url.host, url.isAddress, counter)
             return try await ClientBootstrap(group: loop)
                 .connectTimeout(.seconds(Int64(ClientLimits.connectSecondsMax)))
                 .channelOption(.socketOption(.so_keepalive), value: 1)
@@ -58,7 +58,7 @@ struct ClientConnector: Sendable {
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         let tls = try NIOSSLClientHandler(
-                            context: context, serverHostname: host.isAddress ? nil : host
+                            context: context, serverHostname: isAddress ? nil : host
                         ) { certificates, promise in
                             verification.check(certificates, promise)
                         }
@@ -178,9 +178,4 @@ extension AdaptiveRecvByteBufferAllocator {
     static var ofFrames: AdaptiveRecvByteBufferAllocator {
         AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16 << 10, maximum: 512 << 10)
     }
-}
-
-extension String {
-    /// Whether this is an IP address, for which TLS has no server name.
-    fileprivate var isAddress: Bool { (try? SocketAddress(ipAddress: self, port: 0)) != nil }
 }

@@ -46,7 +46,7 @@ package struct CertificateAuthorities: Sendable {
         else { return .unreadable(url) }
         let others = chain.dropFirst().compactMap { try? Certificate(derEncoded: $0) }
         let host = ServerIdentityPolicy(
-            serverHostname: url.isAddress ? nil : url.host, serverIP: url.isAddress ? url.host : nil)
+            serverHostname: url.isAddress ? nil : url.host, serverIP: url.address?.text)
         var verifier = Verifier(rootCertificates: CertificateStore(roots)) {
             RFC5280Policy(fixedExpiryValidationTime: Date(timeIntervalSince1970: TimeInterval(now)))
             host

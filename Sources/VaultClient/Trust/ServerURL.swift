@@ -3,14 +3,16 @@ package import VaultModel
 /// Where a vault on a server is: `minivault://[user@]host[:port][/vault]`.
 ///
 /// Its text is canonical: the host is in lower case, an IPv6 address in its shortest form, and the port is left
-/// out where it is MiniVault's own. Nothing in it needs a percent escape, so none is taken.
+/// out where it is MiniVault's own. Nothing in it needs a percent escape, so none is taken, but `%25` before the zone of an
+/// IPv6 address (RFC 6874), which may also be a plain `%`.
 package struct ServerURL: Hashable, Sendable {
     package static let scheme = "minivault"
     package static let portByDefault = 7117
 
     /// Nil where the URL names none.
     package private(set) var user: String?
-    /// A name in lower case, or an IP address without brackets.
+    /// A name in lower case, without the dot at the end that an absolute name may have, or an IP address without brackets:
+    /// with `%` and its zone, where it is one of a link.
     package let host: String
     package let port: Int
     /// Nil for the user's own vault.
@@ -46,8 +48,11 @@ package struct ServerURL: Hashable, Sendable {
         "\(ServerURL.scheme)://\(bracketedHost)" + (port == ServerURL.portByDefault ? "" : ":\(port)")
     }
 
+    /// The host as an IP address; nil where it is a name.
+    var address: IPAddress? { IPAddress(host.split(separator: "%", maxSplits: 1).first.map(String.init) ?? host) }
+
     /// Whether the host is an IP address and no name.
-    package var isAddress: Bool { IPAddress(host) != nil }
+    package var isAddress: Bool { address != nil }
 
     private var bracketedHost: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]" : host }
 }

@@ -58,12 +58,28 @@ struct ServerURLParser {
             throw ServerURLParser.invalid("The bracket around the URL's address is not closed.")
         }
         let text = authority[..<bracket].dropFirst()
-        guard case .v6(let bytes) = IPAddress(String(text)) else {
+        let percent = text.utf8.firstIndex(of: .percent) ?? text.endIndex
+        guard case .v6(let bytes) = IPAddress(String(text[..<percent])) else {
             throw ServerURLParser.invalid("'\(printable(String(text)))' in brackets is not an IPv6 address.")
         }
         return (
-            IPAddress.v6(bytes).text, try ServerURLParser.port(authority[authority.utf8.index(after: bracket)...])
+            IPAddress.v6(bytes).text + (try ServerURLParser.zone(text[percent...])),
+            try ServerURLParser.port(authority[authority.utf8.index(after: bracket)...])
         )
+    }
+
+    /// The zone of an address, with its `%`: the name or the number of a network interface.
+    private static func zone(_ text: Substring) throws(VaultError) -> String {
+        if text.isEmpty { return "" }
+        let escape = "%25"
+        let name = text.dropFirst(text.utf8.starts(with: escape.utf8) && text.utf8.count > escape.utf8.count ? 3 : 1)
+        let isName = name.utf8.allSatisfy {
+            $0.isDigit || ($0 | 0x20).isLowerLetter || $0 == .hyphen || $0 == .underscore || $0 == .dot
+        }
+        guard isName, (1...15).contains(name.utf8.count) else {
+            throw invalid("'\(printable(String(text)))' in the URL is not the zone of an address, such as '%eth0'.")
+        }
+        return "%\(name)"
     }
 
     /// The vault, if the URL names one.
@@ -94,7 +110,8 @@ struct ServerURLParser {
 
     /// A name by RFC 1123, section 2.1, or an IPv4 address. Underscores, which some networks have, are let pass.
     private static func host(_ text: Substring) throws(VaultError) -> String {
-        let host = text.lowercased()
+        // The dot at the end says that the name is absolute (RFC 1034, section 3.1), and is no part of it.
+        let host = (text.utf8.last == .dot && text.utf8.count > 1 ? text.dropLast() : text).lowercased()
         guard !host.isEmpty else { throw invalid("The URL names no host: \(form).") }
         guard text.utf8.allSatisfy({ $0 < 0x80 }) else {
             throw invalid(
@@ -139,6 +156,7 @@ extension UInt8 {
     fileprivate static let fragment = UInt8(ascii: "#")
     fileprivate static let at = UInt8(ascii: "@")
     fileprivate static let colon = UInt8(ascii: ":")
+    fileprivate static let percent = UInt8(ascii: "%")
     fileprivate static let dot = UInt8(ascii: ".")
     fileprivate static let hyphen = UInt8(ascii: "-")
     fileprivate static let underscore = UInt8(ascii: "_")

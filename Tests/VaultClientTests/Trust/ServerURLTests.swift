@@ -35,6 +35,10 @@ import VaultModel
         ("minivault://192.0.2.7:1", "minivault://192.0.2.7:1"),
         ("minivault://my_nas.lan", "minivault://my_nas.lan"),
         ("minivault://3com.example", "minivault://3com.example"),
+        ("minivault://Localhost.:80", "minivault://localhost:80"),
+        ("minivault://[FE80::1%25eth0.1]", "minivault://[fe80::1%eth0.1]"),
+        ("minivault://[fe80::1%2]:80/v", "minivault://[fe80::1%2]:80/v"),
+        ("minivault://[fe80::1%25]", "minivault://[fe80::1%25]"),
     ])
     func printsItselfInOneWay(_ text: String, _ canonical: String) throws {
         let url = try ServerURL(text)
@@ -56,9 +60,12 @@ import VaultModel
         ("minivault://a%40b@host", "user"), ("minivault://host:", "port"), ("minivault://host:0", "port"),
         ("minivault://host:65536", "port"), ("minivault://host:+80", "port"), ("minivault://host:8x", "port"),
         ("minivault://host:٣", "port"), ("minivault://::1", "brackets"), ("minivault://[::1", "bracket"),
-        ("minivault://[::1]x", "port"), ("minivault://[fe80::1%25eth0]", "IPv6"), ("minivault://[1.2.3.4]", "IPv6"),
+        ("minivault://[::1]x", "port"), ("minivault://[fe80::1%]", "zone"),
+        ("minivault://[fe80::1%25eth0/x]", "bracket"),
+        ("minivault://[fe80::1%a%b]", "zone"), ("minivault://[fe80::1%abcdefghijklmnop]", "zone"),
+        ("minivault://..", "machine"), ("minivault://host..", "machine"), ("minivault://[1.2.3.4]", "IPv6"),
         ("minivault://[::1\u{0}]", "IPv6"), ("minivault://ho st", "machine"), ("minivault://-host", "machine"),
-        ("minivault://host.", "machine"), ("minivault://a..b", "machine"), ("minivault://ho%73t", "machine"),
+        ("minivault://a..b", "machine"), ("minivault://ho%73t", "machine"),
         ("minivault://1.2.3", "IPv4"), ("minivault://1.2.3.256", "IPv4"), ("minivault://0x7f.1", "IPv4"),
         ("minivault://bücher.example", "xn--"), ("minivault://host\u{301}", "xn--"), ("minivault://host/a/b", "within"),
         ("minivault://host/..", "vault"), ("minivault://host/A", "vault"), ("minivault://host//", "vault"),
