@@ -9,7 +9,9 @@ extension RemoteVault {
     }
 
     package func stat(_ name: Name, _ selector: Selector) async throws(VaultError) -> Entry? {
-        try await stat(name, WireSelector(selector))
+        let entry = try await stat(name, WireSelector(selector))
+        guard entry?.name ?? name == name else { throw VaultError(WireViolation("an entry that was not asked for")) }
+        return entry
     }
 
     /// What the event of a hook's vault is about.
@@ -38,7 +40,11 @@ extension RemoteVault {
             let last = entries.last?.version ?? 0
             entries += try reading { () throws(WireViolation) in
                 var page: [Entry] = []
-                for entry in answer.versions.entries { page.append(try entry.model) }
+                for entry in answer.versions.entries {
+                    let entry = try entry.model
+                    guard entry.name == name else { throw WireViolation("a version of another name") }
+                    page.append(entry)
+                }
                 return page
             }
             guard answer.versions.more else { return entries }
