@@ -49,12 +49,12 @@ package enum Definitions {
         ---@field kind "file"|"link"|"directory"|"removed"
         ---@field size integer
         ---@field digest? string
-        ---@field version integer
-        ---@field sequence integer
+        ---@field version? integer
+        ---@field sequence? integer
         ---@field mode integer
-        ---@field saved_at integer
+        ---@field saved_at? integer
         ---@field modified_at integer
-        ---@field saved_by string
+        ---@field saved_by? string
         ---@field tags table<string, string>
         ---@field new_bytes? integer
         ---@field created? boolean

@@ -8,16 +8,18 @@ enum EntryValue {
             "name": entry.name.bytes,
             "kind": entry.kind.description,
             "size": Int(clamping: entry.size),
-            "version": Int(clamping: entry.version),
-            "sequence": Int(clamping: entry.sequence),
             "mode": Int(entry.attributes.mode),
-            "saved_at": Int(entry.savedAt),
             "modified_at": Int(entry.modifiedSeconds),
-            "saved_by": entry.savedBy,
             "tags": tags(entry.tags),
         ])
+        if outcome?.isTold ?? true {
+            table.fields += [
+                ("version", Int(clamping: entry.version)), ("sequence", Int(clamping: entry.sequence)),
+                ("saved_at", Int(entry.savedAt)), ("saved_by", entry.savedBy),
+            ]
+        }
         if entry.kind != .removed { table.fields.append(("digest", entry.content.digest.description)) }
-        if let outcome {
+        if let outcome, outcome.isTold {
             table.fields.append(("new_bytes", Int(clamping: outcome.newBytes)))
             table.fields.append(("created", outcome.isCreated))
         }

@@ -53,6 +53,10 @@ package struct SaveOutcome: Sendable {
     /// Bytes of content that the vault did not have before.
     package var newBytes: UInt64
 
+    /// Whether the vault has said more than that the save is done: who may not read a name learns nothing of what became of
+    /// it there. The entry has what was asked for then, and nothing else.
+    package var isTold: Bool { entry.version > 0 }
+
     package init(entry: Entry, isCreated: Bool, newBytes: UInt64) {
         self.entry = entry
         self.isCreated = isCreated

@@ -34,7 +34,10 @@ extension WireOutcome {
 
     package var model: SaveOutcome {
         get throws(WireViolation) {
-            SaveOutcome(entry: try entry.model, isCreated: created, newBytes: newBytes)
+            let entry = try entry.model
+            // As far as the sender knows, all is new.
+            guard entry.version > 0 else { return SaveOutcome(entry: entry, isCreated: true, newBytes: entry.size) }
+            return SaveOutcome(entry: entry, isCreated: created, newBytes: newBytes)
         }
     }
 }
