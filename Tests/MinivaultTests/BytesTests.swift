@@ -103,7 +103,7 @@ import Testing
         }
         let dry = try await sandbox.succeed("push", "t", "p", "--dry-run")
         #expect(
-            dry.lines == ["would save t/a\\nb as p/a\\nb", "would save t/‛E9 as p/‛E9", "would save t/‛‛E9 as p/‛‛E9"])
+            dry.lines == ["would save t/a\\nb as p/a‛0Ab", "would save t/‛E9 as p/‛E9", "would save t/‛‛E9 as p/‛‛E9"])
         let paths = try await sandbox.succeed("push", "t", "p", "--dry-run", "--json").objects.map {
             $0["path"] as? String
         }

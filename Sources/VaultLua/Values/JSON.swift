@@ -1,4 +1,5 @@
 package import LuaEngine
+import VaultModel
 
 /// A JSON text (RFC 8259) as a tree of values.
 package indirect enum JSON: Sendable, Equatable {
@@ -25,7 +26,7 @@ package indirect enum JSON: Sendable, Equatable {
         case .boolean(let value): text += value ? "true" : "false"
         case .integer(let value): text += String(value)
         case .number(let value): text += value.description
-        case .string(let value): JSON.write(value, to: &text)
+        case .string(let value): text += quotedAsJSON(value)
         case .array(let elements):
             text += "["
             for (index, element) in elements.enumerated() {
@@ -37,30 +38,12 @@ package indirect enum JSON: Sendable, Equatable {
             text += "{"
             for (index, member) in members.enumerated() {
                 if index > 0 { text += "," }
-                JSON.write(member.key, to: &text)
+                text += quotedAsJSON(member.key)
                 text += ":"
                 member.value.write(to: &text)
             }
             text += "}"
         }
-    }
-
-    private static func write(_ string: String, to text: inout String) {
-        text += "\""
-        for scalar in string.unicodeScalars {
-            switch scalar {
-            case "\"": text += "\\\""
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            case "\t": text += "\\t"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7F:
-                let digits = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: text.unicodeScalars.append(scalar)
-            }
-        }
-        text += "\""
     }
 }
 

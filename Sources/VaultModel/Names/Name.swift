@@ -33,6 +33,12 @@ package struct Name: Hashable, Sendable {
         try self.init(text.utf8)
     }
 
+    /// The name that `bytes` are; nil where they are none.
+    package init?(exactly bytes: [UInt8]) {
+        guard Name.problem(with: bytes) == nil else { return nil }
+        self.bytes = bytes
+    }
+
     /// The text of the name.
     package var text: String { String(decoding: bytes, as: UTF8.self) }
 
@@ -42,9 +48,6 @@ package struct Name: Hashable, Sendable {
         return bytes[(slash + 1)...]
     }
 
-    /// Whether it can be shown as it is: it has no control characters, and no marks that reorder text.
-    package var isPrintable: Bool { printable(bytes) == text }
-
     package var parts: [ArraySlice<UInt8>] { bytes.split(separator: slash) }
 
     /// The proper ancestors of the name, shortest first: `a` and `a/b` for `a/b/c`.
@@ -53,6 +56,7 @@ package struct Name: Hashable, Sendable {
     }
 
     private static func problem(with bytes: [UInt8]) -> String? {
+        if isPlain(bytes) { return nil }
         if bytes.isEmpty { return "it is empty" }
         if bytes.contains(0) { return "it has a NUL byte" }
         guard String(validating: bytes, as: UTF8.self) != nil else { return "its bytes are not UTF-8" }
@@ -68,6 +72,27 @@ package struct Name: Hashable, Sendable {
             if part.count > partBytesMax { return "a part is longer than \(partBytesMax) bytes" }
         }
         return nil
+    }
+
+    /// Whether it can be told at one look that `bytes` are a name, as it can of most: names are checked wherever they are
+    /// read, by the hundred thousand.
+    private static func isPlain(_ bytes: [UInt8]) -> Bool {
+        if bytes.count > bytesMax { return false }
+        var length = 0
+        var hasOnlyDots = true
+        for byte in bytes {
+            if byte == slash {
+                if length == 0 || hasOnlyDots { return false }
+                length = 0
+                hasOnlyDots = true
+                continue
+            }
+            if byte == 0 || byte >= 0x80 { return false }
+            length += 1
+            if length > partBytesMax { return false }
+            if byte != UInt8(ascii: ".") { hasOnlyDots = false }
+        }
+        return length > 0 && !hasOnlyDots
     }
 }
 

@@ -32,7 +32,9 @@ package enum NameEscape {
     }
 
     /// The bytes of the path that `text` stands for; nil where an escape stands for nothing.
-    package static func decode(_ text: [UInt8]) -> [UInt8]? {
+    ///
+    /// - Parameter isTyped: whether bytes may be escaped that need not be.
+    package static func decode(_ text: [UInt8], isTyped: Bool = false) -> [UInt8]? {
         guard text.contains(quote[0]) else { return text }
         var path: [UInt8] = []
         path.reserveCapacity(text.count)
@@ -58,7 +60,7 @@ package enum NameEscape {
             }
         }
         // Escaped bytes that together are UTF-8 would give one path two names.
-        return encode(path) == text ? path : nil
+        return isTyped || encode(path) == text ? path : nil
     }
 
     /// The length of the UTF-8 scalar that `bytes` starts with, 0 where it does not start with one.
@@ -91,6 +93,17 @@ extension Name {
     /// - Throws: `invalid` where the path cannot be a name.
     package init(pathBytes: some Collection<UInt8>) throws(VaultError) {
         try self.init(NameEscape.encode(pathBytes))
+    }
+
+    /// The name that a person or a program types for it: any byte may be written by its escape, as ``typed`` does.
+    ///
+    /// - Throws: `invalid` for what is no name.
+    package init(typed text: [UInt8]) throws(VaultError) {
+        if let path = NameEscape.decode(text, isTyped: true), String(validating: text, as: UTF8.self) != nil {
+            try self.init(pathBytes: path)
+        } else {
+            try self.init(text)
+        }
     }
 
     /// The relative path that the name stands for.

@@ -23,7 +23,7 @@ extension WireFailure {
     private static let textBytesMax = 8192
 
     private static func shown(_ text: String, else other: String) -> String {
-        let text = printable(text.utf8.prefix(textBytesMax))
+        let text = printable(String(decoding: text.utf8.prefix(textBytesMax), as: UTF8.self))
         return text.isEmpty ? other : text
     }
 }

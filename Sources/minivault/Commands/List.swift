@@ -34,7 +34,7 @@ struct List: VaultCommand {
             } else if long || versions {
                 Output.line(Format.long(entry))
             } else {
-                Output.line(entry.name.description)
+                Output.line(Format.name(entry.name))
             }
         }
         guard isEmpty else { return }

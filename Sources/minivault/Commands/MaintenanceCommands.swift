@@ -144,7 +144,9 @@ private struct Verification {
         if json {
             Output.line(Format.json(report, rebuilt: rebuilt).text)
         } else {
-            for damaged in report.damaged { Output.line("damaged: version \(damaged.version) of \(damaged.name)") }
+            for damaged in report.damaged {
+                Output.line("damaged: version \(damaged.version) of \(Format.name(damaged.name))")
+            }
             for problem in report.problems { Output.line(problem) }
         }
         if !report.damaged.isEmpty, !json {

@@ -26,7 +26,7 @@ struct Stat: VaultCommand {
         if json { return Output.line(Format.json(entry).text) }
         let tags = entry.tags.sorted { $0.key < $1.key }.map { printable("\($0.key)=\($0.value)") }
         let lines = [
-            ("name", entry.name.description), ("kind", entry.kind.description),
+            ("name", Format.name(entry.name)), ("kind", entry.kind.description),
             ("size", Output.isTerminal ? "\(Format.bytes(entry.size)) (\(entry.size) bytes)" : "\(entry.size)"),
             ("version", "\(entry.version)"), ("digest", entry.content.digest.description), ("mode", Format.mode(entry)),
             ("modified", Format.time(entry.modifiedSeconds)),
@@ -109,7 +109,7 @@ struct Remove: VaultCommand {
         var entries = EntryStream(vault, ListQuery(prefix: prefix))
         while let entry = try await entries.next() {
             if Task.isCancelled { throw .cancelled }
-            Output.line("would remove \(entry.name)")
+            Output.line("would remove \(Format.name(entry.name))")
         }
     }
 }

@@ -103,7 +103,8 @@ extension LocalPath {
 enum Summary {
     static func saved(_ outcome: SaveOutcome) -> String {
         let entry = outcome.entry
+        guard outcome.isTold else { return "\(Format.name(entry.name))  saved  \(Format.bytes(entry.size))" }
         let what = outcome.isCreated ? "version \(entry.version)" : "version \(entry.version), unchanged"
-        return "\(entry.name)  \(what)  \(Format.bytes(entry.size))  \(Format.bytes(outcome.newBytes)) new"
+        return "\(Format.name(entry.name))  \(what)  \(Format.bytes(entry.size))  \(Format.bytes(outcome.newBytes)) new"
     }
 }

@@ -51,14 +51,16 @@ struct TreeArguments: ParsableArguments {
             if json { Output.event(Format.json(entry).text) }
         case .wouldSave(let path, let name):
             let text = Format.text(path)
-            tellDry("save", json: [("path", text), ("name", name.text)], "would save \(printable(text)) as \(name)")
+            tellDry(
+                "save", json: [("path", text), ("name", name.text)],
+                "would save \(printable(text)) as \(Format.name(name))")
         case .wouldWrite(let path, let entry):
             let text = Format.text(path)
             tellDry(
                 "write", json: [("name", entry.name.text), ("path", text)],
-                "would write \(printable(text)) from \(entry.name)")
+                "would write \(printable(text)) from \(Format.name(entry.name))")
         case .removed(let name):
-            if dryRun { tellDry("remove", json: [("name", name.text)], "would remove \(name)") }
+            if dryRun { tellDry("remove", json: [("name", name.text)], "would remove \(Format.name(name))") }
         case .removedLocal(let path):
             let text = Format.text(path)
             if dryRun { tellDry("remove", json: [("path", text)], "would remove \(printable(text))") }
@@ -190,7 +192,7 @@ struct CompareCommand: VaultCommand {
                 Output.line(
                     json
                         ? Format.json(difference).text
-                        : "\(Format.padded(difference.change.rawValue, 7))  \(difference.name)")
+                        : "\(Format.padded(difference.change.rawValue, 7))  \(Format.name(difference.name))")
             } catch {
                 failures.add(error)
             }

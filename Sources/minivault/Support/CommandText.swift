@@ -26,10 +26,10 @@ enum CommandText {
         LocalPath(bytes(word))
     }
 
-    /// The name that a word means: its text, or the name of a path that is not UTF-8.
+    /// The name that a word means: its text, in which any byte may be escaped, or the name of a path that is not UTF-8.
     static func name(_ word: String) throws(VaultError) -> Name {
         let bytes = bytes(word)
-        return String(validating: bytes, as: UTF8.self) == nil ? try Name(pathBytes: bytes) : try Name(bytes)
+        return String(validating: bytes, as: UTF8.self) == nil ? try Name(pathBytes: bytes) : try Name(typed: bytes)
     }
 
     /// The name that a local file is saved under.

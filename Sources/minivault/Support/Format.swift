@@ -58,6 +58,9 @@ enum Format {
         String(repeating: pad, count: max(0, width - text.count)) + text
     }
 
+    /// A name as people see it on a terminal; elsewhere as it can be given to a command again.
+    static func name(_ name: Name) -> String { Output.isTerminal ? name.description : name.typed }
+
     /// A line of a long listing: in columns on a terminal, separated by tabs elsewhere.
     static func long(_ entry: Entry) -> String {
         let version = "v\(entry.version)"
@@ -67,9 +70,9 @@ enum Format {
             Output.isTerminal
             ? [
                 mode(entry), padded(bytes(entry.size), 9), time(seconds, to: .minute),
-                padded(version, 5), entry.name.description,
+                padded(version, 5), name(entry.name),
             ]
-            : [mode(entry), String(entry.size), time(seconds), version, entry.name.description]
+            : [mode(entry), String(entry.size), time(seconds), version, name(entry.name)]
         return columns.joined(separator: Output.isTerminal ? "  " : "\t")
     }
 
@@ -106,12 +109,12 @@ enum Format {
     }
 
     static func json(_ outcome: SaveOutcome) -> JSON {
-        .object([
-            ("name", .string(outcome.entry.name.text)),
-            ("version", .integer(Int(clamping: outcome.entry.version))),
-            ("size", .integer(Int(clamping: outcome.entry.size))),
-            ("new_bytes", .integer(Int(clamping: outcome.newBytes))),
-            ("created", .boolean(outcome.isCreated)),
+        let name = ("name", JSON.string(outcome.entry.name.text))
+        let size = ("size", JSON.integer(Int(clamping: outcome.entry.size)))
+        guard outcome.isTold else { return .object([name, size]) }
+        return .object([
+            name, ("version", .integer(Int(clamping: outcome.entry.version))), size,
+            ("new_bytes", .integer(Int(clamping: outcome.newBytes))), ("created", .boolean(outcome.isCreated)),
         ])
     }
 

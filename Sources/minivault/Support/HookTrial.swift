@@ -204,7 +204,8 @@ final class HookTrial: HookService {
             return finish(call, "rejected by \(place): \(printable(rejection)) \(time)", .rejected)
         }
         if let failure = answer.failure {
-            let trace = (answer.traceback ?? "").split(separator: "\n").map { "\n    " + printable($0.utf8) }.joined()
+            let trace = (answer.traceback ?? "").split(separator: "\n").map { "\n    " + printable(String($0)) }
+                .joined()
             return finish(call, "failed: \(printable(failure.message))\(trace)", .failed)
         }
         var words = [call.kind.isDeciding ? "accepted" : call.kind == .schedule ? "done" : "told"]

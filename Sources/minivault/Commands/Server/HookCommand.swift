@@ -163,7 +163,7 @@ extension OutboxRecord {
             "\(event.id)", vault, event.kind.rawValue, "\(event.name)", "\(failures) attempts",
             Format.time(event.time),
         ]
-        let trace = (traceback ?? "").split(separator: "\n").map { "\n    " + printable($0.utf8) }.joined()
+        let trace = (traceback ?? "").split(separator: "\n").map { "\n    " + printable(String($0)) }.joined()
         return fields.joined(separator: Output.isTerminal ? "  " : "\t") + "\n    \(printable(error ?? ""))" + trace
     }
 
