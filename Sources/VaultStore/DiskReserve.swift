@@ -20,6 +20,7 @@ struct DiskReserve: Sendable {
         guard let file = try? OpenFile(path, flags: O_RDWR | O_CREAT | O_NOFOLLOW, mode: 0o600),
             let size = try? file.status.size, size < UInt64(bytesMax), let free = DiskSpace.free(in: path.parent)
         else { return }
+        if size == 0 { DataOwner.inherit(path) }
         let (all, isEndless) = size.addingReportingOverflow(free)
         var wanted = isEndless ? UInt64(bytesMax) : min(UInt64(bytesMax), max(all / 2, min(before, all)))
         // The file system takes some for itself.

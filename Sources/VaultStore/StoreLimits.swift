@@ -9,6 +9,10 @@ package enum StoreLimits {
     /// A journal group ends with the change that reaches one of these; its commit goes on in another.
     static let groupChangesMax = 1 << 16
     static let groupBytesMax = 16 << 20
+    /// No count, size or sequence of a vault is above it: a few of them can be added, and SQLite's numbers are signed.
+    static let numberMax: UInt64 = 1 << 62
+    /// Bytes of a value in the catalog; answers to changes are the longest.
+    static let catalogValueBytesMax: Int32 = 128 << 20
     /// Keys and values of one version's tags together.
     static let tagBytesMax = 64 << 10
     /// Requests and content bytes that one commit takes together.
@@ -49,6 +53,8 @@ package enum StoreLimits {
     /// What is kept for a time is as old as the newest entry beside it that is itself so many seconds old: a clock that
     /// is ahead for a moment makes nothing old.
     package static let confirmedSeconds: Int64 = 86_400
+    /// Seconds after which it is forgotten when something was done that nobody has done since; longer than any schedule.
+    package static let claimSeconds: Int64 = 800 * 86_400
     /// Open files of packs that are read.
     static let openPacksMax = 64
     /// Seconds that the chunks of an unfinished upload are kept.

@@ -11,10 +11,14 @@ extension StoredVault {
     ///
     /// - Parameter change: names the changes together, so that a repetition of them is answered like they
     ///   were, for seven days, and changes nothing.
+    /// - Parameter judgement: what hooks have said of the changes; nil for no hooks. All fail with
+    ///   `VaultError.movedMeanwhile` where what they were asked about is not what is there.
     package func change(
-        _ changes: [Change], by caller: Caller, change: UniqueID?
+        _ changes: [Change], by caller: Caller, change: UniqueID?, judgement: CommitCall.Judgement? = nil
     ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {
-        try await committing(CommitCall(requests: changes.map { .change($0) }, by: caller, change: change))
+        var call = CommitCall(requests: changes.map { .change($0) }, by: caller, change: change)
+        call.judgement = judgement
+        return try await committing(call)
     }
 
     package func keep(
@@ -37,6 +41,7 @@ extension StoredVault {
         let now = clock()
         let dates = try await catalog.journalTimes(now: now)?.dates(now: now)
         while true {
+            if Task.isCancelled { throw .cancelled }
             let page = try await catalog.objects(prefix, afterObject: after, limit: Limits.pageEntries)
             guard let last = page.last else { return report }
             after = last.object

@@ -129,6 +129,11 @@ extension StoredVault {
         try await catalog.claim(name, since: time, at: clock())
     }
 
+    /// When something was claimed last, seconds since 1970 UTC; now where it never was, which is remembered.
+    package func claimTime(_ name: String) async throws(VaultError) -> Int64 {
+        try await catalog.claimTime(name, at: clock())
+    }
+
     // MARK: What hooks keep
 
     package func hookValue(_ key: String) async throws(VaultError) -> HookValue {

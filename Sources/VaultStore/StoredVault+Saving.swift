@@ -85,6 +85,9 @@ extension StoredVault {
 extension SaveIntent {
     var problem: VaultError? {
         if kind == .removed { return VaultError(.invalid, "A removal of '\(name)' cannot be saved.", name: name) }
+        if attributes.mode > Attributes.modeMax {
+            return VaultError(.invalid, "The mode of '\(name)' has bits that no file has.", name: name)
+        }
         if tags[.changed] != nil { return .reservedTag(name) }
         return tags.problem(of: name)
     }
@@ -111,6 +114,9 @@ extension [TagText: TagText] {
 
 extension SmallSave {
     fileprivate var problem: VaultError? {
+        if intent.kind == .link, let problem = LinkTarget.problem(with: chunk?.bytes.bytes ?? []) {
+            return VaultError(.invalid, "The link '\(intent.name)' cannot be saved: \(problem).", name: intent.name)
+        }
         guard let chunk else { return nil }
         if intent.kind == .directory {
             return VaultError(.invalid, "The empty directory '\(intent.name)' cannot have content.", name: intent.name)

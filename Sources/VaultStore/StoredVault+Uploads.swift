@@ -18,6 +18,12 @@ extension StoredVault {
             throw VaultError(
                 .invalid, "The empty directory '\(intent.name)' has no content to upload.", name: intent.name)
         }
+        if intent.kind == .link {
+            throw VaultError(
+                .invalid,
+                "The link '\(intent.name)' cannot be uploaded: it is saved at once, with the path that it points to.",
+                name: intent.name)
+        }
         let id = id ?? UploadID(UniqueID())
         let state = UploadState(intent: intent, caller: caller, epoch: try await catalog.beginUpload(intent))
         uploads.withLock { $0[id] = state }

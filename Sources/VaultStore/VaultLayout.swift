@@ -74,6 +74,7 @@ final class VaultUse: Sendable {
         let opened: OpenFile
         do {
             opened = try OpenFile(lock, flags: (isReadOnly ? O_RDONLY : O_RDWR | O_CREAT) | O_NOFOLLOW, mode: 0o600)
+            if !isReadOnly { DataOwner.inherit(lock) }
         } catch  where isReadOnly {
             // A vault on a read-only medium may lack the file, and nobody can repair it there.
             file = Mutex(nil)

@@ -58,6 +58,26 @@ import VaultModel
         }
     }
 
+    @Test func anOlderFormatIsRefusedByASentenceThatTellsHowToGoOn() async throws {
+        try await withTemporaryDirectory { directory in
+            try await withVault(directory) { try await $0.save("a", sample(1)) }
+            let catalog = try await SQLiteCatalog(directory.appending("catalog.sqlite"), files: SystemFiles())
+            try await catalog.write { database in
+                for statement in ["UPDATE vault SET format = 4", "DROP TABLE claim"] {
+                    _ = try Query(database, statement).step()
+                }
+            }
+            await catalog.close()
+            for access in [StoredVault.Access.create, .readWrite, .readOnly] {
+                let error = await #expect(throws: VaultError.self) {
+                    try await withVault(directory, access: access) { _ in }
+                }
+                #expect(error?.code == .invalid)
+                #expect(error?.message.contains("format 4") == true && error?.message.contains("push") == true)
+            }
+        }
+    }
+
     @Test func anOlderCatalogDoesNotCutOffWhatCameAfterIt() async throws {
         try await withTemporaryDirectory { directory in
             try await withVault(directory) { try await $0.save("a", sample(1)) }

@@ -20,6 +20,19 @@ extension PostgresCatalog {
         ) { _ in }
     }
 
+    package func claimTime(_ name: String, at now: Int64) async throws(VaultError) -> Int64 {
+        try await pool.with(isRepeatable: true) { connection in
+            let key = [vaultValue, PostgresValue.text("claim: \(name)")]
+            try connection.run(
+                """
+                INSERT INTO duty (vault, name, holder, expires_at) VALUES ($1, $2, '', $3)
+                ON CONFLICT (vault, name) DO NOTHING
+                """, key + [.int(now)])
+            let found = try connection.run("SELECT expires_at FROM duty WHERE vault = $1 AND name = $2", key)
+            return found.first?.int(0) ?? now
+        }
+    }
+
     package func claim(_ name: String, since time: Int64, at now: Int64) async throws(VaultError) -> Bool {
         try await pool.with(isRepeatable: false) { connection in
             try connection.run(

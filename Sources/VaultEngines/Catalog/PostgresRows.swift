@@ -180,11 +180,11 @@ final class PostgresRows: CommitRows {
         return has
     }
 
-    func live(_ prefix: NamePrefix) throws -> [Entry] {
-        var live: [Entry] = []
+    func live(_ prefix: NamePrefix) throws -> [StoredVersion] {
+        var live: [StoredVersion] = []
         if let top = prefix.top {
-            if let entry = try entry(top)?.entry { live.append(entry) }
-            guard try hasNames(below: top) else { return live.filter { $0.kind != .removed } }
+            if let entry = try entry(top) { live.append(entry) }
+            guard try hasNames(below: top) else { return live.filter { $0.entry.kind != .removed } }
         }
         try send()
         let condition = prefix.top == nil ? "name IS NOT NULL" : PostgresRows.isBelow
@@ -197,11 +197,11 @@ final class PostgresRows: CommitRows {
         for row in rows {
             let version = try PostgresCatalog.storedVersion(row)
             entries[version.entry.name] = .some(version)
-            live.append(version.entry)
+            live.append(version)
         }
         // They are about to be removed, copied or renamed, one by one.
-        try foresee(live.map(\.name))
-        return live.filter { $0.kind != .removed }
+        try foresee(live.map(\.entry.name))
+        return live.filter { $0.entry.kind != .removed }
     }
 
     /// Of a name: to be between `$2` and `$3`.

@@ -143,7 +143,7 @@ package final class PostgresTables: TableDatabase {
                 ("BLOB", "bytea"), ("TEXT", "text COLLATE \"C\""), (" WITHOUT ROWID", ""),
             ]
             let translated = types.reduce(sql) { $0.replacing($1.0, with: $1.1) }
-            for statement in translated.split(separator: ";") where statement.contains("CREATE") {
+            for statement in translated.split(separator: ";") where !statement.allSatisfy(\.isWhitespace) {
                 try connection.run(String(statement))
             }
         }

@@ -96,6 +96,12 @@ package struct ByteReader: Sendable {
         throw Malformed()
     }
 
+    /// A number that may not be above `max`.
+    package mutating func readVarint<Value: FixedWidthInteger>(upTo max: Value) throws(Malformed) -> Value {
+        guard let value = Value(exactly: try readVarint()), value <= max else { throw Malformed() }
+        return value
+    }
+
     package mutating func readSigned() throws(Malformed) -> Int64 {
         let value = try readVarint()
         return Int64(bitPattern: value >> 1) ^ -Int64(bitPattern: value & 1)

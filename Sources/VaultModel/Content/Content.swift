@@ -15,6 +15,9 @@ package struct Content: Hashable, Sendable {
         self.root = root
     }
 
+    /// No content has more bytes, so that a few sizes can be added.
+    package static let sizeMax: UInt64 = 1 << 62
+
     package static let empty = Content(size: 0, depth: 0, root: Digest(of: []))
 
     /// The content that is one chunk.

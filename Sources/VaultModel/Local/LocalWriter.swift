@@ -57,7 +57,9 @@ package struct LocalWriter: Sendable {
             }
         case .link:
             try checkRoom(for: component, path: path)
-            try checkTarget(read.entry, path: path)
+            guard read.entry.size <= UInt64(LinkTarget.bytesMax) else {
+                throw VaultError(.invalid, "'\(read.entry.name)' points to a path that is too long.", path: path)
+            }
             var target: [UInt8] = []
             try await download.stream(read) { target += Array($0) }
             return try makeLink(to: target, as: component, path: path, read.entry.attributes)
@@ -94,7 +96,6 @@ package struct LocalWriter: Sendable {
             }
         case .link:
             try checkRoom(for: component, path: path)
-            try checkTarget(entry, path: path)
             return try makeLink(to: small.chunk?.bytes.bytes ?? [], as: component, path: path, entry.attributes)
         case .directory, .removed:
             return try write(entry, as: component, path: path)
@@ -134,9 +135,10 @@ package struct LocalWriter: Sendable {
         return file
     }
 
-    private func checkTarget(_ entry: Entry, path: LocalPath) throws(VaultError) {
-        guard entry.size < UInt64(PATH_MAX) else {
-            throw VaultError(.invalid, "'\(entry.name)' points to a path that is too long.", path: path)
+    /// Refuses what would not be made as it is: the path would end at a NUL, and a link to another file would come about.
+    private func checkTarget(_ bytes: [UInt8], path: LocalPath) throws(VaultError) {
+        if let problem = LinkTarget.problem(with: bytes) {
+            throw VaultError(.invalid, "'\(path)' cannot be made: \(problem).", path: path)
         }
     }
 
@@ -225,6 +227,7 @@ package struct LocalWriter: Sendable {
     private func makeLink(
         to target: [UInt8], as component: [UInt8], path: LocalPath, _ attributes: Attributes
     ) throws(VaultError) -> Attributing {
+        try checkTarget(target, path: path)
         let temporary = LocalWriter.temporaryName(UniqueID())
         do throws(VaultError) {
             try retrying("make the link", path) {

@@ -55,7 +55,10 @@ extension Entry.Kind: CustomStringConvertible {
 
 /// What is kept of a file besides its content.
 package struct Attributes: Hashable, Sendable {
-    /// The permission bits, `0o7777` at most.
+    /// All permission bits that there are.
+    package static let modeMax: UInt32 = 0o7777
+
+    /// The permission bits, ``modeMax`` at most.
     package var mode: UInt32
     /// Nanoseconds since 1970 UTC.
     package var modified: Int64

@@ -89,6 +89,8 @@ package protocol Catalog: Sendable {
     func leaveDuty(_ name: String, as holder: UniqueID) async throws(VaultError)
     /// Lets one process do what is to be done once: who asks first since a time (seconds since 1970 UTC).
     func claim(_ name: String, since time: Int64, at now: Int64) async throws(VaultError) -> Bool
+    /// When something was claimed last; `now` where it never was, which counts as the last time from then on.
+    func claimTime(_ name: String, at now: Int64) async throws(VaultError) -> Int64
 
     // MARK: The audit
 

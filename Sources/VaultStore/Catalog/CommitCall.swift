@@ -6,6 +6,20 @@ package struct CommitCall: Sendable {
     package var by: Caller
     /// By what a repetition of the call is known; nil where it cannot be repeated.
     package var change: UniqueID?
+    /// What hooks have said of the changes; nil where none was asked.
+    package var judgement: Judgement?
+
+    /// What hooks were asked about, and what they want besides.
+    package struct Judgement: Sendable {
+        /// The sequence at which they were asked: what moved since, they have not seen.
+        package var sequence: UInt64
+        /// Tags for what a change brings, by the place of the change among the requests.
+        package var tags: [Int: [Name: [TagText: TagText?]]] = [:]
+
+        package init(at sequence: UInt64) {
+            self.sequence = sequence
+        }
+    }
 
     package init(requests: [CommitRequest], by: Caller, change: UniqueID? = nil) {
         self.requests = requests

@@ -17,7 +17,7 @@ package protocol CommitRows {
     /// Whether anything that is no removal has a name below this one.
     func hasNames(below name: Name) throws -> Bool
     /// What is current under the names of a prefix, in the order of names.
-    func live(_ prefix: NamePrefix) throws -> [Entry]
+    func live(_ prefix: NamePrefix) throws -> [StoredVersion]
     func version(_ number: UInt64, of current: StoredVersion) throws -> Entry?
     /// The last version that a name had under an object which has left it; 0 for none.
     func lastRetiredVersion(of name: Name) throws -> UInt64

@@ -39,6 +39,20 @@ extension CommitTransaction {
         }
     }
 
+    /// Whether what a change takes content from, or takes away, is not what was there at a sequence. That less is there
+    /// matters to nobody.
+    func hasMoved(_ change: Change, since sequence: UInt64, _ rows: Rows) throws -> Bool {
+        let sources: [StoredVersion]
+        switch change {
+        case .remove(let prefix, _): sources = try rows.live(prefix)
+        case .rename(let from, _), .copy(let from, _): sources = try rows.live(NamePrefix(from))
+        // An earlier version stays what it is, unless the name is another object's by now.
+        case .revert(let name, _): return try rows.entry(name).map { $0.since > sequence } ?? false
+        case .tag: return false
+        }
+        return sources.contains { $0.since > sequence || $0.entry.sequence > sequence }
+    }
+
     private func nothing(under name: Name) -> VaultError {
         VaultError(.notFound, "The vault holds nothing under '\(name)'.", name: name)
     }
@@ -49,7 +63,7 @@ extension CommitTransaction {
         if let top = prefix.top, let ifVersion {
             try CommitTransaction.check(ifVersion, rows.entry(top), top)
         }
-        let removed = try rows.live(prefix)
+        let removed = try rows.live(prefix).map(\.entry)
         guard !removed.isEmpty else {
             guard let top = prefix.top else { return ChangeOutcome(count: 0, entry: nil) }
             throw nothing(under: top)
@@ -63,7 +77,7 @@ extension CommitTransaction {
     private mutating func rename(
         _ from: Name, _ to: Name, by: String, _ rows: Rows
     ) throws -> ChangeOutcome {
-        let moved = try rows.live(NamePrefix(from))
+        let moved = try rows.live(NamePrefix(from)).map(\.entry)
         guard !moved.isEmpty else { throw nothing(under: from) }
         let room = try room(forTarget: to, from: from, rows)
         for entry in moved { _ = try target(of: entry.name, from: from, to: to) }
@@ -81,7 +95,7 @@ extension CommitTransaction {
     private mutating func copy(
         _ from: Name, _ to: Name, by: String, _ rows: Rows
     ) throws -> ChangeOutcome {
-        let copied = try rows.live(NamePrefix(from))
+        let copied = try rows.live(NamePrefix(from)).map(\.entry)
         guard !copied.isEmpty else { throw nothing(under: from) }
         // A copy of a copy and so on grows beyond all bounds, and is in memory until it is committed.
         guard copiedNames + copied.count <= StoreLimits.copiedNamesMax else {

@@ -55,11 +55,21 @@ package struct CommitTransaction<Rows: CommitRows> {
         _ call: CommitCall, _ rows: Rows
     ) throws -> [Result<CommitResult, VaultError>] {
         if let results = try rows.results(ofRepeated: call) { return results }
+        if let judgement = call.judgement, try hasMoved(call, since: judgement.sequence, rows) {
+            // Not kept as the answer: it is asked for again.
+            return call.requests.map { _ in .failure(.movedMeanwhile) }
+        }
         caller = call.by
         var audit = AuditTrail(of: call.by, at: time)
-        let results = try call.requests.map { request in
+        let results = try call.requests.enumerated().map { place, request in
             let before = sequence
             let result = try apply(request, by: call.by, rows)
+            if case .success = result {
+                for (name, tags) in call.judgement?.tags[place] ?? [:] {
+                    // What cannot be tagged so is as it was without the hook.
+                    _ = try apply(.change(.tag(name, tags)), by: call.by, rows)
+                }
+            }
             if !call.by.peer.isEmpty, sequence > before, case .success(let result) = result {
                 audit.add(request, result, before + 1...sequence)
             }
@@ -72,6 +82,11 @@ package struct CommitTransaction<Rows: CommitRows> {
             touchedRows = true
         }
         return results
+    }
+
+    private func hasMoved(_ call: CommitCall, since sequence: UInt64, _ rows: Rows) throws -> Bool {
+        for case .change(let change) in call.requests where try hasMoved(change, since: sequence, rows) { return true }
+        return false
     }
 
     private mutating func apply(
@@ -293,6 +308,12 @@ package struct CommitTransaction<Rows: CommitRows> {
         }
         try rows.finish(stored + received, placed, sequence: sequence)
     }
+}
+
+extension VaultError {
+    /// For a change of what hooks were asked about, which is another thing by now.
+    package static let movedMeanwhile = VaultError(
+        .conflict, "What hooks were asked about has changed meanwhile: try again.", isRetryable: true)
 }
 
 extension Entry {

@@ -4,7 +4,9 @@ import VaultModel
 
 /// A prepared statement of one connection, bound and stepped without the cost of boxed values.
 ///
-/// Valid while the connection is accessed. Columns and parameters count from 0 and 1, as in SQLite.
+/// Valid while the connection is accessed. Columns and parameters count from 0 and 1, as in SQLite. What a column holds is
+/// checked when it is read: the file may come from anybody. A statement that meets damage is reset, since an open one would
+/// keep its connection at an old state.
 struct Query {
     private let handle: OpaquePointer
     private let database: Database
@@ -94,8 +96,32 @@ struct Query {
     }
 
     func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
-    func int(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
-    func unsigned(_ column: Int32) -> UInt64 { UInt64(bitPattern: int(column)) }
+
+    /// A whole number of either sign.
+    func int(_ column: Int32) throws -> Int64 {
+        guard sqlite3_column_type(handle, column) == SQLITE_INTEGER else { throw damage("no number where one belongs") }
+        return sqlite3_column_int64(handle, column)
+    }
+
+    /// A number that counts or orders something, up to ``StoreLimits/numberMax``: sums of a few cannot overflow.
+    func count(_ column: Int32) throws -> UInt64 {
+        let number = try int(column)
+        guard let count = UInt64(exactly: number), count <= StoreLimits.numberMax else {
+            throw damage("the number \(number)")
+        }
+        return count
+    }
+
+    /// A number of which all 64 bits count.
+    func bits(_ column: Int32) throws -> UInt64 { UInt64(bitPattern: try int(column)) }
+
+    func flag(_ column: Int32) throws -> Bool { try int(column) != 0 }
+
+    func name(_ column: Int32) throws -> Name {
+        let bytes = bytes(column)
+        if let name = Name(exactly: bytes) { return name }
+        throw damage("the name '\(printable(bytes.prefix(Name.partBytesMax)))'")
+    }
 
     func bytes(_ column: Int32) -> [UInt8] {
         guard let memory = sqlite3_column_blob(handle, column) else { return [] }
@@ -109,8 +135,14 @@ struct Query {
     func digest(_ column: Int32) throws -> Digest {
         let memory = UnsafeRawBufferPointer(
             start: sqlite3_column_blob(handle, column), count: Int(sqlite3_column_bytes(handle, column)))
-        guard let digest = Digest(memory) else { throw CatalogDamage(what: "a digest of \(memory.count) bytes") }
+        guard let digest = Digest(memory) else { throw damage("a digest of \(memory.count) bytes") }
         return digest
+    }
+
+    /// The error for a row that the catalog never stored; the statement is at its end.
+    func damage(_ what: String) -> CatalogDamage {
+        sqlite3_reset(handle)
+        return CatalogDamage(what: what)
     }
 }
 

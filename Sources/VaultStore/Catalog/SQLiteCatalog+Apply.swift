@@ -23,7 +23,7 @@ extension SQLiteCatalog {
     ) throws {
         var find = try Query(database, "SELECT object FROM entry WHERE name = ?")
         find.bind(text: saved.name.bytes)
-        let object = try find.step() ? find.unsigned(0) : nil
+        let object = try find.step() ? find.count(0) : nil
         find.finish()
         guard let object else {
             var insert = try Query(
@@ -78,9 +78,9 @@ extension SQLiteCatalog {
                 : "SELECT name FROM entry WHERE name = ?")
         if isPrefix { bindRange(below: from, to: &names) } else { names.bind(text: from.bytes) }
         var moved: [Name] = []
-        while try names.step() { moved.append(Name(validated: names.bytes(0))) }
+        while try names.step() { moved.append(try names.name(0)) }
         for name in moved {
-            let target = Name(validated: to.bytes + name.bytes.dropFirst(from.bytes.count))
+            let target = try renamed(name, from, to)
             try leave(target, sequence: sequence, database)
             try leave(name, sequence: sequence, keepsObject: true, database)
             var update = try Query(
@@ -92,13 +92,19 @@ extension SQLiteCatalog {
         }
     }
 
+    private static func renamed(_ name: Name, _ from: Name, _ to: Name) throws -> Name {
+        let bytes = to.bytes + name.bytes.dropFirst(from.bytes.count)
+        guard let renamed = Name(exactly: bytes) else { throw CatalogDamage(what: "a name that cannot be renamed") }
+        return renamed
+    }
+
     /// Ends the binding of `name` to its object, if it has one, and remembers its last version.
     private static func leave(
         _ name: Name, sequence: UInt64, keepsObject: Bool = false, _ database: Database
     ) throws {
         var retired = try Query(database, "SELECT last_version FROM retired_name WHERE name = ?")
         retired.bind(text: name.bytes)
-        var last = try retired.step() ? retired.unsigned(0) : 0
+        var last = try retired.step() ? retired.count(0) : 0
         retired.finish()
         guard let stored = try entryByName(database, name) else { return }
         last = max(last, stored.entry.version)
@@ -129,7 +135,7 @@ extension SQLiteCatalog {
         query.bind(object)
         var sequences: [UInt64] = []
         while try query.step() {
-            if versions.contains(query.unsigned(0)) { sequences.append(query.unsigned(1)) }
+            if versions.contains(try query.count(0)) { sequences.append(try query.count(1)) }
         }
         return sequences
     }
@@ -156,8 +162,8 @@ extension SQLiteCatalog {
         }
         var current = try Query(database, "SELECT name, version, kind FROM entry WHERE object = ?")
         current.bind(object)
-        let isForgotten = try current.step() && current.int(2) == 4 && dropped.contains(current.unsigned(1))
-        let name = isForgotten && !current.isNull(0) ? Name(validated: current.bytes(0)) : nil
+        let isForgotten = try current.step() && current.int(2) == 4 && dropped.contains(current.count(1))
+        let name = isForgotten && !current.isNull(0) ? try current.name(0) : nil
         current.finish()
         guard isForgotten else { return }
         if let name { try leave(name, sequence: sequence, database) }

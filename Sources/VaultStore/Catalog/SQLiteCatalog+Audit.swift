@@ -6,16 +6,13 @@ extension SQLiteCatalog {
         since time: Int64, after sequence: UInt64, limit: Int
     ) async throws(VaultError) -> [AuditRecord] {
         try read { database in
-            // A vault that is only read may have a format without it.
-            guard try database.tableExists("audit") else { return [] }
             var query = try Query(
                 database,
                 """
                 SELECT first_sequence, last_sequence, at, user, peer, action, name, count FROM audit
                 WHERE first_sequence > ? AND at >= ? ORDER BY first_sequence LIMIT ?
                 """)
-            // SQLite's numbers are signed.
-            query.bind(min(sequence, UInt64(Int64.max)))
+            query.bind(min(sequence, StoreLimits.numberMax))
             query.bind(time)
             query.bind(Int64(limit))
             var records: [AuditRecord] = []
@@ -25,13 +22,13 @@ extension SQLiteCatalog {
     }
 
     private static func auditRecord(_ query: Query) throws -> AuditRecord {
-        guard query.unsigned(0) <= query.unsigned(1), let action = AuditRecord.Action(rawValue: query.text(5)) else {
-            throw CatalogDamage(what: "the audit at sequence \(query.unsigned(0))")
+        let (first, last) = (try query.count(0), try query.count(1))
+        guard first <= last, let action = AuditRecord.Action(rawValue: query.text(5)) else {
+            throw query.damage("the audit at sequence \(first)")
         }
         return AuditRecord(
-            sequences: query.unsigned(0)...query.unsigned(1), time: query.int(2), user: query.text(3),
-            peer: query.text(4), action: action, name: query.isNull(6) ? nil : Name(validated: query.bytes(6)),
-            count: Int(query.int(7)))
+            sequences: first...last, time: try query.int(2), user: query.text(3), peer: query.text(4), action: action,
+            name: query.isNull(6) ? nil : try query.name(6), count: Int(try query.count(7)))
     }
 
     static func insert(_ record: AuditRecord, _ database: Database) throws {

@@ -58,10 +58,10 @@ extension SQLiteCatalog {
 
     /// Reads a location from the columns pack id, offset, length.
     static func location(_ query: Query, from column: Int32) throws -> PackLocation {
-        let (offset, length) = (query.unsigned(column + 1), query.unsigned(column + 2))
+        let (offset, length) = (try query.count(column + 1), try query.count(column + 2))
         guard let pack = UniqueID(query.bytes(column)), offset <= StoreLimits.packBytesMax,
             length <= UInt64(StoreLimits.recordBytesMax)
-        else { throw CatalogDamage(what: "the place of a record") }
+        else { throw query.damage("the place of a record") }
         return PackLocation(pack: PackID(pack), offset: offset, length: UInt32(length))
     }
 
@@ -94,8 +94,8 @@ extension SQLiteCatalog {
             while try query.step() {
                 groups.append(
                     StoredGroup(
-                        lastSequence: query.unsigned(0), digest: try query.digest(1),
-                        location: try SQLiteCatalog.location(query, from: 2), time: query.int(5)))
+                        lastSequence: try query.count(0), digest: try query.digest(1),
+                        location: try SQLiteCatalog.location(query, from: 2), time: try query.int(5)))
             }
             return groups
         }
@@ -128,7 +128,7 @@ extension SQLiteCatalog {
             database, "SELECT last_sequence, digest, time FROM journal_group ORDER BY last_sequence DESC LIMIT 1")
         defer { query.finish() }
         guard try query.step() else { return JournalHead(sequence: 0, digest: nil, time: 0) }
-        return JournalHead(sequence: query.unsigned(0), digest: try query.digest(1), time: query.int(2))
+        return JournalHead(sequence: try query.count(0), digest: try query.digest(1), time: try query.int(2))
     }
 
     package func record(
@@ -192,8 +192,8 @@ extension SQLiteCatalog {
             let query = try Query(database, "SELECT id, length FROM pack")
             var packs: [PackID: UInt64] = [:]
             while try query.step() {
-                guard let id = UniqueID(query.bytes(0)) else { throw CatalogDamage(what: "a pack's id") }
-                packs[PackID(id)] = query.unsigned(1)
+                guard let id = UniqueID(query.bytes(0)) else { throw query.damage("a pack's id") }
+                packs[PackID(id)] = try query.count(1)
             }
             return packs
         }

@@ -99,11 +99,12 @@ extension SQLiteCatalog {
             """)
         var retained: [CollectionReport.Retained] = []
         while try bytes.step() {
-            guard let need = Need(rawValue: bytes.int(0)), let holders = need.holders() else { continue }
+            guard let need = Need(rawValue: try bytes.int(0)), let holders = need.holders() else { continue }
             let query = try Query(database, holders)
             defer { query.finish() }
             guard try query.step() else { continue }
-            let found = need.retained(bytes: bytes.unsigned(1), holders: query.int(0), newest: query.int(1))
+            let found = need.retained(
+                bytes: try bytes.count(1), holders: try query.int(0), newest: try query.int(1))
             if let found { retained.append(found) }
         }
         return retained
@@ -114,6 +115,7 @@ extension SQLiteCatalog {
         for need: Need, _ read: (Digest) async throws(VaultError) -> ListNode
     ) async throws(VaultError) {
         while let digest = try access({ try SQLiteCatalog.popNode($0) }) {
+            if Task.isCancelled { throw .cancelled }
             let node = try await read(digest)
             try access { database in
                 for reference in node.references {
@@ -174,7 +176,7 @@ extension SQLiteCatalog {
                 """)
             var used: [PackID: UInt64] = [:]
             while try query.step() {
-                if let id = UniqueID(query.bytes(0)) { used[PackID(id)] = query.unsigned(1) }
+                if let id = UniqueID(query.bytes(0)) { used[PackID(id)] = try query.count(1) }
             }
             return used
         }
@@ -284,7 +286,7 @@ extension SQLiteCatalog {
                         location: isLost
                             ? PackLocation(pack: PackID(), offset: 0, length: 0)
                             : try SQLiteCatalog.location(query, from: 1),
-                        isDamaged: isLost || query.int(4) != 0))
+                        isDamaged: try isLost || query.flag(4)))
             }
             return chunks
         }

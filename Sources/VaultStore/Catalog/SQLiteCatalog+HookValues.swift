@@ -12,21 +12,20 @@ extension SQLiteCatalog {
         query.bind(text: key)
         defer { query.finish() }
         guard try query.step() else { return HookValue(value: [], version: 0) }
-        return HookValue(value: query.bytes(0), version: query.unsigned(1))
+        return HookValue(value: query.bytes(0), version: try query.count(1))
     }
 
     package func hookValues(
         after key: String, limit: Int
     ) async throws(VaultError) -> [(key: String, value: HookValue)] {
         try read { database in
-            guard try database.tableExists("hook_value") else { return [] }
             var query = try Query(
                 database, "SELECT key, value, version FROM hook_value WHERE key > ? ORDER BY key LIMIT ?")
             query.bind(text: key)
             query.bind(Int64(limit))
             var values: [(key: String, value: HookValue)] = []
             while try query.step() {
-                values.append((query.text(0), HookValue(value: query.bytes(1), version: query.unsigned(2))))
+                values.append((query.text(0), HookValue(value: query.bytes(1), version: try query.count(2))))
             }
             return values
         }
@@ -48,7 +47,7 @@ extension SQLiteCatalog {
         if current.version == 0 {
             let count = try Query(database, "SELECT count(*) FROM hook_value")
             defer { count.finish() }
-            guard try count.step(), count.int(0) < StoreLimits.hookValuesMax else {
+            guard try count.step(), try count.int(0) < StoreLimits.hookValuesMax else {
                 throw VaultError(.quota, "Hooks keep \(StoreLimits.hookValuesMax) values, which is all they may.")
             }
         }

@@ -46,14 +46,16 @@ extension SQLiteCatalog {
             var query = try Query(
                 database,
                 """
-                SELECT object, since, coalesce(name, x''), \(SQLiteCatalog.versionColumns), name IS NULL
+                SELECT object, since, name, \(SQLiteCatalog.versionColumns)
                 FROM entry WHERE object > ? ORDER BY object LIMIT ?
                 """)
-            query.bind(afterObject)
+            query.bind(min(afterObject, StoreLimits.numberMax))
             query.bind(Int64(limit))
             var stored: [(StoredVersion, isUnnamed: Bool)] = []
             while try query.step() {
-                stored.append((try SQLiteCatalog.storedVersion(query), query.int(17) != 0))
+                let isUnnamed = query.isNull(2)
+                stored.append(
+                    (try SQLiteCatalog.storedVersion(query, name: isUnnamed ? SQLiteCatalog.unnamed : nil), isUnnamed))
             }
             return try stored.map { stored, isUnnamed in
                 let isCovered = isUnnamed ? prefix.top == nil : prefix.contains(stored.entry.name)
@@ -69,15 +71,20 @@ extension SQLiteCatalog {
         }
     }
 
+    /// Stands for the name of an object that has lost its own.
+    private static let unnamed = Name(validated: [UInt8(ascii: "-")])
+
     // MARK: Parts of queries
 
     /// The last sequence of the state that a selector means.
     static func sequence(of selector: Selector, _ database: Database) throws -> UInt64 {
         switch selector {
-        // SQLite's numbers are signed.
-        case .sequence(let sequence): return min(sequence, UInt64(Int64.max))
+        case .sequence(let sequence): return min(sequence, StoreLimits.numberMax)
         case .current, .version:
-            return try UInt64.fetchOne(database, sql: "SELECT sequence FROM vault") ?? 0
+            let state = try Query(database, "SELECT sequence FROM vault")
+            defer { state.finish() }
+            guard try state.step() else { throw CatalogDamage(what: "the vault's row is missing") }
+            return try state.count(0)
         case .time(let time): return try lastSequence(at: time, now: .max, database)
         }
     }
@@ -91,17 +98,14 @@ extension SQLiteCatalog {
     }
 
     private static func journalTimes(now: Int64, _ database: Database) throws -> JournalTimes? {
-        // A vault that is only read may have a format that does not tell.
-        let isTold = try Int.fetchOne(database, sql: "SELECT format FROM vault") ?? format >= format
-        let setbacks = isTold ? "setbacks" : "1"
         let times = try Query(
-            database, "SELECT \(setbacks), coalesce((SELECT max(time) FROM journal_group), 0) FROM vault")
+            database, "SELECT setbacks, coalesce((SELECT max(time) FROM journal_group), 0) FROM vault")
         let isOrdered = try times.step() && times.int(0) == 0 && times.int(1) <= now
         times.finish()
         if isOrdered { return nil }
         let groups = try Query(database, "SELECT last_sequence, time FROM journal_group ORDER BY last_sequence")
         var journal = JournalTimes()
-        while try groups.step() { journal.append(groups.unsigned(0), groups.int(1)) }
+        while try groups.step() { journal.append(try groups.count(0), try groups.int(1)) }
         return journal
     }
 
@@ -112,13 +116,13 @@ extension SQLiteCatalog {
             "SELECT last_sequence FROM journal_group WHERE time <= ? ORDER BY time DESC, last_sequence DESC LIMIT 1")
         query.bind(time)
         defer { query.finish() }
-        return try query.step() ? query.unsigned(0) : 0
+        return try query.step() ? query.count(0) : 0
     }
 
     /// What is current under the names of a prefix, in the order of names.
-    static func live(_ database: Database, _ prefix: NamePrefix) throws -> [Entry] {
-        var entries: [Entry] = []
-        if let top = prefix.top, let entry = try entryByName(database, top)?.entry { entries.append(entry) }
+    static func live(_ database: Database, _ prefix: NamePrefix) throws -> [StoredVersion] {
+        var entries: [StoredVersion] = []
+        if let top = prefix.top, let entry = try entryByName(database, top) { entries.append(entry) }
         var query = try Query(
             database,
             prefix.top == nil
@@ -127,8 +131,8 @@ extension SQLiteCatalog {
                 SELECT object, since, name, \(versionColumns) FROM entry WHERE name > ? AND name < ? ORDER BY name
                 """)
         if let top = prefix.top { bindRange(below: top, to: &query) }
-        while try query.step() { entries.append(try storedVersion(query).entry) }
-        return entries.filter { $0.kind != .removed }
+        while try query.step() { entries.append(try storedVersion(query)) }
+        return entries.filter { $0.entry.kind != .removed }
     }
 
     static func version(_ number: UInt64, of current: StoredVersion, _ database: Database) throws -> Entry? {
@@ -177,7 +181,7 @@ extension SQLiteCatalog {
         }
         query.bind(sequence)
         defer { query.finish() }
-        return try query.step() ? query.unsigned(0) : nil
+        return try query.step() ? query.count(0) : nil
     }
 
     /// The current version of an object, under the name it has or had.
@@ -261,7 +265,7 @@ private struct NameListing {
             "SELECT name, object FROM former_name WHERE name > ? AND name < ? AND since <= ? AND until > ? ORDER BY name LIMIT ?",
             after, limit, atSequence: true
         ) { query in
-            Candidate(name: Name(validated: query.bytes(0)), object: query.unsigned(1))
+            Candidate(name: try query.name(0), object: try query.count(1))
         }
         if former.isEmpty { return present }
         var merged: [Candidate] = []

@@ -33,8 +33,6 @@ extension SQLiteCatalog {
         failed: Bool, after number: UInt64, limit: Int
     ) async throws(VaultError) -> [OutboxRecord] {
         try read { database in
-            // A vault that is only read may have a format without it.
-            guard try database.tableExists("outbox") else { return [] }
             var query = try Query(
                 database,
                 """
@@ -42,7 +40,7 @@ extension SQLiteCatalog {
                 FROM outbox WHERE is_failed = ? AND number > ? ORDER BY number LIMIT ?
                 """)
             query.bind(Int64(failed ? 1 : 0))
-            query.bind(min(number, UInt64(Int64.max)))
+            query.bind(min(number, StoreLimits.numberMax))
             query.bind(Int64(limit))
             var records: [OutboxRecord] = []
             while try query.step() { records.append(try SQLiteCatalog.outboxRecord(query)) }
@@ -52,25 +50,25 @@ extension SQLiteCatalog {
 
     private static func outboxRecord(_ query: Query) throws -> OutboxRecord {
         guard let id = UniqueID(query.bytes(1)), let kind = OutboxEvent.Kind(rawValue: query.text(2)) else {
-            throw CatalogDamage(what: "an event of the outbox")
+            throw query.damage("an event of the outbox")
         }
         let event = OutboxEvent(
-            id: id, kind: kind, name: Name(validated: query.bytes(3)),
-            formerName: query.isNull(4) ? nil : Name(validated: query.bytes(4)), version: query.unsigned(5),
-            user: query.text(6), peer: query.text(7), time: query.int(8), depth: Int(query.int(9)))
+            id: id, kind: kind, name: try query.name(3), formerName: query.isNull(4) ? nil : try query.name(4),
+            version: try query.count(5), user: query.text(6), peer: query.text(7), time: try query.int(8),
+            depth: Int(try query.count(9)))
         return OutboxRecord(
-            number: query.unsigned(0), event: event, failures: Int(query.int(10)), due: query.int(11),
+            number: try query.count(0), event: event, failures: Int(try query.count(10)), due: try query.int(11),
             error: query.isNull(12) ? nil : query.text(12), traceback: query.isNull(13) ? nil : query.text(13))
     }
 
     package func outboxCounts() async throws(VaultError) -> (waiting: Int, failed: Int) {
         try read { database in
-            guard try database.tableExists("outbox") else { return (0, 0) }
             let query = try Query(database, "SELECT is_failed, count(*) FROM outbox GROUP BY is_failed")
             defer { query.finish() }
             var counts = (waiting: 0, failed: 0)
             while try query.step() {
-                if query.int(0) == 0 { counts.waiting = Int(query.int(1)) } else { counts.failed = Int(query.int(1)) }
+                let count = Int(try query.count(1))
+                if try query.flag(0) { counts.failed = count } else { counts.waiting = count }
             }
             return counts
         }

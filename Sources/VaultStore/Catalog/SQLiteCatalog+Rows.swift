@@ -4,25 +4,50 @@ import VaultModel
 extension SQLiteCatalog {
     /// Reads a row of `object, since, name` and ``versionColumns``.
     static func storedVersion(_ query: Query, name: Name? = nil) throws -> StoredVersion {
-        guard let kind = Entry.Kind(rawValue: UInt8(truncatingIfNeeded: query.int(5))) else {
-            throw CatalogDamage(what: "an entry of kind \(query.int(5))")
-        }
-        var attributes = Attributes(mode: UInt32(truncatingIfNeeded: query.int(10)), modified: query.int(11))
-        if !query.isNull(12) {
-            attributes.origin = Attributes.Origin(changed: query.int(12), inode: query.unsigned(13))
-        }
-        return StoredVersion(
-            object: query.unsigned(0),
-            since: query.unsigned(1),
+        StoredVersion(
+            object: try query.count(0), since: try query.count(1),
             entry: Entry(
-                name: name ?? Name(validated: query.bytes(2)),
-                kind: kind,
-                content: Content(
-                    chunker: UInt32(truncatingIfNeeded: query.int(7)), size: query.unsigned(6),
-                    depth: UInt8(truncatingIfNeeded: query.int(8)), root: try query.digest(9)),
-                version: query.unsigned(3), sequence: query.unsigned(4), attributes: attributes,
-                savedAt: query.int(14), savedBy: query.text(15),
-                tags: query.isNull(16) ? [:] : try Tags.decode(query.bytes(16))))
+                name: try name ?? query.name(2), kind: try kind(query), content: try content(query),
+                version: try query.count(3), sequence: try query.count(4), attributes: try attributes(query),
+                savedAt: try query.int(14), savedBy: query.text(15), tags: try tags(query)))
+    }
+
+    private static func kind(_ query: Query) throws -> Entry.Kind {
+        let number = try query.int(5)
+        guard let kind = UInt8(exactly: number).flatMap(Entry.Kind.init) else {
+            throw query.damage("an entry of kind \(number)")
+        }
+        return kind
+    }
+
+    private static func content(_ query: Query) throws -> Content {
+        let (chunker, depth) = (try query.int(7), try query.int(8))
+        guard let chunker = UInt32(exactly: chunker), let depth = UInt8(exactly: depth), depth <= ListNode.levelMax
+        else {
+            throw query.damage("content of chunker \(chunker) and depth \(depth)")
+        }
+        return Content(chunker: chunker, size: try query.count(6), depth: depth, root: try query.digest(9))
+    }
+
+    private static func attributes(_ query: Query) throws -> Attributes {
+        let mode = try query.int(10)
+        guard let bits = UInt32(exactly: mode), bits <= Attributes.modeMax else {
+            throw query.damage("the mode \(mode)")
+        }
+        var attributes = Attributes(mode: bits, modified: try query.int(11))
+        if !query.isNull(12) {
+            attributes.origin = Attributes.Origin(changed: try query.int(12), inode: try query.bits(13))
+        }
+        return attributes
+    }
+
+    private static func tags(_ query: Query) throws -> [TagText: TagText] {
+        if query.isNull(16) { return [:] }
+        do {
+            return try Tags.decode(query.bytes(16))
+        } catch {
+            throw query.damage("tags that cannot be read")
+        }
     }
 
     static func entryByName(_ database: Database, _ name: Name) throws -> StoredVersion? {
@@ -77,7 +102,7 @@ extension SQLiteCatalog {
         query.bind(blob: pack.value.bytes)
         query.bind(length)
         guard try query.step() else { throw CatalogDamage(what: "a pack could not be numbered") }
-        let number = query.int(0)
+        let number = try query.int(0)
         while try query.step() {}
         return number
     }

@@ -3,58 +3,94 @@ import Glibc
 import VaultModel
 
 extension SQLiteCatalog {
-    /// The newest format of the catalog that this program reads and writes.
-    ///
-    /// 2 added users of uploads, answers and the audit; 3 the outbox and what hooks keep; 4 how often the clock went back.
-    static let format = 4
+    /// The format of the catalog that this program reads and writes.
+    static let format = 5
 
     static func makeSchema(_ pool: any DatabaseWriter, vault: UniqueID) throws {
         try pool.write { database in
-            guard try !database.tableExists("vault") else { return }
-            try database.execute(sql: schema + additions + hookTables)
+            guard try isEmpty(database) else { return }
+            try database.execute(sql: schema)
             try database.execute(
                 sql: "INSERT INTO vault (id, format, chunker, sequence, stored_bytes, epoch) VALUES (?, ?, ?, 0, 0, 0)",
                 arguments: [vault.description, format, Int64(Chunker.number)])
         }
     }
 
-    /// Brings a catalog of an older format up to date; a vault that is only read needs none of it.
-    static func migrate(_ pool: any DatabaseWriter) throws {
-        let formatOf = { (database: Database) in
-            try Int.fetchOne(database, sql: "SELECT format FROM vault") ?? format
-        }
-        guard try pool.read(formatOf) < format else { return }
-        try pool.write { database in
-            // Another process may have been first.
-            let found = try formatOf(database)
-            if found < 2 {
-                try database.execute(
-                    sql: "ALTER TABLE upload ADD COLUMN user TEXT NOT NULL DEFAULT '';" + additions)
-            }
-            if found < 3 { try database.execute(sql: hookTables) }
-            if found < 4 {
-                try database.execute(sql: "ALTER TABLE vault ADD COLUMN setbacks INTEGER NOT NULL DEFAULT 0")
-            }
-            try database.execute(sql: "UPDATE vault SET format = \(format)")
-        }
+    /// By a statement that has ended when tables are made, which ends all that are kept.
+    private static func isEmpty(_ database: Database) throws -> Bool {
+        let tables = try Query(database, "SELECT 1 FROM sqlite_master LIMIT 1")
+        defer { tables.finish() }
+        return try !tables.step()
     }
 
+    /// Looks whether the file is a catalog of this format and nothing else.
+    ///
     /// - Returns: the vault's id.
-    static func checkFormat(_ pool: any DatabaseReader, _ path: LocalPath) throws -> UniqueID {
+    /// - Throws: `CatalogDamage` for another schema than ours, `invalid` for another format.
+    static func check(_ pool: any DatabaseReader, _ path: LocalPath) throws -> UniqueID {
         try pool.read { database in
-            guard try database.tableExists("vault"),
-                let row = try Row.fetchOne(database, sql: "SELECT id, format FROM vault"),
-                let text = row[0] as String?, let id = UniqueID(text), let format = row[1] as Int?
-            else { throw CatalogDamage(what: "the table of the vault is missing or empty") }
-            guard format <= SQLiteCatalog.format else {
-                throw VaultError(
-                    .invalid,
-                    "The vault of '\(path)' has format \(format), this program knows \(SQLiteCatalog.format): use a newer one.",
-                    path: path)
+            let found = try definitions(database)
+            // The one table in which the format stands has been the same in all formats; what others hold is not looked at.
+            guard found.contains(where: { $0.name == "vault" && $0.isStored }) else {
+                throw CatalogDamage(what: "the table of the vault is missing")
             }
+            let vault = try Query(database, "SELECT id, format FROM vault")
+            defer { vault.finish() }
+            guard try vault.step(), let id = UniqueID(vault.text(0)) else {
+                throw CatalogDamage(what: "the table of the vault is empty")
+            }
+            try check(format: try vault.int(1), path)
+            var missing = statements
+            for definition in found where !definition.isAutomatic {
+                guard definition.isStored, missing.remove(definition.sql) != nil else {
+                    throw CatalogDamage(what: "'\(printable(definition.name))', which is no part of a catalog")
+                }
+            }
+            guard missing.isEmpty else { throw CatalogDamage(what: "a table or an index is missing") }
             return id
         }
     }
+
+    private static func check(format found: Int64, _ path: LocalPath) throws {
+        if found == format { return }
+        guard found > 0 else { throw CatalogDamage(what: "the format \(found)") }
+        throw VaultError(
+            .invalid,
+            found > format
+                ? "The vault of '\(path)' has format \(found), this program knows \(format): use a newer one."
+                : "The vault of '\(path)' has format \(found) of an early program, this one knows \(format): pull it with the "
+                    + "program that made it, and push it to a new vault.", path: path)
+    }
+
+    /// A table, an index, or what else a file may define.
+    private struct Definition {
+        var name: String
+        var sql: String
+        /// Whether it is rows of this file: views, triggers and virtual tables are programs of whoever made the file.
+        var isStored: Bool
+        /// Whether SQLite made it by itself, for a primary key or a unique column.
+        var isAutomatic: Bool
+    }
+
+    private static func definitions(_ database: Database) throws -> [Definition] {
+        let query = try Query(database, "SELECT type, name, rootpage, sql FROM sqlite_master")
+        var found: [Definition] = []
+        while try query.step() {
+            let type = query.text(0)
+            let isStored = try (type == "table" || type == "index") && query.int(2) > 0
+            found.append(
+                Definition(
+                    name: query.text(1), sql: query.text(3), isStored: isStored,
+                    isAutomatic: isStored && type == "index" && query.isNull(3)))
+        }
+        return found
+    }
+
+    /// The statements of ``schema``, as SQLite keeps them.
+    private static let statements = Set(
+        schema.split(separator: ";").map { statement in
+            String(statement.drop(while: \.isWhitespace))
+        }.filter { !$0.isEmpty })
 
     /// The columns of a version, in `entry` and `version` alike.
     static let versionColumns = """
@@ -165,10 +201,25 @@ extension SQLiteCatalog {
           sequence INTEGER NOT NULL,
           renewed_at INTEGER NOT NULL
         ) WITHOUT ROWID;
-        """
-
-    /// What format 3 has.
-    private static let hookTables = """
+        CREATE INDEX upload_chunk_digest ON upload_chunk (digest);
+        CREATE TABLE answer (
+          user TEXT NOT NULL,
+          id BLOB NOT NULL,
+          at INTEGER NOT NULL,
+          answer BLOB NOT NULL,
+          PRIMARY KEY (user, id)
+        );
+        CREATE INDEX answer_at ON answer (at);
+        CREATE TABLE audit (
+          first_sequence INTEGER PRIMARY KEY,
+          last_sequence INTEGER NOT NULL,
+          at INTEGER NOT NULL,
+          user TEXT NOT NULL,
+          peer TEXT NOT NULL,
+          action TEXT NOT NULL,
+          name TEXT,
+          count INTEGER NOT NULL
+        );
         CREATE TABLE outbox (
           number INTEGER PRIMARY KEY,
           id BLOB NOT NULL,
@@ -199,29 +250,10 @@ extension SQLiteCatalog {
           PRIMARY KEY (key, id)
         );
         CREATE INDEX hook_count_at ON hook_count (at);
-        """
-
-    /// What format 2 has besides the columns that it added.
-    private static let additions = """
-        CREATE INDEX upload_chunk_digest ON upload_chunk (digest);
-        CREATE TABLE answer (
-          user TEXT NOT NULL,
-          id BLOB NOT NULL,
-          at INTEGER NOT NULL,
-          answer BLOB NOT NULL,
-          PRIMARY KEY (user, id)
-        );
-        CREATE INDEX answer_at ON answer (at);
-        CREATE TABLE audit (
-          first_sequence INTEGER PRIMARY KEY,
-          last_sequence INTEGER NOT NULL,
-          at INTEGER NOT NULL,
-          user TEXT NOT NULL,
-          peer TEXT NOT NULL,
-          action TEXT NOT NULL,
-          name TEXT,
-          count INTEGER NOT NULL
-        );
+        CREATE TABLE claim (
+          name TEXT PRIMARY KEY,
+          time INTEGER NOT NULL
+        ) WITHOUT ROWID;
         """
 }
 

@@ -1,5 +1,7 @@
+import CSQLite
 import GRDB
 import GRDBSQLite
+import Glibc
 package import VaultModel
 
 /// The catalog in the file `catalog.sqlite`, through GRDB, in WAL mode with full synchronization.
@@ -28,6 +30,8 @@ package final class SQLiteCatalog: Catalog {
         self.path = path
         self.files = files
         self.isReadOnly = isReadOnly
+        try SQLiteCatalog.checkFiles(path, isNew: creating != nil)
+        if !isReadOnly { try SQLiteCatalog.keepToOwner(path, isNew: creating != nil) }
         do {
             let configuration = SQLiteCatalog.configuration(isReadOnly: isReadOnly)
             if isReadOnly {
@@ -36,8 +40,7 @@ package final class SQLiteCatalog: Catalog {
                 pool = try DatabasePool(path: path.databaseName, configuration: configuration)
             }
             if let creating { try SQLiteCatalog.makeSchema(pool, vault: creating) }
-            vault = try SQLiteCatalog.checkFormat(pool, path)
-            if !isReadOnly { try SQLiteCatalog.migrate(pool) }
+            vault = try SQLiteCatalog.check(pool, path)
         } catch {
             throw catalogError(error, path)
         }
@@ -48,6 +51,7 @@ package final class SQLiteCatalog: Catalog {
         configuration.readonly = isReadOnly
         configuration.maximumReaderCount = 4
         configuration.allowsUnsafeTransactions = true
+        configuration.foreignKeysEnabled = false
         configuration.busyMode = .callback { tries in
             // Short waits: another process holds the lock for a few milliseconds as a rule.
             guard tries < StoreLimits.busyMilliseconds else { return false }
@@ -55,6 +59,7 @@ package final class SQLiteCatalog: Catalog {
             return true
         }
         configuration.prepareDatabase { database in
+            distrust(database)
             guard !isReadOnly else { return }
             keepLogFiles(of: database)
             try database.execute(
@@ -77,12 +82,13 @@ package final class SQLiteCatalog: Catalog {
         alone.readonly = false
         alone.busyMode = .immediateError
         alone.prepareDatabase { database in
+            distrust(database)
             keepLogFiles(of: database)
             try database.execute(sql: "PRAGMA locking_mode = EXCLUSIVE; PRAGMA query_only = ON")
         }
         func open(_ configuration: Configuration) throws -> DatabaseQueue {
             let queue = try DatabaseQueue(path: path.databaseName, configuration: configuration)
-            _ = try queue.read { try Int.fetchOne($0, sql: "SELECT count(*) FROM sqlite_master") }
+            try queue.read { _ = try Query($0, "SELECT 1 FROM sqlite_master LIMIT 1").first() }
             return queue
         }
         if DiskSpace.isShort(in: path.parent), let queue = try? open(alone) { return queue }
@@ -92,6 +98,48 @@ package final class SQLiteCatalog: Catalog {
             return try open(alone)
         } catch let error as DatabaseError where error.resultCode == .SQLITE_CANTOPEN {
             return try DatabaseQueue(path: path.databaseURI + "?immutable=1", configuration: configuration)
+        }
+    }
+
+    /// Looks at the files before SQLite does, which follows links, and which takes a `-journal` for what a crash left: it
+    /// would write the journal's pages into the file, and remove another file that the journal names.
+    ///
+    /// - Parameter isNew: whether the file is only being made, which an earlier try may have left half done.
+    private static func checkFiles(_ path: LocalPath, isNew: Bool) throws(VaultError) {
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            let file = LocalPath(path.bytes + suffix.utf8)
+            let status: FileStatus
+            do throws(VaultError) {
+                status = try FileStatus(of: file)
+            } catch  where error.code == .notFound {
+                continue
+            }
+            guard status.kind == .file, isNew || suffix != "-journal" else {
+                throw VaultError(
+                    .integrity,
+                    "'\(file)' is no part of a catalog: remove it, or run 'minivault verify --repair', which moves it away.",
+                    path: file)
+            }
+        }
+    }
+
+    /// Has the files of the catalog, which tell all names, read by nobody but their owner, whatever the directory allows.
+    /// SQLite gives its logs the mode of the file.
+    private static func keepToOwner(_ path: LocalPath, isNew: Bool) throws(VaultError) {
+        // Made without being opened: closing a file that SQLite has open in this process would drop SQLite's locks.
+        if isNew {
+            let isMade = path.withCString { mknod($0, S_IFREG | 0o600, 0) } == 0
+            guard isMade || errno == EEXIST else { throw VaultError(system: errno, "make", path) }
+            // SQLite gives its logs to the file's owner.
+            if isMade { DataOwner.inherit(path) }
+        }
+        for suffix in ["", "-wal", "-shm"] {
+            let file = LocalPath(path.bytes + suffix.utf8)
+            guard let status = try? FileStatus(of: file), status.kind == .file, status.mode & 0o077 != 0 else {
+                continue
+            }
+            // Another user's is as its owner wants it.
+            _ = file.withCString { chmod($0, mode_t(status.mode & 0o700)) }
         }
     }
 
@@ -179,14 +227,15 @@ func catalogError(_ error: any Error, _ path: LocalPath) -> VaultError {
             .integrity, "The catalog '\(path)' is damaged: \(repair).", path: path, cause: error.what)
     }
     guard let error = error as? DatabaseError else { return VaultError(error) }
-    let cause = "SQLite: \(error.message ?? "code \(error.resultCode.rawValue)")"
+    let cause = "SQLite: \(printable(error.message ?? "code \(error.resultCode.rawValue)"))"
     if error.isForWantOfSpace {
         return VaultError(
             .quota, "No space is left for the catalog '\(path)': \(VaultError.waysToMakeRoom).", path: path,
             cause: cause)
     }
     switch error.resultCode {
-    case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+    // All statements are fixed, so that one which fails by itself has met other tables than ours, or rows that cannot be.
+    case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR, .SQLITE_CONSTRAINT, .SQLITE_MISMATCH, .SQLITE_TOOBIG:
         return VaultError(.integrity, "The catalog '\(path)' is damaged: \(repair).", path: path, cause: cause)
     case .SQLITE_BUSY, .SQLITE_LOCKED:
         return VaultError(
@@ -206,6 +255,12 @@ extension VaultError {
     static let waysToMakeRoom =
         "'minivault remove', then 'minivault keep' and 'minivault gc' make room with the space that is kept for them; "
         + "where that is used up, free some on the disk first"
+}
+
+/// Has SQLite take the file for what anybody may have made: it runs no program of the file's, and reads no value that no
+/// catalog has.
+private func distrust(_ database: Database) {
+    csqlite_distrust(database.sqliteConnection, StoreLimits.catalogValueBytesMax)
 }
 
 /// Keeps the files of the write-ahead log when the database is closed: on a full disk there would be no room to make them

@@ -11,8 +11,8 @@ struct SQLiteRows: CommitRows {
         defer { state.finish() }
         guard try state.step() else { throw CatalogDamage(what: "the vault's row is missing") }
         return CommitState(
-            sequence: state.unsigned(0), storedBytes: state.unsigned(1), epoch: state.unsigned(2),
-            quota: state.isNull(3) ? nil : state.unsigned(3), head: try SQLiteCatalog.journalHead(database))
+            sequence: try state.count(0), storedBytes: try state.count(1), epoch: try state.count(2),
+            quota: state.isNull(3) ? nil : try state.count(3), head: try SQLiteCatalog.journalHead(database))
     }
 
     func entry(_ name: Name) throws -> StoredVersion? { try SQLiteCatalog.entryByName(database, name) }
@@ -24,7 +24,7 @@ struct SQLiteRows: CommitRows {
         return try below.step()
     }
 
-    func live(_ prefix: NamePrefix) throws -> [Entry] { try SQLiteCatalog.live(database, prefix) }
+    func live(_ prefix: NamePrefix) throws -> [StoredVersion] { try SQLiteCatalog.live(database, prefix) }
 
     func version(_ number: UInt64, of current: StoredVersion) throws -> Entry? {
         try SQLiteCatalog.version(number, of: current, database)
@@ -34,7 +34,7 @@ struct SQLiteRows: CommitRows {
         var query = try Query(database, "SELECT last_version FROM retired_name WHERE name = ?")
         query.bind(text: name.bytes)
         defer { query.finish() }
-        return try query.step() ? query.unsigned(0) : 0
+        return try query.step() ? query.count(0) : 0
     }
 
     func isKnown(_ digest: Digest) throws -> Bool { try SQLiteCatalog.isKnown(database, digest) }
@@ -87,7 +87,7 @@ struct SQLiteRows: CommitRows {
         query.bind(text: user)
         query.bind(blob: change.bytes)
         defer { query.finish() }
-        return try query.step() ? (StoredAnswer(decoding: query.bytes(0)), query.int(1)) : nil
+        return try query.step() ? (StoredAnswer(decoding: query.bytes(0)), try query.int(1)) : nil
     }
 
     func keep(_ answer: StoredAnswer, to change: UniqueID, of user: String, at time: Int64) throws {

@@ -54,7 +54,7 @@ package struct JournalGroup: Sendable {
             isContinued = try reader.read(UInt8.self) != 0
             let count: UInt32 = try reader.read()
             guard (1...JournalGroup.changesMax).contains(Int(count)), firstSequence > 0,
-                firstSequence < UInt64.max - UInt64(count)
+                firstSequence < StoreLimits.numberMax - UInt64(count)
             else { return nil }
             changes = []
             for _ in 0..<count { changes.append(try JournalChange(from: &reader)) }
@@ -142,11 +142,11 @@ extension JournalChange {
             let to = try Name(try reader.readString())
             self = .rename(from: from, to: to, isPrefix: try reader.read(UInt8.self) != 0)
         case .drop:
-            let object = try reader.readVarint()
+            let object = try reader.readVarint(upTo: StoreLimits.numberMax)
             let count = try reader.readVarint()
             guard count <= UInt64(reader.remaining) else { throw ByteReader.Malformed() }
             var versions: [UInt64] = []
-            for _ in 0..<count { versions.append(try reader.readVarint()) }
+            for _ in 0..<count { versions.append(try reader.readVarint(upTo: StoreLimits.numberMax)) }
             self = .drop(object: object, versions: versions)
         case .settle:
             let name = try Name(try reader.readString())
@@ -185,13 +185,14 @@ extension SavedVersion {
         name = try Name(try reader.readString())
         guard let kind = Entry.Kind(rawValue: try reader.read()) else { throw ByteReader.Malformed() }
         self.kind = kind
-        version = try reader.readVarint()
-        let chunker = UInt32(truncatingIfNeeded: try reader.readVarint())
-        let size = try reader.readVarint()
+        version = try reader.readVarint(upTo: StoreLimits.numberMax)
+        let chunker = try reader.readVarint(upTo: UInt32.max)
+        let size = try reader.readVarint(upTo: StoreLimits.numberMax)
         let depth: UInt8 = try reader.read()
+        guard depth <= ListNode.levelMax else { throw ByteReader.Malformed() }
         content = Content(chunker: chunker, size: size, depth: depth, root: try reader.readDigest())
         attributes = Attributes(
-            mode: UInt32(truncatingIfNeeded: try reader.readVarint()), modified: try reader.readSigned())
+            mode: try reader.readVarint(upTo: Attributes.modeMax), modified: try reader.readSigned())
         if try reader.read(UInt8.self) != 0 {
             attributes.origin = Attributes.Origin(
                 changed: try reader.readSigned(), inode: try reader.readVarint())

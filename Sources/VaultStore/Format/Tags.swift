@@ -13,6 +13,7 @@ package enum Tags {
         return bytes.bytes
     }
 
+    /// - Throws: ``ByteReader/Malformed`` for bytes that are no tags, or go on behind them.
     package static func decode(_ bytes: [UInt8]) throws -> [TagText: TagText] {
         var reader = ByteReader(bytes)
         var tags: [TagText: TagText] = [:]
@@ -20,6 +21,7 @@ package enum Tags {
             let key = TagText(String(decoding: try reader.readString(), as: UTF8.self))
             tags[key] = TagText(String(decoding: try reader.readString(), as: UTF8.self))
         }
+        guard reader.remaining == 0 else { throw ByteReader.Malformed() }
         return tags
     }
 }

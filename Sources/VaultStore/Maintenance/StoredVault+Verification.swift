@@ -39,6 +39,7 @@ extension StoredVault {
         var damaged: [PackLocation: Digest] = [:]
         var after: Digest?
         while true {
+            if Task.isCancelled { throw .cancelled }
             let page = try await catalog.chunks(after: after, limit: 1 << 16)
             guard let last = page.last else { return damaged }
             after = last.digest
@@ -62,6 +63,7 @@ extension StoredVault {
         let reader = recordReader
         var after: UInt64 = 0
         while true {
+            if Task.isCancelled { throw .cancelled }
             let page = try await catalog.journal(after: after, limit: 4096)
             guard let last = page.last else { return }
             after = last.lastSequence
@@ -84,6 +86,7 @@ extension StoredVault {
         var entries = EntryStream(self, ListQuery(prefix: prefix))
         var isEmpty = true
         while let entry = try await entries.next() {
+            if Task.isCancelled { throw .cancelled }
             isEmpty = false
             var walk = ContentWalk(entry.content, reader: recordReader)
             while let digests = try await walk.nextReadable() {
@@ -109,6 +112,7 @@ extension StoredVault {
         let reader = recordReader
         var damaged: [PackLocation: Digest] = [:]
         for start in stride(from: 0, to: ordered.count, by: StoreLimits.recordsVisitedMax) {
+            if Task.isCancelled { throw .cancelled }
             let part = ordered[start..<min(start + StoreLimits.recordsVisitedMax, ordered.count)]
             let found = try await mappingErrors {
                 try await withThrowingTaskGroup(of: [StoredChunk].self) { group in
@@ -132,6 +136,7 @@ extension StoredVault {
         var entries = EntryStream(self, ListQuery(prefix: prefix, includesVersions: true))
         var whole: Set<Digest> = []
         while let entry = try await entries.next() {
+            if Task.isCancelled { throw .cancelled }
             guard entry.size > 0, !whole.contains(entry.content.root) else { continue }
             var walk = ContentWalk(entry.content, reader: recordReader)
             var isWhole = true

@@ -33,7 +33,12 @@ package struct VaultRepair: Sendable {
         }
         do throws(VaultError) {
             let catalog = try await SQLiteCatalog(layout.catalog, files: files)
-            let isSound = Result { () throws(VaultError) in try catalog.isSound() }
+            let isSound: Result<Bool, VaultError>
+            do throws(VaultError) {
+                isSound = .success(try await catalog.isSound())
+            } catch {
+                isSound = .failure(error)
+            }
             await catalog.close()
             return try isSound.get()
         } catch {
@@ -79,7 +84,7 @@ package struct VaultRepair: Sendable {
         try removeDatabase(old)
         // Step by step on the disk too: the old catalog without its log would be an older state, and
         // its log beside the new catalog would be taken for that one's.
-        for suffixes in [[""], ["-wal", "-shm"]] {
+        for suffixes in [[""], ["-wal", "-shm", "-journal"]] {
             for suffix in suffixes {
                 do {
                     try files.rename(LocalPath(catalog.bytes + suffix.utf8), to: LocalPath(old.bytes + suffix.utf8))
@@ -106,7 +111,7 @@ package struct VaultRepair: Sendable {
     }
 
     private func removeDatabase(_ path: LocalPath) throws(VaultError) {
-        for suffix in ["", "-wal", "-shm"] {
+        for suffix in ["", "-wal", "-shm", "-journal"] {
             do {
                 try files.remove(LocalPath(path.bytes + suffix.utf8))
             } catch  where error.code == .notFound {

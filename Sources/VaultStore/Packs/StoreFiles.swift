@@ -32,7 +32,9 @@ package struct SystemFiles: StoreFiles {
     package init() {}
 
     package func create(_ path: LocalPath) throws(VaultError) -> OpenFile {
-        try OpenFile(path, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        let file = try OpenFile(path, flags: O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        DataOwner.inherit(path)
+        return file
     }
 
     package func write(
@@ -89,6 +91,7 @@ package struct SystemFiles: StoreFiles {
             guard errno == EEXIST else { throw VaultError(system: errno, "make the directory", path) }
             return
         }
+        DataOwner.inherit(path)
         try syncDirectory(path.parent)
     }
 

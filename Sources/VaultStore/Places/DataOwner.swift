@@ -15,6 +15,13 @@ package struct DataOwner {
         owner = geteuid() == 0 && status.st_uid != 0 ? (status.st_uid, status.st_gid) : nil
     }
 
+    /// Gives what has just been made in a directory to whoever the directory belongs to, as far as that can be.
+    package static func inherit(_ path: LocalPath) {
+        // Only root has something to give away.
+        guard geteuid() == 0, let owner = try? DataOwner(path.parent) else { return }
+        try? owner.takeAlone(path)
+    }
+
     /// Gives a file, or a directory with all that is in it, to the owner; never what a link points to.
     package func take(_ path: LocalPath) throws(VaultError) {
         guard owner != nil else { return }

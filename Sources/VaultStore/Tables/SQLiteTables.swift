@@ -141,7 +141,7 @@ package final class SQLiteTables: TableDatabase {
                         switch value.storage {
                         case .null: nil
                         case .int64(let number): .int(number)
-                        case .double(let number): .int(Int64(number))
+                        case .double(let number): .int(Int64(exactly: number.rounded()) ?? 0)
                         case .string(let text): .text(text)
                         case .blob(let data): .bytes(Array(data))
                         }
@@ -176,7 +176,7 @@ package final class SQLiteTables: TableDatabase {
 /// The error of the vault for one of the tables.
 private func tablesError(_ error: any Error, _ path: LocalPath) -> VaultError {
     guard let error = error as? DatabaseError else { return VaultError(error) }
-    let cause = "SQLite: \(error.message ?? "code \(error.resultCode.rawValue)")"
+    let cause = "SQLite: \(printable(error.message ?? "code \(error.resultCode.rawValue)"))"
     if error.isForWantOfSpace {
         return VaultError(
             .quota, "No space is left for the accounts '\(path)': make room on the disk.", path: path, cause: cause)

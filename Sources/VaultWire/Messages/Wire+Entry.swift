@@ -29,6 +29,7 @@ extension WireContent {
     package var model: Content {
         get throws(WireViolation) {
             guard depth <= UInt32(ListNode.levelMax) else { throw WireViolation("a content of \(depth) levels") }
+            guard size <= Content.sizeMax else { throw WireViolation("a content of \(size) bytes") }
             return Content(chunker: chunker, size: size, depth: UInt8(depth), root: try Digest(wire: root))
         }
     }
@@ -47,7 +48,7 @@ extension WireAttributes {
 
     package var model: Attributes {
         get throws(WireViolation) {
-            guard mode <= 0o7777 else { throw WireViolation("a mode that is none") }
+            guard mode <= Attributes.modeMax else { throw WireViolation("a mode that is none") }
             return Attributes(
                 mode: mode, modified: modified,
                 origin: hasOrigin_p ? Attributes.Origin(changed: originChanged, inode: originInode) : nil)

@@ -65,7 +65,8 @@ extension Choices {
         return Entry(
             name: name, kind: one(of: [.file, .link, .directory, .removed]),
             content: Content(
-                chunker: number(), size: number(), depth: UInt8(below(Int(ListNode.levelMax) + 1)),
+                chunker: number(), size: min(number(), Content.sizeMax),
+                depth: UInt8(below(Int(ListNode.levelMax) + 1)),
                 root: Digest(of: [byte()])),
             version: number(), sequence: number(),
             attributes: Attributes(mode: UInt32(below(0o10000)), modified: number(), origin: origin),

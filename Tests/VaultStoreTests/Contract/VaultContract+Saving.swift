@@ -35,6 +35,23 @@ extension VaultContract {
         }
 
         @Test(arguments: VaultImplementation.all)
+        func aLinkThatNoDiskCanHoldIsRefused(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                let vault = subject.vault
+                for target in ["", "a\0b", String(repeating: "a", count: 4096)] {
+                    #expect(
+                        await code { try await vault.save("link", Array(target.utf8), kind: .link) } == .invalid)
+                }
+                #expect(
+                    await code { _ = try await vault.beginUpload(try intent("link", kind: .link)) } == .invalid)
+                let longest = Array(String(repeating: "a", count: 4095).utf8)
+                try await vault.save("link", longest, kind: .link)
+                #expect(try await vault.read("link") == longest)
+                #expect(try await vault.names() == ["link"])
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
         func aChunkHasOneLengthOnly(_ implementation: VaultImplementation) async throws {
             try await implementation { subject in
                 let vault = subject.vault

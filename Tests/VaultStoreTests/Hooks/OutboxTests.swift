@@ -77,28 +77,6 @@ import VaultModel
         }
     }
 
-    @Test func comesWithAVaultOfAnOlderFormat() async throws {
-        try await withTemporaryDirectory { directory in
-            try await withVault(directory) { vault in
-                try await vault.save("a", sample(1))
-                try await #require(vault.catalog as? SQLiteCatalog).write { database in
-                    for statement in [
-                        "DROP TABLE outbox", "DROP TABLE hook_value", "DROP TABLE hook_count",
-                        "ALTER TABLE vault DROP COLUMN setbacks", "UPDATE vault SET format = 2",
-                    ] { _ = try Query(database, statement).step() }
-                }
-            }
-            let reading = try await StoredVault.open(directory, access: .readOnly)
-            #expect(try await reading.outbox(limit: 1).isEmpty)
-            await reading.close()
-            try await withVault(directory) { vault in
-                #expect(try await vault.read("a") == sample(1))
-                _ = try await vault.save([small("b", sample(2))], by: caller(everything), change: nil)
-                #expect(try await outbox(of: vault) == ["save b v1"])
-            }
-        }
-    }
-
     @Test func keepsValuesThatChangeOnlyAsExpected() async throws {
         try await withTemporaryDirectory { directory in
             try await withVault(directory) { vault in
