@@ -15,8 +15,8 @@ package final class Server: Sendable {
         package var host = "::"
         /// 0 for one that the system chooses.
         package var port = 7117
-        /// A listening socket that the process was started with, instead of an address.
-        package var socket: Int32?
+        /// Listening sockets that the process was started with, instead of an address.
+        package var sockets: [Int32] = []
         /// Whether a balancer in front says for whom it connects, by the PROXY protocol.
         package var isProxied = false
         /// The operator's own certificate chain and key, in PEM; the server's own without them.
@@ -47,6 +47,8 @@ package final class Server: Sendable {
     }
 
     private let options: Options
+    /// Nil where many servers share the vaults.
+    private let lock: ServingLock?
     private let services: ServerServices
     private let listener: Listener
     private let metrics: MetricsEndpoint?
@@ -63,6 +65,7 @@ package final class Server: Sendable {
     ) async throws(VaultError) -> Server {
         var options = options
         let accounts: Accounts
+        var lock: ServingLock?
         if let shared {
             accounts = shared
             try LocalDirectories.make(options.data, mode: 0o700)
@@ -72,6 +75,7 @@ package final class Server: Sendable {
             }
         } else {
             accounts = try Accounts.open(options.data)
+            lock = try ServingLock(options.data)
         }
         do throws(VaultError) {
             try await accounts.removeLeftovers()
@@ -84,7 +88,7 @@ package final class Server: Sendable {
         let services = try ServerServices(accounts, options.bounds, logger)
         if let settings = options.hooks, let launcher {
             let pool = HookPool(settings, launcher, services, logger)
-            try await pool.load()
+            try await pool.loadFirst()
             services.hooks.value = pool
             services.hosts.use(pool)
         }
@@ -113,14 +117,15 @@ package final class Server: Sendable {
             services.hooks.value?.close()
             throw error
         }
-        return Server(options, services, listener, metrics, presented, logger)
+        return Server(options, lock, services, listener, metrics, presented, logger)
     }
 
     private init(
-        _ options: Options, _ services: ServerServices, _ listener: Listener, _ metrics: MetricsEndpoint?,
-        _ presented: Shelf<PresentedCertificate>, _ logger: Logger
+        _ options: Options, _ lock: ServingLock?, _ services: ServerServices, _ listener: Listener,
+        _ metrics: MetricsEndpoint?, _ presented: Shelf<PresentedCertificate>, _ logger: Logger
     ) {
         self.options = options
+        self.lock = lock
         self.services = services
         self.listener = listener
         self.metrics = metrics
@@ -128,8 +133,11 @@ package final class Server: Sendable {
         self.logger = logger
     }
 
-    /// The port that is listened on.
+    /// The port that is listened on; the first one of several.
     package var port: Int { listener.port }
+
+    /// The ports of all listening sockets.
+    package var ports: [Int] { listener.ports }
 
     /// The port at which monitoring asks; nil for none.
     package var metricsPort: Int? { metrics?.port }
@@ -150,6 +158,7 @@ package final class Server: Sendable {
             group.cancelAll()
         }
         metrics?.close()
+        services.addRefusals()
         await services.sessions.end { _ in Server.stopped }
         await services.hosts.closeAll()
         services.hooks.value?.close()
@@ -204,6 +213,7 @@ package final class Server: Sendable {
         var seen = try? services.accounts.dataVersion()
         while !Task.isCancelled {
             do { try await Task.sleep(for: .milliseconds(ServerLimits.watchMilliseconds)) } catch { return }
+            services.addRefusals()
             let now = ContinuousClock.now
             await services.sessions.end { session in
                 session.isAbandoned(at: now) ? VaultError(.timeout, "The session was not used for too long.") : nil

@@ -1,5 +1,7 @@
 /// Every bound of the server.
 package enum ServerLimits {
+    /// How often a port is looked for that is free on several addresses.
+    static let portTriesMax = 16
     /// Connections in all, of one address, and of one user.
     package static let connectionsMax = 4096
     package static let connectionsPerAddressMax = 1024

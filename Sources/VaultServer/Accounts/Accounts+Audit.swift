@@ -10,20 +10,40 @@ extension Accounts {
         try write(isNoticed: false) { try Accounts.record(event, $0) }
     }
 
-    static func record(_ event: AuditEvent, _ session: any TableSession) throws {
+    /// Writes a refusal down, durably.
+    ///
+    /// - Returns: by what its line is known, to count more of them there.
+    func recordRefusal(_ event: AuditEvent) throws(VaultError) -> Int64 {
+        try write(isNoticed: false) { try Accounts.record(event, $0) }
+    }
+
+    /// Counts more refusals in lines that are there.
+    func addToRefusals(_ added: [(id: Int64, more: Int)]) throws(VaultError) {
+        if added.isEmpty { return }
+        try write(isNoticed: false) { session in
+            for line in added {
+                try session.execute(
+                    "UPDATE audit SET count = count + ? WHERE id = ?", [.int(line.more), .int(line.id)])
+            }
+        }
+    }
+
+    @discardableResult
+    static func record(_ event: AuditEvent, _ session: any TableSession) throws -> Int64 {
         // Strangers choose some of the text.
         func cut(_ text: String) -> String { text.cut(toBytes: ServerLimits.auditTextBytesMax) }
-        try session.execute(
-            "INSERT INTO audit (at, event, \"user\", peer, detail) VALUES (?, ?, ?, ?, ?)",
+        let row = try session.first(
+            "INSERT INTO audit (at, event, \"user\", peer, detail, count) VALUES (?, ?, ?, ?, ?, ?) RETURNING id",
             [
                 .int(event.time), .text(event.kind.rawValue), .text(cut(event.user)), .text(cut(event.peer)),
-                .text(cut(event.detail)),
+                .text(cut(event.detail)), .int(event.count),
             ])
-        let last = try session.first("SELECT max(id) FROM audit")?.int(0) ?? 0
+        let last = row?.int(0) ?? 0
         if last.isMultiple(of: 1000) {
             try prune(session, eventsMax: ServerLimits.auditEventsMax, failuresMax: ServerLimits.auditFailuresMax)
         }
         try forget(session, confirmed: event.time - StoreLimits.confirmedSeconds)
+        return last
     }
 
     /// Forgets the oldest events, a few each time: those before the first one that is young enough, so that an event whose
@@ -64,12 +84,14 @@ extension Accounts {
         try read { session in
             let rows = try session.rows(
                 """
-                SELECT event, "user", peer, detail, at FROM audit WHERE at >= ? \(user == nil ? "" : "AND \"user\" = ?")
+                SELECT event, "user", peer, detail, at, count FROM audit WHERE at >= ? \(user == nil ? "" : "AND \"user\" = ?")
                 ORDER BY id DESC LIMIT ?
                 """, [.int(since)] + (user.map { [.text($0)] } ?? []) + [.int(limit)])
             return rows.reversed().compactMap { row in
                 AuditEvent.Kind(rawValue: row.text(0)).map {
-                    AuditEvent($0, user: row.text(1), peer: row.text(2), detail: row.text(3), time: row.int(4))
+                    AuditEvent(
+                        $0, user: row.text(1), peer: row.text(2), detail: row.text(3), time: row.int(4),
+                        count: Int(row.int(5)))
                 }
             }
         }

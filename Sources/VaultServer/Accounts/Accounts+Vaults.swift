@@ -17,7 +17,7 @@ extension Accounts {
         }
     }
 
-    /// Removes a vault with all that is in it and all grants in it.
+    /// Removes a vault with all that is in it and all grants in it. Who has changed it stays in the audit trail.
     ///
     /// A crash in between leaves it there or makes it invisible at once; what is left of it then goes with the next
     /// change, or as a server starts.
@@ -26,6 +26,7 @@ extension Accounts {
     package func removeVault(_ name: String) async throws(VaultError) {
         try await changingVaults { () async throws(VaultError) in
             let vault = try knownVault(name)
+            try await keepTrail(of: vault)
             try write { session in
                 try session.execute("DELETE FROM vault WHERE id = ?", [.text(vault.id)])
                 try session.execute(

@@ -4,7 +4,7 @@ import VaultStore
 /// The tables of the accounts.
 enum AccountsSchema {
     /// The newest format that this program reads and writes.
-    static let format: Int64 = 1
+    static let format: Int64 = 2
 
     static func prepare(_ session: any TableSession, _ place: String) throws {
         let found = try session.format()
@@ -13,14 +13,35 @@ enum AccountsSchema {
                 .invalid, "The accounts '\(place)' have format \(found), this program knows \(format): use a newer one."
             )
         }
-        guard found == 0 else { return }
-        try session.define(tables)
+        if found == 1 {
+            try session.define("ALTER TABLE audit ADD COLUMN count INTEGER NOT NULL DEFAULT 1;" + trails)
+        }
+        guard found == 0 else { return found < format ? try session.setFormat(format) : () }
+        try session.define(tables + trails)
         var generator = SystemRandomNumberGenerator()
         try session.execute(
             "INSERT INTO secret (name, bytes) VALUES ('unknown users', ?)",
             [.bytes((0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) })])
         try session.setFormat(format)
     }
+
+    /// The audit of vaults that have been removed.
+    private static let trails = """
+        CREATE TABLE former_audit (
+          id INTEGER PRIMARY KEY,
+          vault TEXT NOT NULL,
+          name TEXT NOT NULL,
+          first_sequence INTEGER NOT NULL,
+          last_sequence INTEGER NOT NULL,
+          at INTEGER NOT NULL,
+          "user" TEXT NOT NULL,
+          peer TEXT NOT NULL,
+          action TEXT NOT NULL,
+          subject BLOB NOT NULL,
+          count INTEGER NOT NULL
+        );
+        CREATE INDEX former_audit_vault ON former_audit (vault, first_sequence);
+        """
 
     private static let tables = """
         CREATE TABLE "user" (
@@ -65,7 +86,8 @@ enum AccountsSchema {
           event TEXT NOT NULL,
           "user" TEXT NOT NULL,
           peer TEXT NOT NULL,
-          detail TEXT NOT NULL
+          detail TEXT NOT NULL,
+          count INTEGER NOT NULL DEFAULT 1
         );
         CREATE INDEX audit_at ON audit (at);
         CREATE INDEX access_vault ON access (vault);

@@ -3,7 +3,7 @@ package struct AuditEvent: Hashable, Sendable {
     package enum Kind: String, Sendable, CaseIterable {
         case login
         case loginFailed = "login_failed"
-        /// A request that its user has no right to; of many in a second, one is told.
+        /// A request that its user has no right to, or a vault that he may not use.
         case denied
         case keyEnrolled = "key_enrolled"
         case keyRemoved = "key_removed"
@@ -25,8 +25,11 @@ package struct AuditEvent: Hashable, Sendable {
     package var detail: String
     /// Seconds since 1970 UTC.
     package var time: Int64
+    /// How often it happened; of refusals within a minute the first one is told.
+    package var count = 1
 
-    package init(_ kind: Kind, user: String, peer: String = "", detail: String = "", time: Int64) {
+    package init(_ kind: Kind, user: String, peer: String = "", detail: String = "", time: Int64, count: Int = 1) {
+        self.count = count
         self.kind = kind
         self.user = user
         self.peer = peer

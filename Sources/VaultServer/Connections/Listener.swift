@@ -1,11 +1,10 @@
-import Glibc
 import NIOCore
 import NIOPosix
 import VaultModel
 
-/// The listening socket of a server.
+/// The listening sockets of a server.
 struct Listener: Sendable {
-    private let channel: NIOAsyncChannel<ServerConnection, Never>
+    private let channels: [NIOAsyncChannel<ServerConnection, Never>]
 
     static func open(
         _ options: Server.Options,
@@ -17,26 +16,48 @@ struct Listener: Sendable {
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: ConnectionSetup.receiving)
-        do {
-            if let socket = options.socket {
-                return Listener(channel: try await bootstrap.bind(socket, childChannelInitializer: prepare))
-            }
+        if options.sockets.isEmpty {
             return Listener(
-                channel: try await bootstrap.bind(
-                    host: options.host, port: options.port, childChannelInitializer: prepare))
-        } catch {
-            let number = (error as? IOError)?.errnoCode
-            let reason = number.map { String(cString: strerror($0)) } ?? "\(error)"
-            throw VaultError(
-                number == EACCES ? .denied : .unavailable,
-                "Cannot listen on \(options.host) port \(options.port): \(reason).")
+                channels: try await ListeningAddresses.listen(host: options.host, port: options.port) { address in
+                    try await bootstrap.bind(to: address, childChannelInitializer: prepare)
+                } channel: {
+                    $0.channel
+                })
         }
+        var channels: [NIOAsyncChannel<ServerConnection, Never>] = []
+        for socket in options.sockets {
+            do {
+                channels.append(try await bootstrap.bind(socket, childChannelInitializer: prepare))
+            } catch {
+                for channel in channels { channel.channel.close(promise: nil) }
+                throw VaultError(listening: error, on: "the socket \(socket) that was passed")
+            }
+        }
+        return Listener(channels: channels)
     }
 
-    var port: Int { channel.channel.localAddress?.port ?? 0 }
+    /// The port of the first socket.
+    var port: Int { ports.first ?? 0 }
+
+    var ports: [Int] { channels.map { $0.channel.localAddress?.port ?? 0 } }
 
     /// Serves each connection in a task of its own, and returns when the last one has ended.
     func serve(_ body: @escaping @Sendable (ServerConnection) async -> Void) async {
+        await withDiscardingTaskGroup { group in
+            for channel in channels {
+                group.addTask {
+                    await Listener.serve(channel, body)
+                    // One socket has failed, or all are closed.
+                    close()
+                }
+            }
+        }
+    }
+
+    private static func serve(
+        _ channel: NIOAsyncChannel<ServerConnection, Never>,
+        _ body: @escaping @Sendable (ServerConnection) async -> Void
+    ) async {
         try? await channel.executeThenClose { connections in
             await withDiscardingTaskGroup { group in
                 do {
@@ -49,6 +70,6 @@ struct Listener: Sendable {
     }
 
     func close() {
-        channel.channel.close(promise: nil)
+        for channel in channels { channel.channel.close(promise: nil) }
     }
 }

@@ -118,7 +118,8 @@ final class ServerConnection: Sendable {
     }
 
     private func tellDenial(_ denial: String, _ session: Session) {
-        if session.tellsDenial() { services.audit(.denied, user: session.user, peer: peer, detail: denial) }
+        services.auditRefusal(
+            .denied, user: session.user, peer: peer, vault: session.vaultName, detail: denial)
     }
 }
 

@@ -4,6 +4,9 @@ package import VaultModel
 package struct HookCounts: Sendable {
     package struct Count: Sendable, Equatable {
         package var place: String
+        /// Tells it from others that were declared at the same place, in a loop for example: the place, with a number from
+        /// the second one on.
+        package var series: String
         package var kind: HookKind
         package var runs = 0
         package var rejections = 0
@@ -13,8 +16,9 @@ package struct HookCounts: Sendable {
         /// Whether it rests, since it kept failing.
         package var isSuspended = false
 
-        fileprivate init(_ hook: HookDeclaration) {
+        fileprivate init(_ hook: HookDeclaration, series: String) {
             place = hook.place
+            self.series = series
             kind = hook.kind
         }
 
@@ -28,6 +32,8 @@ package struct HookCounts: Sendable {
     }
 
     private var hooks: [HookDeclaration] = []
+    /// By numbers of hooks.
+    private var series: [Int: String] = [:]
     /// By vaults and numbers of hooks.
     private var counts: [String: [Int: Count]] = [:]
     private var sums: [Int: Count] = [:]
@@ -39,14 +45,11 @@ package struct HookCounts: Sendable {
     package func all(on vault: String? = nil) -> [Count] {
         let counts = vault.map { self.counts[$0] ?? [:] } ?? sums
         return hooks.map { hook in
-            var count = counts[hook.number] ?? Count(hook)
+            var count = counts[hook.number] ?? Count(hook, series: series[hook.number] ?? hook.place)
             count.isSuspended = suspended.contains(hook.number)
             return count
         }
     }
-
-    /// How long a hook takes in the mean; nil for one that has not run yet.
-    func meanSeconds(of hook: Int) -> Double? { sums[hook].map { $0.seconds / Double(max(1, $0.runs)) } }
 
     /// Notes which hooks rest.
     mutating func mark(_ isSuspended: (Int) -> Bool) {
@@ -56,21 +59,31 @@ package struct HookCounts: Sendable {
     /// Begins with another file: a hook at the same place goes on counting.
     mutating func keep(_ table: HookTable) {
         hooks = table.hooks.sorted { $0.number < $1.number }
-        counts = counts.mapValues { HookCounts.kept($0, hooks) }
-        sums = HookCounts.kept(sums, hooks)
+        var ranks: [String: Int] = [:]
+        series = [:]
+        for hook in hooks {
+            let rank = (ranks[hook.place] ?? 0) + 1
+            ranks[hook.place] = rank
+            series[hook.number] = rank == 1 ? hook.place : "\(hook.place)#\(rank)"
+        }
+        counts = counts.mapValues { kept($0) }
+        sums = kept(sums)
     }
 
-    private static func kept(_ counts: [Int: Count], _ hooks: [HookDeclaration]) -> [Int: Count] {
-        let old = Dictionary(counts.values.map { ($0.place, $0) }) { first, _ in first }
+    private func kept(_ counts: [Int: Count]) -> [Int: Count] {
+        let old = Dictionary(counts.values.map { ($0.series, $0) }) { first, _ in first }
         var kept: [Int: Count] = [:]
         for hook in hooks {
-            if let known = old[hook.place], known.kind == hook.kind { kept[hook.number] = known }
+            if let known = series[hook.number].flatMap({ old[$0] }), known.kind == hook.kind {
+                kept[hook.number] = known
+            }
         }
         return kept
     }
 
     mutating func add(_ part: HookResult.Part, to hook: HookDeclaration, on vault: String) {
-        counts[vault, default: [:]][hook.number, default: Count(hook)].add(part)
-        sums[hook.number, default: Count(hook)].add(part)
+        let new = Count(hook, series: series[hook.number] ?? hook.place)
+        counts[vault, default: [:]][hook.number, default: new].add(part)
+        sums[hook.number, default: new].add(part)
     }
 }

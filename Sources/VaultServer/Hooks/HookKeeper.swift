@@ -14,22 +14,17 @@ struct HookKeeper {
     /// The accounts whose vaults have been opened, and when one that could not be is tried again.
     private var vaultsVersion: Int64?
     private var vaultsRetry: ContinuousClock.Instant?
-    /// When each schedule runs next, by its place and times.
-    private var due: [Key: Int64] = [:]
-    private var rounds: [Key: Round] = [:]
+    /// The server's vaults that can be opened, as they were when the accounts were looked at last.
+    private var vaults: [Accounts.Vault] = []
+    /// When each schedule runs next.
+    private var due: [Turn: Int64] = [:]
     private let underway = Underway()
 
-    private struct Key: Hashable {
-        var place: String
-        var schedule: HookDeclaration.Schedule
-    }
-
-    /// One run of a schedule over all vaults, which takes more than one look where some cannot be reached.
-    private struct Round {
-        /// When the next one is due.
-        var next: Int64
-        /// The vaults on which it has been done, here or by another server.
-        var done: Set<String> = []
+    /// A schedule on one vault.
+    private struct Turn: Hashable {
+        /// How the vaults know the schedule, wherever in its file it stands.
+        var claim: String
+        var vault: String
     }
 
     /// The schedules that are running or waiting for a worker, on which vaults: they do not pile up.
@@ -63,9 +58,18 @@ struct HookKeeper {
     private mutating func openVaults() async {
         vaultsVersion = try? services.accounts.dataVersion()
         vaultsRetry = nil
-        for vault in (try? services.accounts.vaults()) ?? [] {
+        let known: [Accounts.Vault]
+        do throws(VaultError) {
+            known = try services.accounts.vaults()
+        } catch {
+            vaultsRetry = .now + .seconds(HookLimits.vaultRetrySeconds)
+            return
+        }
+        vaults = []
+        for vault in known {
             do throws(VaultError) {
                 _ = try await services.hosts.vault(vault.id)
+                vaults.append(vault)
             } catch {
                 vaultsRetry = .now + .seconds(HookLimits.vaultRetrySeconds)
                 logger.error("the vault cannot be opened", metadata: ["vault": "\(vault.name)", "error": "\(error)"])
@@ -88,62 +92,67 @@ struct HookKeeper {
     }
 
     private mutating func runSchedules(at now: Int64) async {
-        let hooks = pool.table.hooks.filter { $0.schedule != nil }
-        var next: [Key: Int64] = [:]
-        var ready: [(hook: HookDeclaration, key: Key, since: Int64)] = []
-        for hook in hooks {
+        var kept: [Turn: Int64] = [:]
+        var equals: [HookDeclaration.Schedule: Int] = [:]
+        for hook in pool.table.hooks {
             guard let schedule = hook.schedule else { continue }
-            let key = Key(place: hook.place, schedule: schedule)
-            // A clock that was ahead must not put the next run off for as long.
-            let time = min(due[key] ?? .max, schedule.next(after: now))
-            next[key] = time
-            if time > now { continue }
-            ready.append((hook, key, schedule.since(now)))
-            let following = schedule.next(after: now)
-            if rounds[key].map({ $0.next <= now || $0.next > following }) ?? true {
-                rounds[key] = Round(next: following)
-            }
-            next[key] = rounds[key]?.next
-        }
-        due = next
-        rounds = rounds.filter { next[$0.key] != nil }
-        if ready.isEmpty { return }
-        // What cannot be done now is due again soon, on the vaults where it has not been done.
-        func putOff(_ key: Key) { due[key] = min(due[key] ?? .max, now + Int64(HookLimits.vaultRetrySeconds)) }
-        guard let vaults = try? services.accounts.vaults() else {
-            for (_, key, _) in ready { putOff(key) }
-            return
-        }
-        for vault in vaults {
-            guard let host = try? await services.hosts.vault(vault.id) else {
-                for (_, key, _) in ready { putOff(key) }
-                continue
-            }
-            for (hook, key, since) in ready where rounds[key]?.done.contains(vault.id) == false {
-                let event = HookEvent(
-                    kind: .schedule, vaultName: vault.name, host: host, user: "", peer: "", time: now, scheduled: hook)
-                let run = "\(hook.place) \(vault.id)"
-                // Of servers that share the vault, one does it.
-                let claim = "\(hook.place) \(key.schedule)"
-                do throws(VaultError) {
-                    let isClaimed = try await host.local.claim(claim, since: since)
-                    rounds[key]?.done.insert(vault.id)
-                    guard isClaimed, underway.begin(run) else { continue }
-                } catch {
-                    putOff(key)
-                    continue
-                }
-                pool.submit(event) { [logger, underway] outcome in
-                    underway.end(run)
-                    guard case .failed(let error, _) = outcome else { return }
-                    logger.error(
-                        "schedule failed",
-                        metadata: [
-                            "hook": "\(hook.place)", "vault": "\(vault.name)",
-                            "error": "\(printable(error.description))",
-                        ])
+            equals[schedule, default: 0] += 1
+            let claim = "\(schedule.text), \(equals[schedule, default: 1])"
+            for vault in vaults {
+                let turn = Turn(claim: claim, vault: vault.id)
+                // A clock that was ahead must not put the next run off for as long.
+                let known = due[turn].map { min($0, schedule.next(after: now)) }
+                if let known, known > now {
+                    kept[turn] = known
+                } else {
+                    kept[turn] = await take(turn, hook, schedule, on: vault, isKnown: known != nil, at: now)
                 }
             }
+        }
+        due = kept
+    }
+
+    /// Runs a schedule that is due on a vault, or finds out when it is.
+    ///
+    /// - Returns: when it is due next; nil where that cannot be told yet.
+    private func take(
+        _ turn: Turn, _ hook: HookDeclaration, _ schedule: HookDeclaration.Schedule, on vault: Accounts.Vault,
+        isKnown: Bool, at now: Int64
+    ) async -> Int64? {
+        let soon = now + Int64(HookLimits.vaultRetrySeconds)
+        do throws(VaultError) {
+            let host = try await services.hosts.vault(vault.id)
+            if !isKnown {
+                // The time goes on while no server runs.
+                guard case .interval(let seconds) = schedule else { return schedule.next(after: now) }
+                return min(try await host.local.claimTime(turn.claim), now) + Int64(seconds)
+            }
+            // Of servers that share the vault, one does it.
+            if try await host.local.claim(turn.claim, since: schedule.since(now)) {
+                submit(
+                    HookEvent(
+                        kind: .schedule, vaultName: vault.name, host: host, user: "", peer: "", time: now,
+                        scheduled: hook),
+                    turn)
+            }
+            return schedule.next(after: now)
+        } catch {
+            return isKnown ? soon : nil
+        }
+    }
+
+    private func submit(_ event: HookEvent, _ turn: Turn) {
+        let run = "\(turn.claim) \(turn.vault)"
+        guard underway.begin(run) else { return }
+        pool.submit(event) { [logger, underway] outcome in
+            underway.end(run)
+            guard case .failed(let error, _) = outcome else { return }
+            logger.error(
+                "schedule failed",
+                metadata: [
+                    "hook": "\(event.scheduled?.place ?? "")", "vault": "\(event.vaultName)",
+                    "error": "\(printable(error.description))",
+                ])
         }
     }
 }
@@ -152,6 +161,7 @@ extension Server {
     /// Has a server that may run on this data look at once which events are to be told, since some were set free.
     package static func askForRetry(in data: LocalPath) throws(VaultError) {
         try SmallFile.write([], to: retryFile(in: data), mode: 0o600, .isReplaced)
+        DataOwner.inherit(retryFile(in: data))
     }
 
     /// A file that is there to be replaced.
@@ -159,6 +169,13 @@ extension Server {
 }
 
 extension HookDeclaration.Schedule {
+    fileprivate var text: String {
+        switch self {
+        case .interval(let seconds): "every \(seconds) s"
+        case .daily(let seconds): "daily at \(seconds) s"
+        }
+    }
+
     /// Since when another run would be the one that is due: seconds since 1970 UTC.
     fileprivate func since(_ now: Int64) -> Int64 {
         switch self {

@@ -4,6 +4,10 @@ package enum HookLimits {
     static let quickSecondsMax = 5.0
     /// Seconds that hooks may take over a login, for which no client waits longer.
     static let loginSecondsMax: Int64 = 15
+    /// Seconds from one run of a schedule to the next, at most: a year.
+    static let intervalSecondsMax: UInt32 = 31_536_000
+    /// How often hooks are asked about a change whose sources keep changing.
+    static let judgementsMax = 3
     /// Hooks that may stand one behind another.
     static let depthMax = 3
     /// Events that a worker is handed at once, and how long they may be expected to take.
@@ -15,6 +19,8 @@ package enum HookLimits {
     static let collectMilliseconds: Int64 = 2
     /// Milliseconds between two looks at deadlines.
     static let watchMilliseconds = 50
+    /// Seconds for which a file that keeps changing is waited for.
+    static let settlingSecondsMax = 10
     /// Seconds within which a worker must have loaded the file.
     static let loadSecondsMax = 10
     /// Failures of one hook, one after another, that suspend it, and for how many seconds.

@@ -11,7 +11,8 @@ final class HookPool: Sendable {
     }
 
     private struct LaneState {
-        var waiting: [HookJob] = []
+        /// By who brought it about: the user, and the vault.
+        var waiting = FairQueue<[String], HookJob>()
         var workers: [HookWorker] = []
         /// Whether a process is being made that is no worker of the lane yet.
         var isLaunching = false
@@ -25,6 +26,7 @@ final class HookPool: Sendable {
         var lanes = Lane.allCases.map { _ in LaneState() }
         var nextNumber: UInt64 = 1
         var suspensions = HookSuspensions()
+        var paces = HookPaces()
         var counts = HookCounts()
         var isClosed = false
     }
@@ -57,10 +59,28 @@ final class HookPool: Sendable {
 
     // MARK: The file
 
+    /// Loads the file for a server that starts.
+    ///
+    /// - Throws: why the file cannot be used; a missing one is no hooks where nobody has named it.
+    func loadFirst() async throws(VaultError) {
+        do throws(VaultError) {
+            try await load()
+            warnOfNone()
+        } catch {
+            let isThere = (try? FileStatus(of: settings.file)) != nil
+            guard error.code == .notFound, settings.isFileOptional, !isThere else { throw error }
+        }
+    }
+
     /// Loads the file, and takes it into use if it is sound; another one stays in use if it is not.
-    func load() async throws(VaultError) {
+    private func load() async throws(VaultError) {
         try await loading.withLock { () async throws(VaultError) in
+            let before = try FileStatus(of: settings.file, followsLinks: true)
             let text = try SmallFile.read(settings.file, bytesMax: HookLimits.fileBytesMax)
+            guard try FileStatus(of: settings.file, followsLinks: true) == before else {
+                throw VaultError(
+                    .conflict, "'\(settings.file)' changed while it was read.", path: settings.file, isRetryable: true)
+            }
             let worker = try startWorker(text, lane: .quick)
             let table: HookTable
             do throws(VaultError) {
@@ -75,6 +95,7 @@ final class HookPool: Sendable {
                 state.table = table
                 state.text = text
                 state.suspensions = HookSuspensions()
+                state.paces = HookPaces()
                 state.counts.keep(table)
                 for lane in Lane.allCases { state.lanes[lane.rawValue].workers = [] }
                 state.lanes[Lane.quick.rawValue].workers = [worker]
@@ -86,22 +107,47 @@ final class HookPool: Sendable {
         }
     }
 
-    /// Loads the file again, and says in the log how that went.
+    /// Loads the file again once nobody writes to it, and says in the log how that went.
     func reload() async {
+        await settle()
         do throws(VaultError) {
             try await load()
             logger.notice("hooks loaded", metadata: ["hooks": "\(table.hooks.count)"])
+            warnOfNone()
         } catch {
             logger.error(
                 "the hooks were not loaded; the old ones stay", metadata: ["error": "\(printable(error.description))"])
         }
     }
 
+    /// Waits until the file has not changed for a second: many programs write a file in place, and not at once, and a half of
+    /// it would be another law.
+    private func settle() async {
+        var seen = try? FileStatus(of: settings.file, followsLinks: true)
+        for _ in 0..<HookLimits.settlingSecondsMax {
+            let second: Int64 = 1_000_000_000
+            // By the time that nobody can set; one that is to come says nothing.
+            let age = seen.map { currentNanoseconds().subtractingReportingOverflow($0.changed) }
+            if let age, !age.overflow, age.partialValue > second { return }
+            do { try await Task.sleep(for: .nanoseconds(second)) } catch { return }
+            let now = try? FileStatus(of: settings.file, followsLinks: true)
+            if now == seen { return }
+            seen = now
+        }
+    }
+
+    private func warnOfNone() {
+        guard table.hooks.isEmpty else { return }
+        logger.warning("the file declares no hooks", metadata: ["file": "\(settings.file)"])
+    }
+
     func close() {
         let (workers, waiting) = state.withLock { state in
-            defer { for lane in Lane.allCases { state.lanes[lane.rawValue] = LaneState() } }
             state.isClosed = true
-            return (state.lanes.flatMap(\.workers), state.lanes.flatMap(\.waiting))
+            let workers = state.lanes.flatMap(\.workers)
+            let waiting = state.lanes.indices.flatMap { state.lanes[$0].waiting.removeAll() }
+            for lane in Lane.allCases { state.lanes[lane.rawValue] = LaneState() }
+            return (workers, waiting)
         }
         for worker in workers { worker.end() }
         for job in waiting { job.finish(.failed(HookPool.stopped, traceback: nil)) }
@@ -144,8 +190,11 @@ final class HookPool: Sendable {
             let job = HookJob(event, number: state.nextNumber, completion)
             state.nextNumber += 1
             // What another event waits for goes first.
-            let place = event.depth > 0 ? 0 : state.lanes[lane.rawValue].waiting.count
-            state.lanes[lane.rawValue].waiting.insert(job, at: place)
+            if event.depth > 0 {
+                state.lanes[lane.rawValue].waiting.putAhead([job])
+            } else {
+                state.lanes[lane.rawValue].waiting.append(job, of: [event.user, event.vaultName])
+            }
             return (lane, .accepted)
         }
         if lane == nil { completion(outcome) }
@@ -154,7 +203,9 @@ final class HookPool: Sendable {
 
     private static func hooks(of event: HookEvent, in table: HookTable) -> [HookDeclaration] {
         if let scheduled = event.scheduled {
-            return table.hooks.filter { $0.place == scheduled.place && $0.schedule == scheduled.schedule }
+            return table.hooks.filter {
+                $0.number == scheduled.number && $0.place == scheduled.place && $0.schedule == scheduled.schedule
+            }
         }
         return table.hooks(for: event.kind, event.name, depth: event.depth)
     }
@@ -241,10 +292,12 @@ final class HookPool: Sendable {
             var hooks: [HookDeclaration] = []
             var suspended: HookDeclaration?
             for hook in HookPool.hooks(of: job.event, in: state.table) {
-                // What a worker has died over was admitted before.
-                if job.isAlone || state.suspensions.admits(hook.number, at: now) {
+                // What a worker has died over was admitted before. One whose errors accept is asked all the same: its rest
+                // would let pass what it rejects.
+                let isAsked = hook.acceptsErrors && job.event.kind.isDeciding
+                if job.isAlone || isAsked || state.suspensions.admits(hook.party(of: job.event), at: now) {
                     hooks.append(hook)
-                } else if !hook.acceptsErrors {
+                } else {
                     suspended = hook
                 }
             }
@@ -257,7 +310,7 @@ final class HookPool: Sendable {
                 runs.append(HookRun(job: job, hooks: hooks, generation: state.generation))
                 if job.isAlone { break }
                 // What takes long, or nobody knows how long, is not to stand before others that another worker can have.
-                for hook in hooks { seconds += state.counts.meanSeconds(of: hook.number) ?? .infinity }
+                for hook in hooks { seconds += state.paces.seconds(of: hook.party(of: job.event)) ?? .infinity }
             }
         }
         return runs
@@ -265,8 +318,7 @@ final class HookPool: Sendable {
 
     private func failWaiting(_ lane: Lane, _ error: VaultError) {
         let waiting = state.withLock { state in
-            defer { state.lanes[lane.rawValue].waiting = [] }
-            return state.lanes[lane.rawValue].waiting
+            state.lanes[lane.rawValue].waiting.removeAll()
         }
         for job in waiting { job.finish(.failed(error, traceback: nil)) }
     }
@@ -285,27 +337,32 @@ final class HookPool: Sendable {
     }
 
     func note(_ results: [(result: HookResult, run: HookRun)]) {
-        let changes = state.withLock { state -> [(HookDeclaration, HookSuspensions.Change)] in
-            var changes: [(HookDeclaration, HookSuspensions.Change)] = []
+        let changes = state.withLock { state -> [(HookDeclaration, HookEvent, HookSuspensions.Change)] in
+            var changes: [(HookDeclaration, HookEvent, HookSuspensions.Change)] = []
             let now = ContinuousClock.now
             // Hooks of a file that is no longer in use have other numbers.
             for (result, run) in results where run.generation == state.generation {
                 for part in result.parts {
                     guard let hook = run.hooks.first(where: { $0.number == part.hook }) else { continue }
-                    state.counts.add(part, to: hook, on: run.job.event.vaultName)
-                    if let change = state.suspensions.note(hook.number, failed: part.hasFailed, at: now) {
-                        changes.append((hook, change))
+                    let (event, party) = (run.job.event, hook.party(of: run.job.event))
+                    state.counts.add(part, to: hook, on: event.vaultName)
+                    state.paces.note(part.seconds, of: party)
+                    if let change = state.suspensions.note(party, failed: part.hasFailed, at: now) {
+                        changes.append((hook, event, change))
                     }
                 }
             }
             return changes
         }
-        for (hook, change) in changes {
+        for (hook, event, change) in changes {
+            var metadata: Logger.Metadata = [
+                "hook": "\(hook.place)", "user": "\(event.user)", "vault": "\(event.vaultName)",
+            ]
             switch change {
             case .suspended:
-                logger.error(
-                    "hook suspended", metadata: ["hook": "\(hook.place)", "seconds": "\(HookLimits.suspensionSeconds)"])
-            case .resumed: logger.notice("hook resumed", metadata: ["hook": "\(hook.place)"])
+                metadata["seconds"] = "\(HookLimits.suspensionSeconds)"
+                logger.error("hook suspended", metadata: metadata)
+            case .resumed: logger.notice("hook resumed", metadata: metadata)
             }
         }
     }
@@ -332,7 +389,7 @@ final class HookPool: Sendable {
             let wasOfUse = state.lanes.contains { $0.workers.contains { $0 === worker } }
             for lane in Lane.allCases { state.lanes[lane.rawValue].workers.removeAll { $0 === worker } }
             if isCulprit || state.isClosed { again = [] }
-            state.lanes[worker.lane.rawValue].waiting.insert(contentsOf: again, at: 0)
+            state.lanes[worker.lane.rawValue].waiting.putAhead(again)
             return (!state.isClosed, wasOfUse, state.lanes[worker.lane.rawValue].workers.isEmpty)
         }
         for run in runs {
@@ -361,7 +418,7 @@ final class HookPool: Sendable {
     /// Takes back what a worker was handed that had just ended.
     func takeBack(_ runs: [HookRun], _ lane: Lane) {
         let isClosed = state.withLock { state in
-            if !state.isClosed { state.lanes[lane.rawValue].waiting.insert(contentsOf: runs.map(\.job), at: 0) }
+            if !state.isClosed { state.lanes[lane.rawValue].waiting.putAhead(runs.map(\.job)) }
             return state.isClosed
         }
         if isClosed { for run in runs { run.job.finish(.failed(HookPool.stopped, traceback: nil)) } }
@@ -371,5 +428,11 @@ final class HookPool: Sendable {
     func write(_ level: String, _ text: String, hook: Int, of event: HookEvent?) {
         let place = state.withLock { $0.table.hooks.first { $0.number == hook }?.place }
         log.write(level, text, place: place, event)
+    }
+}
+
+extension HookDeclaration {
+    fileprivate func party(of event: HookEvent) -> HookParty {
+        HookParty(hook: number, user: event.user, vault: event.vaultName)
     }
 }

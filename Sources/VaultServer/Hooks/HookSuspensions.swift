@@ -1,4 +1,5 @@
-/// Notices hooks that keep failing, and lets them rest for a while (the "circuit breaker" of M. Nygard, Release It!).
+/// Notices hooks that keep failing, and lets them rest for a while (the "circuit breaker" of M. Nygard, Release It!): each for
+/// the user and the vault whose events it fails on, so that nobody puts a hook to rest for others.
 struct HookSuspensions: Sendable {
     private struct State {
         var failures = 0
@@ -10,29 +11,39 @@ struct HookSuspensions: Sendable {
         case suspended, resumed
     }
 
-    private var states: [Int: State] = [:]
+    static let partiesMax = 4096
+
+    private var states: [HookParty: State] = [:]
 
     /// Whether a hook may run now; after its rest, one event tries it, and others wait for as long again.
-    mutating func admits(_ hook: Int, at now: ContinuousClock.Instant) -> Bool {
-        guard let until = states[hook]?.until else { return true }
+    mutating func admits(_ party: HookParty, at now: ContinuousClock.Instant) -> Bool {
+        guard let until = states[party]?.until else { return true }
         guard now >= until else { return false }
-        states[hook]?.until = now + .seconds(HookLimits.suspensionSeconds)
+        states[party]?.until = now + .seconds(HookLimits.suspensionSeconds)
         return true
     }
 
-    func isSuspended(_ hook: Int) -> Bool { states[hook]?.until != nil }
+    /// Whether a hook rests for anybody.
+    func isSuspended(_ hook: Int) -> Bool { states.contains { $0.key.hook == hook && $0.value.until != nil } }
 
-    mutating func note(_ hook: Int, failed: Bool, at now: ContinuousClock.Instant) -> Change? {
+    mutating func note(_ party: HookParty, failed: Bool, at now: ContinuousClock.Instant) -> Change? {
         guard failed else {
-            let wasSuspended = states.removeValue(forKey: hook)?.until != nil
+            let wasSuspended = states.removeValue(forKey: party)?.until != nil
             return wasSuspended ? .resumed : nil
         }
-        var state = states[hook] ?? State()
+        if states.count >= HookSuspensions.partiesMax, states[party] == nil { makeRoom() }
+        var state = states[party] ?? State()
         state.failures += 1
-        defer { states[hook] = state }
+        defer { states[party] = state }
         guard state.failures >= HookLimits.failuresMax else { return nil }
         let isFirst = state.until == nil
         state.until = now + .seconds(HookLimits.suspensionSeconds)
         return isFirst ? .suspended : nil
+    }
+
+    /// Forgets those that do not rest, or all where all do: they fail ten times more.
+    private mutating func makeRoom() {
+        states = states.filter { $0.value.until != nil }
+        if states.count >= HookSuspensions.partiesMax { states = [:] }
     }
 }

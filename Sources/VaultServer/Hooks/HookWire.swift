@@ -28,6 +28,9 @@ extension WireHookDeclaration {
             guard let kind = HookKind(rawValue: kind), number > 0, timeoutSeconds > 0, timeoutSeconds <= 86_400 else {
                 throw VaultError(.invalid, "A worker has declared a hook that is none.")
             }
+            guard intervalSeconds <= HookLimits.intervalSecondsMax, daySeconds < 86_400 else {
+                throw VaultError(.invalid, "A worker has declared a schedule that is none.")
+            }
             var schedule: HookDeclaration.Schedule?
             if hasIntervalSeconds { schedule = .interval(Int(intervalSeconds)) }
             if hasDaySeconds { schedule = .daily(Int(daySeconds)) }
@@ -92,7 +95,7 @@ extension WireHookEvent {
         version = event.version
         self.context = context
         time = event.time
-        attempt = UInt32(event.attempt)
+        attempt = UInt32(clamping: event.attempt)
     }
 }
 

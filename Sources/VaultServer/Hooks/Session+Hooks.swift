@@ -4,18 +4,16 @@ import VaultWire
 
 /// Where a session's requests meet the hooks.
 extension Session {
-    /// Decides on the saves of a change; nil where no hook wants to.
-    func decider(on change: UniqueID) -> StoredVault.Decider? {
+    /// Decides on saves; nil where no hook wants to.
+    var decider: StoredVault.Decider? {
         guard let pool = vault.hooks, pool.table.wants(.beforeSave) else { return nil }
         let (table, depth) = (pool.table, depth)
         return StoredVault.Decider { name in
             !table.hooks(for: .beforeSave, name, depth: depth).isEmpty
         } decide: { [self] saves in
             let events = saves.map { save in
-                // The same where the change is asked for again.
                 HookEvent(
-                    id: UniqueID(high: change.high, low: change.low &+ UInt64(save.number)), kind: .beforeSave,
-                    vaultName: vaultName, host: vault, name: save.intent.name,
+                    kind: .beforeSave, vaultName: vaultName, host: vault, name: save.intent.name,
                     entry: Entry(staged: save, by: user), user: user, peer: peer, time: currentSeconds(), depth: depth,
                     staged: save)
             }
@@ -58,6 +56,34 @@ extension Session {
                 while page.count < Limits.pageEntries, let entry = try await stream.next() { page.append(entry) }
                 refusal = await refusals(.beforeRemove, page, pool).compactMap { $0 }.first
             } while refusal == nil && !page.isEmpty
+            found.append(refusal)
+        }
+        return found
+    }
+
+    /// Asks hooks about what changes take content from: who may not read it does not read it under another name either.
+    ///
+    /// - Returns: for each change why it may not be taken; nil where it may.
+    func refusals(ofTaking changes: [Change]) async throws(VaultError) -> [VaultError?] {
+        guard let pool = vault.hooks, pool.table.wants(.beforeRead) else { return changes.map { _ in nil } }
+        var found: [VaultError?] = []
+        for change in changes {
+            var refusal: VaultError?
+            switch change {
+            case .copy(let from, _), .rename(let from, _):
+                var stream = EntryStream(vault.local, ListQuery(prefix: NamePrefix(from)))
+                var page: [Entry] = []
+                repeat {
+                    page = []
+                    while page.count < Limits.pageEntries, let entry = try await stream.next() { page.append(entry) }
+                    refusal = await refusals(.beforeRead, page, pool).compactMap { $0 }.first
+                } while refusal == nil && !page.isEmpty
+            case .revert(let name, let version):
+                if let entry = try await vault.local.stat(name, .version(version)) {
+                    refusal = await refusals(.beforeRead, [entry], pool)[0]
+                }
+            case .remove, .tag: break
+            }
             found.append(refusal)
         }
         return found

@@ -34,12 +34,7 @@ enum KeyFile {
         guard let key = documents.first(where: { $0.discriminator.hasSuffix("PRIVATE KEY") }) else {
             throw VaultError(.invalid, "'\(path)' holds no private key in PEM.", path: path)
         }
-        guard key.discriminator != "ENCRYPTED PRIVATE KEY" else {
-            throw VaultError(
-                .invalid,
-                "The key in '\(path)' has a passphrase, which nobody is there to type when the server starts: store it "
-                    + "without one, as by 'openssl pkey'.", path: path)
-        }
+        guard key.discriminator != "ENCRYPTED PRIVATE KEY" else { throw .lockedKey(path) }
         return (key, mode & 0o040 != 0)
     }
 }
@@ -54,11 +49,23 @@ private enum PEMFile {
             throw VaultError(
                 error.code, "The server's \(what) cannot be read. \(error.message)", path: path, cause: error.cause)
         }
+        let text = String(decoding: bytes, as: UTF8.self)
         do {
-            return try PEMDocument.parseMultiple(pemString: String(decoding: bytes, as: UTF8.self))
+            return try PEMDocument.parseMultiple(pemString: text)
         } catch {
+            // The traditional form says so in a header (RFC 1421), which a PEM document has no more.
+            if text.contains("Proc-Type: 4,ENCRYPTED") { throw .lockedKey(path) }
             throw VaultError(.invalid, "'\(path)' is not a \(what) in PEM.", path: path)
         }
+    }
+}
+
+extension VaultError {
+    fileprivate static func lockedKey(_ path: LocalPath) -> VaultError {
+        VaultError(
+            .invalid,
+            "The key in '\(path)' has a passphrase, which nobody is there to type when the server starts: store it "
+                + "without one, as by 'openssl pkey'.", path: path)
     }
 }
 

@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import SwiftASN1
 package import VaultModel
+import VaultStore
 import X509
 
 extension ServerCertificate {
@@ -54,6 +55,7 @@ extension ServerCertificate {
     private static func write(_ pem: String, to path: LocalPath, mode: mode_t) throws(VaultError) {
         do throws(VaultError) {
             try SmallFile.write(Array((pem + "\n").utf8), to: path, mode: mode, .isKept)
+            DataOwner.inherit(path)
         } catch  where error.code == .exists {
             // Another process that starts at the same time was faster, and its file is as good.
         }

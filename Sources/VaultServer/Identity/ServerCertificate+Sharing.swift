@@ -28,6 +28,7 @@ extension ServerCertificate {
         for (name, path, mode) in [(names.key, key, 0o600), (names.certificate, certificate, 0o644)] {
             guard let kept = try accounts.secret(name) else { continue }
             try SmallFile.write(kept, to: path, mode: mode_t(mode), .isReplaced)
+            DataOwner.inherit(path)
         }
         return (certificate, key)
     }

@@ -15,10 +15,8 @@ package struct LineLogHandler: LogHandler {
     private let format: Format
     private let write: @Sendable (String) -> Void
 
-    package init(
-        _ format: Format, level: Logger.Level,
-        write: @escaping @Sendable (String) -> Void = LineLogHandler.writeToErrors
-    ) {
+    /// - Parameter write: takes each line, with its end.
+    package init(_ format: Format, level: Logger.Level, write: @escaping @Sendable (String) -> Void) {
         self.format = format
         self.write = write
         logLevel = level
@@ -31,42 +29,44 @@ package struct LineLogHandler: LogHandler {
 
     package func log(event: LogEvent) {
         let pairs = metadata.merging(event.metadata ?? [:]) { $1 }.sorted { $0.key < $1.key }
-        let time = LineLogHandler.timestamp(currentNanoseconds())
+        write(
+            LineLogHandler.line(
+                format, event.level, "\(event.message)", pairs.map { ($0.key, "\($0.value)") },
+                at: currentNanoseconds()))
+    }
+
+    /// - Parameter time: nanoseconds since 1970 UTC.
+    package static func line(
+        _ format: Format, _ level: Logger.Level, _ message: String, _ pairs: [(String, String)], at time: Int64
+    ) -> String {
+        let time = timestamp(time)
         switch format {
         case .human:
-            let details = pairs.map { " \($0.key)=\(LineLogHandler.word("\($0.value)"))" }.joined()
-            write("\(time) \(event.level.rawValue) \(printable("\(event.message)"))\(details)\n")
+            let details = pairs.map { " \($0.0)=\(word($0.1))" }.joined()
+            return "\(time) \(level.rawValue) \(printable(message))\(details)\n"
         case .json:
-            let members = [("time", time), ("level", event.level.rawValue), ("message", "\(event.message)")]
-            let all = members + pairs.map { ($0.key, "\($0.value)") }
-            let text = all.map { "\(LineLogHandler.quoted($0.0)):\(LineLogHandler.quoted($0.1))" }.joined(
-                separator: ",")
-            write("{\(text)}\n")
+            let all = [("time", time), ("level", level.rawValue), ("message", message)] + pairs
+            let text = all.map { "\(quotedAsJSON($0.0)):\(quotedAsJSON($0.1))" }.joined(separator: ",")
+            return "{\(text)}\n"
         }
     }
 
-    /// A value as one word of a line.
+    /// A value as one word of a line. In quotes, a backslash and a quote are behind a backslash, so that no value can end its
+    /// word.
     private static func word(_ text: String) -> String {
-        let text = printable(text)
-        guard text.isEmpty || text.contains(where: { $0 == " " || $0 == "=" || $0 == "\"" }) else { return text }
-        // What cannot be shown as it is has been escaped already.
-        return "\"" + text.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\\\"") + "\""
-    }
-
-    /// A string of JSON (RFC 8259).
-    private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": result += "\\\""
-            case "\\": result += "\\\\"
-            case _ where scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value):
-                let digits = String(scalar.value, radix: 16)
-                result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-            default: result.unicodeScalars.append(scalar)
+        let shown = printable(text)
+        let isPlain = shown.utf8.allSatisfy { $0 > 0x20 && !"\"=\\".utf8.contains($0) }
+        if isPlain, !shown.isEmpty { return shown }
+        // Some characters would make one with the quote or the backslash before them, so by bytes.
+        var word: [UInt8] = []
+        for byte in shown.utf8 {
+            // What was escaped has its backslashes already.
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") && shown == text {
+                word.append(UInt8(ascii: "\\"))
             }
+            word.append(byte)
         }
-        return result + "\""
+        return "\"" + String(decoding: word, as: UTF8.self) + "\""
     }
 
     /// `2026-11-23T03:00:00.123Z`.
@@ -79,14 +79,5 @@ package struct LineLogHandler: LogHandler {
         let fraction = String(1000 + milliseconds).dropFirst()
         return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))T\(two(parts.tm_hour)):"
             + "\(two(parts.tm_min)):\(two(parts.tm_sec)).\(fraction)Z"
-    }
-
-    package static func writeToErrors(_ line: String) {
-        var rest = Array(line.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
-            if count < 0, errno != EINTR { return }
-            rest = rest.dropFirst(max(0, count))
-        }
     }
 }

@@ -9,7 +9,7 @@ import VaultModel
 ///
 /// Whoever can connect can read it, so its address is one that only monitoring reaches.
 struct MetricsEndpoint: Sendable {
-    private let channel: any Channel
+    private let channels: [any Channel]
 
     private static let lifeSeconds: Int64 = 10
     private static let connectionsMax = 16
@@ -21,14 +21,12 @@ struct MetricsEndpoint: Sendable {
         _ address: Server.Address, _ text: @escaping @Sendable () async -> String,
         look: @escaping @Sendable () async throws(VaultError) -> Void
     ) async throws(VaultError) -> MetricsEndpoint {
-        let open = Count()
+        let open = OpenConnections(most: connectionsMax)
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    channel.closeFuture.whenComplete { _ in open.value.subtract(1, ordering: .relaxed) }
-                    let count = open.value.add(1, ordering: .relaxed).newValue
-                    if count > connectionsMax { return channel.close(promise: nil) }
+                    open.add(channel)
                     // However it goes, it does not go on for long.
                     let end = channel.eventLoop.scheduleTask(in: .seconds(lifeSeconds)) { channel.close(promise: nil) }
                     channel.closeFuture.whenComplete { _ in end.cancel() }
@@ -37,21 +35,38 @@ struct MetricsEndpoint: Sendable {
                     try pipeline.addHandler(MetricsHandler(text, look))
                 }
             }
-        do {
-            return MetricsEndpoint(channel: try await bootstrap.bind(host: address.host, port: address.port).get())
-        } catch {
-            throw VaultError(
-                .unavailable, "Cannot listen for metrics on \(address.host) port \(address.port).", cause: "\(error)")
-        }
+        return MetricsEndpoint(
+            channels: try await ListeningAddresses.listen(host: address.host, port: address.port) { address in
+                try await bootstrap.bind(to: address).get()
+            } channel: {
+                $0
+            })
     }
 
-    var port: Int { channel.localAddress?.port ?? 0 }
+    var port: Int { channels.first?.localAddress?.port ?? 0 }
 
-    func close() { channel.close(promise: nil) }
+    func close() {
+        for channel in channels { channel.close(promise: nil) }
+    }
 }
 
-private final class Count: Sendable {
-    let value = Atomic<Int>(0)
+/// The open connections. A new one takes the place of the oldest: those who connect and ask nothing keep nobody out.
+private final class OpenConnections: Sendable {
+    private let most: Int
+    private let channels = Mutex<[any Channel]>([])
+
+    init(most: Int) {
+        self.most = most
+    }
+
+    func add(_ channel: any Channel) {
+        let oldest: (any Channel)? = channels.withLock { channels in
+            channels.append(channel)
+            return channels.count > most ? channels.removeFirst() : nil
+        }
+        oldest?.close(promise: nil)
+        channel.closeFuture.whenComplete { _ in self.channels.withLock { $0.removeAll { $0 === channel } } }
+    }
 }
 
 /// Answers one request, and closes.

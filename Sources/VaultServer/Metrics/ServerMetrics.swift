@@ -36,7 +36,7 @@ struct ServerMetrics {
     private mutating func addHooks(_ pool: HookPool) {
         let counts = pool.counts.all()
         func samples(_ value: (HookCounts.Count) -> Double) -> [Sample] {
-            counts.map { ([("hook", $0.place), ("event", $0.kind.rawValue)], value($0)) }
+            counts.map { ([("hook", $0.series), ("event", $0.kind.rawValue)], value($0)) }
         }
         add("minivault_hook_runs_total", "counter", "Runs of a hook.", samples { Double($0.runs) })
         add(

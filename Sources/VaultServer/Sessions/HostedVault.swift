@@ -18,8 +18,9 @@ final class HostedVault: Sendable {
     let hooks: HookPool?
     /// What tells hooks; nil for no hooks.
     let outbox: OutboxDelivery?
-    /// Work that reads or rewrites much of the vault: one at a time.
+    /// Work that rewrites much of the vault: one at a time.
     let heavyWork = AsyncLock()
+    private let verifications = Mutex<[String: AsyncLock]>([:])
     private let saves = Mutex<[Key: Task<Result<SaveOutcome?, VaultError>, Never>]>([:])
 
     /// - Parameter name: by which people know the vault.
@@ -30,6 +31,22 @@ final class HostedVault: Sendable {
         self.hooks = hooks
         outbox = hooks.map { OutboxDelivery(local, $0, vaultName: name, logger) }
         outbox?.begin(for: self)
+    }
+
+    /// Reads much of the vault for a user: one at a time of each, which nobody else waits for.
+    func verifying<Value: Sendable>(
+        for user: String, _ body: () async throws(VaultError) -> Value
+    ) async throws(VaultError) -> Value {
+        let lock = verifications.withLock { locks in
+            let lock = locks[user] ?? AsyncLock()
+            locks[user] = lock
+            return lock
+        }
+        return try await lock.withLock { () async throws(VaultError) in
+            // Whoever has gone meanwhile needs it no more.
+            if Task.isCancelled { throw .cancelled }
+            return try await body()
+        }
     }
 
     /// Which changes go to the outbox; nil for none.

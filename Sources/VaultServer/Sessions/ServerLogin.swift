@@ -59,7 +59,6 @@ struct ServerLogin {
     private mutating func begin(_ password: WireLoginPassword) async throws(VaultError) -> Step {
         var scram = ScramServer(binding: identity.endPointBinding, nonce: ScramNonce(random: ServerLogin.nonce()))
         let user = try scram.begin(Array(password.clientFirst))
-        try await slowDown(user)
         let found = try services.accounts.credentials(for: user)
         let first = scram.challenge(found.credentials)
         state = .password(
@@ -72,6 +71,8 @@ struct ServerLogin {
     private func prove(
         _ scram: ScramServer, _ final: [UInt8], user: String, known storedKey: [UInt8]?, vault: String
     ) async throws(VaultError) -> Step {
+        // Only now: who begins and never proves anything has guessed nothing, and keeps nobody out.
+        try await slowDown(user, vault: vault)
         var scram = scram
         let (answer, key): ([UInt8], [UInt8])
         do throws(VaultError) {
@@ -79,7 +80,7 @@ struct ServerLogin {
             guard let storedKey else { throw ServerLogin.refused }
             key = storedKey
         } catch {
-            fail(user, "password")
+            fail(user, "password", vault: vault)
             throw error
         }
         let (name, address) = (try? UserName(user), AddressGroup(ipAddress: peer))
@@ -88,12 +89,13 @@ struct ServerLogin {
     }
 
     /// Makes whoever has guessed wrong wait, longer each time.
-    private func slowDown(_ user: String) async throws(VaultError) {
+    private func slowDown(_ user: String, vault: String) async throws(VaultError) {
         let (name, address) = (try? UserName(user), AddressGroup(ipAddress: peer))
         let end = ContinuousClock.now + .seconds(ServerLimits.loginDelaySecondsMax)
         // Of several that wait, one goes first; the others wait for its outcome as well.
         while let delay = services.throttle.withLock({ $0.delay(user: name, address: address, now: .now) }) {
             if .now + delay > end {
+                fail(user, "password, not looked at", vault: vault)
                 throw VaultError(
                     .login, "There were too many failed logins: wait \(delay.components.seconds + 1) seconds.",
                     isRetryable: true)
@@ -118,7 +120,7 @@ struct ServerLogin {
         guard try services.accounts.hasKey(Array(key.publicKey), of: key.user),
             proof.isValid(signature, publicKey: Array(key.publicKey))
         else {
-            fail(key.user, "device key")
+            fail(key.user, "device key", vault: key.vault)
             throw VaultError(
                 .login, "The server does not know this device's key: run 'minivault login' on this device again.")
         }
@@ -158,7 +160,8 @@ struct ServerLogin {
         // Nobody finds it before it is known that it may go on.
         if let end = try await services.review(session) { throw end }
         if let refusal = await refusal(of: session) {
-            services.audit(.denied, user: ticket.user, peer: peer, detail: refusal.message)
+            services.auditRefusal(
+                .denied, user: ticket.user, peer: peer, vault: vault.name, detail: refusal.message)
             throw refusal
         }
         // Of several connections that come at once, one brings the session.
@@ -183,9 +186,14 @@ struct ServerLogin {
         let denied = VaultError(
             .denied,
             "There is no vault '\(printable(name))' that \(user) may use: name another one, or ask for a grant.")
-        guard let vault = try services.accounts.vault(named: name) else { throw denied }
-        let rules = try services.accounts.access(of: user, in: vault.id)
-        guard !rules.grants.isEmpty else { throw denied }
+        let vault = try services.accounts.vault(named: name)
+        let rules = try vault.map { (vault) throws(VaultError) in try services.accounts.access(of: user, in: vault.id) }
+        guard let vault, let rules, !rules.grants.isEmpty else {
+            logger.notice(
+                "login refused", metadata: ["user": "\(user)", "vault": "\(name)", "peer": "\(peer)"])
+            services.auditRefusal(.denied, user: user, peer: peer, vault: name, detail: denied.message)
+            throw denied
+        }
         let hosted = try await services.hosts.vault(vault.id)
         let session = Session(
             user: user, vaultName: vault.name, vault: hosted, rules: rules, method: method, peer: peer,
@@ -198,7 +206,7 @@ struct ServerLogin {
         }
         if let refusal = await refusal(of: session) {
             await services.sessions.end { $0 === session ? refusal : nil }
-            services.audit(.denied, user: user, peer: peer, detail: refusal.message)
+            services.auditRefusal(.denied, user: user, peer: peer, vault: name, detail: refusal.message)
             throw refusal
         }
         services.audit(.login, user: user, peer: peer, detail: name)
@@ -228,10 +236,10 @@ struct ServerLogin {
         return message
     }
 
-    private func fail(_ user: String, _ method: String) {
+    private func fail(_ user: String, _ method: String, vault: String) {
         logger.notice(
-            "login failed", metadata: ["user": "\(printable(user))", "peer": "\(peer)", "by": "\(method)"])
-        services.audit(.loginFailed, user: printable(user), peer: peer, detail: method)
+            "login failed", metadata: ["user": "\(user)", "peer": "\(peer)", "by": "\(method)"])
+        services.auditRefusal(.loginFailed, user: user, peer: peer, vault: vault, detail: method)
     }
 
     /// The same for a wrong password and for a user that is not there.

@@ -18,25 +18,42 @@ extension Session {
                 results.append(.failure(error))
             }
         }
-        let tags = try await askHooks(about: &changes, &results)
-        var outcomes = try await vault.local.change(changes, by: caller, change: id)[...]
-        let tagging = zip(outcomes, tags).flatMap { outcome, tags in (try? outcome.get()) == nil ? [] : tags }
-        if !tagging.isEmpty { _ = try await vault.local.change(tagging, by: caller, change: id.next) }
+        var outcomes = try await judged(&changes, &results, as: id)[...]
         vault.wakeOutbox(depth: depth)
         let all = results.map { $0 ?? outcomes.removeFirst() }
         let shown = all.map { result in result.map { told($0) } }
         return ServerAnswer { $0.changed = WireChanged(shown) }
     }
 
+    /// Carries changes out as hooks have judged them; what moves while they are asked, they are asked about again.
+    private func judged(
+        _ changes: inout [Change], _ results: inout [Result<ChangeOutcome, VaultError>?], as id: UniqueID
+    ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {
+        let (asked, before) = (changes, results)
+        var outcomes: [Result<ChangeOutcome, VaultError>] = []
+        for _ in 0..<HookLimits.judgementsMax {
+            (changes, results) = (asked, before)
+            let judgement = try await askHooks(about: &changes, &results)
+            outcomes = try await vault.local.change(changes, by: caller, change: id, judgement: judgement)
+            let hasMoved = outcomes.contains { outcome in
+                if case .failure(let error) = outcome { error.code == .conflict && error.isRetryable } else { false }
+            }
+            if !hasMoved { break }
+        }
+        return outcomes
+    }
+
     /// Takes out the changes that hooks refuse.
     ///
-    /// - Returns: for each change that is left what is to be tagged after it.
+    /// - Returns: what they say of those that are left; nil where none is to be asked.
     private func askHooks(
         about changes: inout [Change], _ results: inout [Result<ChangeOutcome, VaultError>?]
-    ) async throws(VaultError) -> [[Change]] {
-        guard let table = vault.hooks?.table, table.wants(.beforeSave) || table.wants(.beforeRemove) else {
-            return changes.map { _ in [] }
-        }
+    ) async throws(VaultError) -> CommitCall.Judgement? {
+        guard let table = vault.hooks?.table,
+            table.wants(.beforeSave) || table.wants(.beforeRemove) || table.wants(.beforeRead)
+        else { return nil }
+        var judgement = CommitCall.Judgement(at: try await vault.local.sequence())
+        var refused: [Int: VaultError] = [:]
         // What is renamed is gone from where it was.
         let removals = changes.enumerated().compactMap { index, change -> (Int, NamePrefix)? in
             switch change {
@@ -45,14 +62,16 @@ extension Session {
             case .copy, .revert, .tag: nil
             }
         }
-        var refused: [Int: VaultError] = [:]
         for (removal, refusal) in zip(removals, try await refusals(ofRemoving: removals.map(\.1))) {
             refused[removal.0] = refusal
         }
-        var tags: [[Change]] = []
+        for (index, refusal) in try await refusals(ofTaking: changes).enumerated() {
+            if let refusal { refused[index] = refused[index] ?? refusal }
+        }
+        var tags: [[Name: [TagText: TagText?]]] = []
         for (index, arrival) in try await arrivals(of: changes).enumerated() {
             if let refusal = arrival.refusal { refused[index] = refused[index] ?? refusal }
-            tags.append(arrival.tags.map { .tag($0.key, $0.value) })
+            tags.append(arrival.tags)
         }
         for index in changes.indices where refused[index] == nil {
             // Hooks have been asked about what is there now.
@@ -63,15 +82,15 @@ extension Session {
                     .invalid, "A change of what another change of the same request brings must be asked for after it.")
             }
         }
-        if refused.isEmpty { return tags }
         var index = 0
         for place in results.indices where results[place] == nil {
             if let error = refused[index] { results[place] = .failure(error) }
             index += 1
         }
         let left = changes.indices.filter { refused[$0] == nil }
+        for (place, index) in left.enumerated() where !tags[index].isEmpty { judgement.tags[place] = tags[index] }
         changes = left.map { changes[$0] }
-        return left.map { tags[$0] }
+        return judgement
     }
 
     /// What the user may know of an outcome: not what an entry has that others gave it.
@@ -96,7 +115,8 @@ extension Session {
             try require(.read, "read", on: name)
             try requireSave(on: name)
         case .tag(let name, _):
-            try requireSave(on: name)
+            // What others have saved is theirs: `append` adds, and changes nothing of it.
+            try require(.save, "tag", on: name)
         }
     }
 
@@ -106,7 +126,8 @@ extension Session {
         let (policy, calendar, isDryRun) = (keep.policy, try keep.calendar, keep.dryRun)
         let (vault, caller) = (vault.local, caller)
         let report = try await self.vault.heavyWork.withLock { () async throws(VaultError) in
-            try await vault.keep(prefix, policy, calendar: calendar, isDryRun: isDryRun, by: caller)
+            if Task.isCancelled { throw .cancelled }
+            return try await vault.keep(prefix, policy, calendar: calendar, isDryRun: isDryRun, by: caller)
         }
         return ServerAnswer { $0.kept = WireKept(report) }
     }
@@ -114,7 +135,9 @@ extension Session {
     func collect() async throws -> ServerAnswer {
         try require(.remove, "collect", below: .all)
         let vault = vault.local
-        let report = try await self.vault.heavyWork.withLock { () async throws(VaultError) in try await vault.collect()
+        let report = try await self.vault.heavyWork.withLock { () async throws(VaultError) in
+            if Task.isCancelled { throw .cancelled }
+            return try await vault.collect()
         }
         return ServerAnswer { $0.collected = WireCollected(report) }
     }
@@ -123,7 +146,7 @@ extension Session {
         let request = VerifyRequest(prefix: try NamePrefix(wire: verify.prefix), sample: verify.sample)
         try require(.read, "verify", below: request.prefix)
         let vault = vault.local
-        var report = try await self.vault.heavyWork.withLock { () async throws(VaultError) in
+        var report = try await self.vault.verifying(for: user) { () async throws(VaultError) in
             try await vault.verify(request)
         }
         if report.damaged.count > Session.damagedMax {
@@ -147,11 +170,6 @@ extension Session {
         try services.enrol(bytes, label: key.label, of: user, peer: peer)
         return ServerAnswer(.done)
     }
-}
-
-extension UniqueID {
-    /// The id of what follows from a change of this id.
-    fileprivate var next: UniqueID { UniqueID(high: high, low: low &+ 1) }
 }
 
 extension Change {

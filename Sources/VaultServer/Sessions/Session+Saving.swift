@@ -7,10 +7,15 @@ extension Session {
     func begin(_ save: WireSaveRequest) async throws -> ServerAnswer {
         let id = try UniqueID(wire: save.upload)
         let intent = try save.intent.model
-        try requireSave(on: intent.name)
+        try requireRights(to: intent)
         if upload(id) == nil {
-            let opened = try await vault.local.beginUpload(
-                intent, by: caller, as: tokens == nil ? nil : sharedID(of: id))
+            let opened: UploadID
+            do throws(VaultError) {
+                opened = try await vault.local.beginUpload(
+                    intent, by: caller, as: tokens == nil ? nil : sharedID(of: id))
+            } catch {
+                throw told(error, of: intent.name)
+            }
             do {
                 try add(OpenUpload(id: opened, name: intent.name, tags: intent.tags), as: id)
             } catch {
@@ -83,7 +88,7 @@ extension Session {
     func commit(_ commit: WireCommit) async throws -> ServerAnswer {
         let (id, change) = (try UniqueID(wire: commit.upload), try UniqueID(wire: commit.change))
         let content = try commit.content.model
-        let (vault, user, decider) = (vault.local, user, decider(on: change))
+        let (vault, user, decider) = (vault.local, user, decider)
         let opened = upload(id)
         if let opened { try requireSave(on: opened.name) }
         let outcome = try await self.vault.committing(change, of: user) { () async throws(VaultError) in
@@ -92,9 +97,13 @@ extension Session {
                 return answer.outcome
             }
             guard let opened else { throw .noSuchUpload }
-            return try await vault.commit(
-                opened.id, content: content, changedWhileRead: commit.changedWhileRead, change: change,
-                deciding: decider)
+            do throws(VaultError) {
+                return try await vault.commit(
+                    opened.id, content: content, changedWhileRead: commit.changedWhileRead, change: change,
+                    deciding: decider)
+            } catch {
+                throw self.told(error, of: opened.name)
+            }
         }
         removeUpload(id)
         self.vault.wakeOutbox(depth: depth)
@@ -107,14 +116,25 @@ extension Session {
         }
     }
 
-    /// What the user may know of a save's outcome: without the right to read, only what came with it. Whether the name
-    /// held the same before, and which tags others gave it, stays untold.
+    /// What the user may know of a save's outcome: without the right to read, only what came with it. Which version it is,
+    /// whether the name held the same before, by whom and since when, and which tags others gave it, stays untold.
     private func told(_ outcome: SaveOutcome, tags: [TagText: TagText]) -> SaveOutcome {
         if rules.allows(.read, on: outcome.entry.name) { return outcome }
-        var told = outcome
-        told.entry.tags = tags
-        told.isCreated = true
-        return told
+        var told = outcome.entry
+        (told.version, told.sequence, told.savedAt, told.savedBy, told.tags) = (0, 0, 0, "", tags)
+        return SaveOutcome(entry: told, isCreated: true, newBytes: 0)
+    }
+
+    /// What the user may know of why a save failed: without the right to read, not what is in its way.
+    private func told(_ error: VaultError, of name: Name) -> VaultError {
+        guard !rules.allows(.read, on: name), [.exists, .conflict, .notFound].contains(error.code) else { return error }
+        return VaultError(.exists, "The name '\(name)' cannot be used.", name: name)
+    }
+
+    /// Which version is there is for those who may read it.
+    private func requireRights(to intent: SaveIntent) throws(VaultError) {
+        try requireSave(on: intent.name)
+        if intent.ifVersion != nil { try require(.read, "tell the version of", on: intent.name) }
     }
 
     func abort(_ abort: WireAbort) async throws -> ServerAnswer {
@@ -133,7 +153,7 @@ extension Session {
         for (file, bytes) in zip(save.files, contents) {
             do {
                 let intent = try file.intent.model
-                try requireSave(on: intent.name)
+                try requireRights(to: intent)
                 let chunk = bytes.map { bytes in
                     Chunk(digest: bytes.withUnsafeBytes { Digest(of: $0) }, bytes: bytes)
                 }
@@ -144,10 +164,14 @@ extension Session {
             }
         }
         var outcomes = try await vault.local.save(
-            saves, by: caller, change: change, isRepeated: save.again, deciding: decider(on: change))[...]
+            saves, by: caller, change: change, isRepeated: save.again, deciding: decider)[...]
         vault.wakeOutbox(depth: depth)
         let all = results.map { $0 ?? outcomes.removeFirst() }
-        let shown = zip(save.files, all).map { file, result in result.map { told($0, tags: file.intent.tags.model) } }
+        let shown = zip(save.files, all).map { file, result in
+            result.map { told($0, tags: file.intent.tags.model) }.mapError { error in
+                (try? Name(file.intent.name)).map { told(error, of: $0) } ?? error
+            }
+        }
         return ServerAnswer { $0.smallSaved = WireSmallSaved(shown) }
     }
 }

@@ -36,7 +36,6 @@ final class Session: RequestOwner {
         /// When the last connection went.
         var abandonedAt: ContinuousClock.Instant?
         var end: VaultError?
-        var lastDenial: ContinuousClock.Instant?
     }
 
     /// An upload under the client's id.
@@ -118,15 +117,6 @@ final class Session: RequestOwner {
 
     /// How many hooks stand between somebody's request and what this session does.
     var depth: Int { cause.map { $0.depth + 1 } ?? 0 }
-
-    /// Whether a denied request is to be told in the audit trail: one in a second.
-    func tellsDenial(at now: ContinuousClock.Instant = .now) -> Bool {
-        state.withLock { state in
-            if let last = state.lastDenial, now - last < .seconds(1) { return false }
-            state.lastDenial = now
-            return true
-        }
-    }
 
     // MARK: Connections
 

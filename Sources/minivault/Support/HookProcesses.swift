@@ -3,12 +3,22 @@ import Glibc
 import Synchronization
 import VaultModel
 import VaultServer
+import VaultStore
 
 /// Starts workers of hooks: this program again, each in a group of processes and a directory of its own.
 struct HookProcesses: HookLauncher {
     /// The worker's ends of the socket pairs for requests and for events.
     static let requests: Int32 = 3
     static let events: Int32 = 4
+
+    /// Whether this process has what a worker is started with.
+    static var isWorker: Bool {
+        [requests, events].allSatisfy { socket in
+            var type: Int32 = 0
+            var length = socklen_t(MemoryLayout.size(ofValue: type))
+            return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == Int32(SOCK_STREAM.rawValue)
+        }
+    }
 
     private let directory: LocalPath
     private let memoryBytes: Int
@@ -20,8 +30,8 @@ struct HookProcesses: HookLauncher {
         self.directory = directory
         // Programs may need more memory than Lua code.
         memoryBytes = settings.programs.isEmpty ? settings.memoryBytes : 0
-        try SmallFile.makeDirectory(directory)
-        try HookDirectory.removeLeftovers(in: directory)
+        // A server that has no hooks has no workers.
+        if (try? FileStatus(of: directory)) != nil { try HookDirectory.removeLeftovers(in: directory) }
     }
 
     /// What of the environment workers see, and the programs that they start: no secrets.
@@ -30,6 +40,8 @@ struct HookProcesses: HookLauncher {
     ]
 
     func launch() throws(VaultError) -> HookLaunch {
+        try SmallFile.makeDirectory(directory)
+        DataOwner.inherit(directory)
         let own = try HookDirectory(in: directory)
         let (requests, events) = (try SocketPair(), try SocketPair())
         let process = HookProcess(try spawn(own.path, requests.theirs, events.theirs), own)

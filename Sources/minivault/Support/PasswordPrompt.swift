@@ -44,8 +44,10 @@ enum PasswordPrompt {
         if try FileStatus(of: path, followsLinks: true).mode & 0o077 != 0 {
             Output.note("minivault: '\(path)' can be read by others: 'chmod 600' it.")
         }
-        // The first line: editors end a file with a newline.
-        let line = bytes.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).first ?? []
+        // The first line: editors end a file with a newline, some with a carriage return before it.
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 1, omittingEmptySubsequences: false)
+        var line = lines.first ?? []
+        if lines.count > 1, line.last == UInt8(ascii: "\r") { line.removeLast() }
         guard let text = String(validating: line, as: UTF8.self), !text.isEmpty else {
             throw VaultError(.invalid, "'\(path)' has no password in its first line.", path: path)
         }

@@ -24,12 +24,13 @@ struct ServeHookOptions: ParsableArguments {
     /// Nil for no hooks.
     func settings(data: LocalPath) -> HookSettings? {
         if noHooks { return nil }
-        let standard = data.appending("hooks.lua")
-        if file == nil, (try? FileStatus(of: standard, followsLinks: true)) == nil { return nil }
-        var settings = HookSettings(file: file.map { CommandText.path($0) } ?? standard)
+        var settings = HookSettings(file: file.map { CommandText.path($0) } ?? data.appending("hooks.lua"))
+        settings.isFileOptional = file == nil
         settings.programs = use.programs
         settings.hosts = use.hosts
-        if let memory = use.hookMemory { settings.memoryBytes = Int(clamping: memory.bytes) }
+        if let memory = use.hookMemory {
+            settings.memoryBytes = min(Int(clamping: memory.bytes), HookWorkerCommand.memoryBytesMax)
+        }
         if let hookWorkers { settings.workers = hookWorkers }
         return settings
     }

@@ -4,12 +4,17 @@ import VaultModel
 /// What systemd passes to a service and hears from it (sd_listen_fds(3), sd_notify(3)).
 enum ServiceManager {
     private static let firstSocket: Int32 = 3
+    private static let socketsMax: Int32 = 1024
 
-    /// The listening socket that the process was started with, if it was.
-    static var passedSocket: Int32? {
-        guard number("LISTEN_PID") == getpid(), let count = number("LISTEN_FDS"), count >= 1 else { return nil }
-        _ = fcntl(firstSocket, F_SETFD, FD_CLOEXEC)
-        return firstSocket
+    /// The listening sockets that the process was started with.
+    static var passedSockets: [Int32] {
+        guard number("LISTEN_PID") == getpid(), let count = number("LISTEN_FDS"), (1...socketsMax).contains(count)
+        else {
+            return []
+        }
+        let sockets = Array(firstSocket..<firstSocket + count)
+        for socket in sockets { _ = fcntl(socket, F_SETFD, FD_CLOEXEC) }
+        return sockets
     }
 
     /// Tells the service manager of a change of state; without one, nothing.

@@ -107,6 +107,27 @@ import VaultModel
         await server.end()
     }
 
+    @Test func whatMayNotBeReadIsNotReadUnderAnotherName() async throws {
+        let server = try await HookServer(
+            """
+            vault.on("before_read", {match = "/secret/**"}, function(event) return event:reject "not for you" end)
+            """)
+        try await server.save("secret/a", Array("one".utf8))
+        try await server.save("secret/a", Array("two".utf8))
+        let changes: [Change] = [
+            .copy(from: try Name("secret/a"), to: try Name("a")), .copy(from: try Name("secret"), to: try Name("b")),
+            .rename(from: try Name("secret/a"), to: try Name("c")),
+            .rename(from: try Name("secret"), to: try Name("d")),
+            .revert(try Name("secret/a"), version: 1),
+        ]
+        for change in changes {
+            let refusal = await server.refusal { _ = try await server.vault.changing(change) }
+            #expect(refusal?.message.contains("not for you") == true, "\(change): \(server.log)")
+        }
+        #expect(try await server.vault.list(ListQuery()).entries.map(\.name.text) == ["secret/a"])
+        await server.end()
+    }
+
     @Test func areNotPassedByDetours() async throws {
         let server = try await HookServer(
             """

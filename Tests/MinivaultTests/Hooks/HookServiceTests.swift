@@ -5,6 +5,7 @@ import Testing
 import VaultClient
 import VaultModel
 import VaultServer
+import VaultStore
 
 /// Living with hooks: workers, reloading, schedules, the log, counts, and what keeps failing.
 @Suite struct HookServiceTests {
@@ -165,6 +166,110 @@ import VaultServer
         try server.change("")
         #expect(try await soon { try await tag() == nil }, "\(server.log)")
         await server.end()
+    }
+
+    @Test func aFileThatIsWrittenInPlaceIsNeverHalfLaw() async throws {
+        let law = #"vault.on("before_save", {match = "*.secret"}, function(event) return event:reject "no" end)"#
+        let server = try await HookServer(law)
+        let path = LocalPath(server.sandbox.path + "/hooks.lua")
+        let file = try OpenFile(path, flags: O_WRONLY)
+        let old = try SmallFile.read(path, bytesMax: 1 << 20)
+        // As an editor does on a slow disk: emptied first, then written bit by bit.
+        for count in [0, old.count / 2] {
+            for _ in 0..<100 {
+                let start = ContinuousClock.now
+                pwrite(file.descriptor, "\n", 1, off_t(count))
+                ftruncate(file.descriptor, off_t(count))
+                let refusal = await server.refusal(of: "x.secret")
+                // Who stands still for a second has written what he wanted to write.
+                if ContinuousClock.now - start > .milliseconds(900) { break }
+                #expect(refusal?.code == .rejected)
+            }
+            _ = old.withUnsafeBytes { pwrite(file.descriptor, $0.baseAddress, $0.count, 0) }
+        }
+        #expect(try await soon { server.log.contains("hooks loaded") }, "\(server.log)")
+        #expect(await server.refusal(of: "x.secret")?.code == .rejected)
+        await server.end()
+    }
+
+    @Test func aFileThatComesLaterIsFoundAndOneThatIsGoneStaysTheLaw() async throws {
+        let directory = try TemporaryDirectory()
+        let data = directory("data")
+        let key = try await TestLogin.addUser("anna", in: data)
+        let server = try await ServerProcess.start(data: data, users: ["anna": key])
+        defer { server.kill() }
+        let vault = try await server.connect(as: "anna")
+        func isRefused() async -> Bool {
+            let save = try? SmallSave(
+                intent: SaveIntent(name: Name("x\(UniqueID())"), attributes: Attributes(mode: 0o644, modified: 1)),
+                chunk: nil)
+            guard let save, let results = try? await vault.save([save]) else { return false }
+            if case .failure(let error) = results[0] { return error.code == .rejected }
+            return false
+        }
+        #expect(await !isRefused())
+        let hooks = data.appending("hooks.lua")
+        let law = #"vault.on("before_save", function(event) return event:reject "no" end)"#
+        try SmallFile.write(Array(law.utf8), to: hooks, mode: 0o600, .isReplaced)
+        server.send(SIGHUP)
+        #expect(try await soon { await isRefused() }, "\(server.log)")
+        _ = hooks.withCString { unlink($0) }
+        server.send(SIGHUP)
+        #expect(try await soon { server.log.contains("the hooks were not loaded; the old ones stay") })
+        #expect(await isRefused())
+        try SmallFile.write([], to: hooks, mode: 0o600, .isReplaced)
+        #expect(try await soon { await !isRefused() }, "\(server.log)")
+        #expect(server.log.contains("the file declares no hooks"))
+        await vault.close()
+    }
+
+    @Test func onlyOneServerServesADataDirectory() async throws {
+        let server = try await HookServer("vault.on('save', print)")
+        let outcome = try await server.sandbox.run("serve", "--data", "data", "--listen", "127.0.0.1:0")
+        #expect(outcome.errors.contains("Another server serves") && outcome.status != 0, "\(outcome)")
+        try await server.killAndStart()
+        try await server.save("a")
+        await server.end()
+    }
+
+    @Test func aScheduleGoesOnOverRestarts() async throws {
+        let directory = try TemporaryDirectory()
+        let (data, clock, hooks) = (directory("data"), directory("clock"), directory("hooks.lua"))
+        let key = try await TestLogin.addUser("anna", in: data)
+        func tell(_ time: Int64) throws {
+            let file = try OpenFile(clock, flags: O_RDWR | O_CREAT, mode: 0o600)
+            _ = withUnsafeBytes(of: time) { pwrite(file.descriptor, $0.baseAddress, $0.count, 0) }
+        }
+        let text = "vault.every('1d', function() vault.put('tick/' .. vault.kv.incr('ticks'), 'now') end)"
+        try SmallFile.write(Array(text.utf8), to: hooks, mode: 0o600, .isReplaced)
+        var now: Int64 = 1_700_000_000
+        for day in 0..<3 {
+            try tell(now)
+            let server = try await ServerProcess.start(
+                data: data, users: ["anna": key], clock: clock, options: ["--hooks", "\(hooks)"])
+            let vault = try await server.connect(as: "anna")
+            let ticks = { try await vault.list(ListQuery(prefix: NamePrefix("tick"))).entries.count }
+            if day > 0 {
+                let isDone = try await soon { try await ticks() == day }
+                #expect(isDone, "\(server.log)")
+            } else {
+                // It has seen the schedule, and when that began.
+                let isSeen = try await soon { try await self.hasClaim(in: server) }
+                #expect(isSeen, "\(server.log)")
+                #expect(try await ticks() == 0)
+            }
+            await vault.close()
+            server.kill()
+            // Never is a server up for as long as from one run to the next.
+            now += 86_401
+        }
+    }
+
+    private func hasClaim(in server: ServerProcess) async throws -> Bool {
+        let vault = try await StoredVault.open(server.vaultDirectory(of: "anna"), access: .readOnly)
+        let time = try? await vault.claimTime("every 86400 s, 1")
+        await vault.close()
+        return time != nil
     }
 
     @Test func aServerDoesNotStartWithHooksThatCannotBeUsed() async throws {

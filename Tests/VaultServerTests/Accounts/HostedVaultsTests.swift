@@ -89,6 +89,34 @@ import VaultWire
         #expect(vaultDirectories.count == 1)
     }
 
+    @Test func whoChangedARemovedVaultStaysTold() async throws {
+        try await accounts.addVault(UserName("team"))
+        let team = try accounts.knownVault("team")
+        let local = try await accounts.places.open(team.id, access: .readWrite)
+        let intent = SaveIntent(name: try Name("a"), attributes: Attributes(mode: 0o600, modified: 1))
+        for user in ["bert", "carl"] {
+            var save = SmallSave(intent: intent, chunk: nil)
+            save.intent.attributes.modified += Int64(user.utf8.first ?? 0)
+            _ = try await local.save([save], by: Caller(user: user, peer: "192.0.2.1"), change: nil)[0].get()
+        }
+        await local.close()
+        #expect(try accounts.trailsOfRemovedVaults().isEmpty)
+        try await accounts.removeVault("team")
+        let trails = try accounts.trailsOfRemovedVaults()
+        #expect(trails.map(\.vault) == [team])
+        #expect(trails.first?.records.map(\.user) == ["bert", "carl"])
+        #expect(trails.first?.records.first?.name == intent.name)
+        // One that is lost takes its own along.
+        try await accounts.addVault(UserName("lost"))
+        let lost = try accounts.knownVault("lost")
+        for file in ["catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"] {
+            let path = DirectoryPlaces(directory("data")).directory(of: lost.id).appending(file)
+            _ = path.withCString { unlink($0) }
+        }
+        try await accounts.removeVault("lost")
+        #expect(try accounts.trailsOfRemovedVaults().count == 1)
+    }
+
     @Test func aRemovedVaultTakesItsContentAndGrantsAlong() async throws {
         try await accounts.addUser(anna, HostedVaultsTests.credentials)
         try await accounts.addVault(UserName("team"), quota: 7)

@@ -183,6 +183,16 @@ import X509
         let locked = keyText.replacing("PRIVATE KEY", with: "ENCRYPTED PRIVATE KEY")
         try write(locked, to: key)
         #expect(failure { _ = try load() }?.message.contains("passphrase") == true)
+        let traditional = """
+            -----BEGIN RSA PRIVATE KEY-----
+            Proc-Type: 4,ENCRYPTED
+            DEK-Info: AES-128-CBC,E571B4BA630C6735E8ECE98513003734
+
+            MAA=
+            -----END RSA PRIVATE KEY-----
+            """
+        try write(traditional, to: key)
+        #expect(failure { _ = try load() }?.message.contains("passphrase") == true)
         try write("-----BEGIN PRIVATE KEY-----\nMAA=\n-----END PRIVATE KEY-----\n", to: key)
         #expect(failure { _ = try load() }?.message.contains("key.pem' is of no kind") == true)
         try write(keyText, to: key)

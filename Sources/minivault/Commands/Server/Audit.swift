@@ -29,16 +29,30 @@ struct Audit: AsyncParsableCommand {
         let now = currentSeconds()
         var lines = Audit.dated(
             try accounts.audit(of: user, limit: limit).map { event in
-                AuditLine(
+                let times = event.count > 1 ? " (\(event.count) times within a minute)" : ""
+                return AuditLine(
                     time: event.time, user: event.user, peer: event.peer, what: event.kind.rawValue,
-                    detail: event.detail)
+                    detail: event.detail + times, count: event.count)
             }, now: now)
-        for vault in try accounts.vaults() { lines += Audit.dated(try await changes(in: vault, accounts), now: now) }
+        var failures = Failures()
+        for vault in try accounts.vaults() {
+            // One vault that is lost keeps nobody from the trail of the others.
+            do throws(VaultError) {
+                lines += Audit.dated(try await changes(in: vault, accounts), now: now)
+            } catch {
+                failures.add(error)
+            }
+        }
+        for trail in try accounts.trailsOfRemovedVaults() {
+            let records = trail.records.filter { user == nil || $0.user == user }
+            lines += Audit.dated(records.map { AuditLine($0, in: trail.vault.name) }, now: now)
+        }
         // Lines of one source have their order from it, which equal times must not undo.
         let order = lines.indices.sorted { (lines[$0].order, $0) < (lines[$1].order, $1) }
         for index in order.filter({ lines[$0].date >= since }).suffix(limit) {
             Output.line(json ? lines[index].line.json.text : lines[index].line.text)
         }
+        try failures.finish()
     }
 
     /// Lines in the order in which they were written, each with the latest time at which it can have been, and the one at
@@ -85,27 +99,30 @@ private struct AuditLine {
     var peer: String
     var what: String
     var detail: String
+    /// How often it happened, or how many names it was about.
+    var count: Int
 
-    init(time: Int64, user: String, peer: String, what: String, detail: String) {
+    init(time: Int64, user: String, peer: String, what: String, detail: String, count: Int) {
         (self.time, self.user, self.peer, self.what, self.detail) = (time, user, peer, what, detail)
+        self.count = count
     }
 
     init(_ record: AuditRecord, in vault: String) {
         let others = record.count > 1 ? " and \(record.count - 1) more" : ""
         self.init(
             time: record.time, user: record.user, peer: record.peer, what: "\(record.action)",
-            detail: "\(vault): \(record.name.map { "\($0)" } ?? "")\(others)")
+            detail: "\(vault): \(record.name.map { "\($0)" } ?? "")\(others)", count: record.count)
     }
 
     var text: String {
-        [Format.time(time), user, peer.isEmpty ? "-" : peer, what, printable(detail)].joined(
+        [Format.time(time), printable(user), peer.isEmpty ? "-" : printable(peer), what, printable(detail)].joined(
             separator: Output.isTerminal ? "  " : "\t")
     }
 
     var json: JSON {
         .object([
             ("time", .integer(Int(time))), ("event", .string(what)), ("user", .string(user)), ("peer", .string(peer)),
-            ("detail", .string(detail)),
+            ("detail", .string(detail)), ("count", .integer(count)),
         ])
     }
 }

@@ -15,11 +15,17 @@ struct HookWorkerCommand: AsyncParsableCommand {
     @Argument(help: "Bytes that Lua may allocate; 0 for no limit of the process.") var memoryBytes: Int
 
     private static let filesMax: rlim_t = 512
+    static let memoryBytesMax = 1 << 40
     /// What the process needs besides Lua, in bytes.
     private static let baseBytes = 512 << 20
 
     /// Privileges are each thread's own, and threads inherit them: they are dropped while this one is the only one.
-    func validate() throws { limit() }
+    func validate() throws {
+        guard HookProcesses.isWorker, memoryBytes >= 0, memoryBytes <= HookWorkerCommand.memoryBytesMax else {
+            throw ValidationError("'hook-worker' is started by 'minivault serve' only.")
+        }
+        limit()
+    }
 
     func run() async throws {
         let path = CommandText.path(directory)

@@ -9,7 +9,7 @@ struct Serve: AsyncParsableCommand {
         abstract: "Serve vaults to other computers, over TLS, until SIGTERM.",
         discussion: """
             SIGHUP loads the certificate and the hooks again. Users are made with 'minivault user add', also while the server runs. \
-            A socket that systemd passes is used instead of --listen.
+            Sockets that systemd passes are used instead of --listen.
             """)
 
     @OptionGroup var data: DataOptions
@@ -78,7 +78,15 @@ struct Serve: AsyncParsableCommand {
         let (format, level) = (
             LineLogHandler.Format(rawValue: logFormat) ?? .human, Logger.Level(rawValue: logLevel) ?? .info
         )
-        let logger = Logger(label: "minivault") { _ in LineLogHandler(format, level: level) }
+        let writer = LogWriter { count in
+            LineLogHandler.line(
+                format, .warning, "lines of the log are lost, since nobody took them", [("count", "\(count)")],
+                at: currentNanoseconds())
+        }
+        defer { writer.flush(milliseconds: 1000) }
+        let logger = Logger(label: "minivault") { _ in
+            LineLogHandler(format, level: level) { line in writer.write(line) }
+        }
         let options = try options()
         let launcher = try options.hooks.map { settings in
             try HookProcesses(options.data.appending("workers"), settings)
@@ -94,7 +102,12 @@ struct Serve: AsyncParsableCommand {
             }
             Task { await server.reloadHooks() }
         }
-        logger.info("serving", metadata: ["port": "\(server.port)", "fingerprint": "\(server.fingerprint)"])
+        logger.info(
+            "serving",
+            metadata: [
+                "port": "\(server.ports.map { "\($0)" }.joined(separator: ","))",
+                "fingerprint": "\(server.fingerprint)",
+            ])
         Output.event("minivault serves on port \(server.port), key \(server.fingerprint)")
         if let port = server.metricsPort { Output.event("metrics on port \(port)") }
         ServiceManager.notify("READY=1")
@@ -114,7 +127,7 @@ struct Serve: AsyncParsableCommand {
         var options = Server.Options(data: try data.directory)
         (options.host, options.port) = try address(listen)
         options.metrics = try metrics.map { try address($0) }.map { Server.Address(host: $0.0, port: $0.1) }
-        options.socket = ServiceManager.passedSocket
+        options.sockets = ServiceManager.passedSockets
         options.isProxied = proxyProtocol
         options.certificate = certificate.map { CommandText.path($0) }
         options.key = key.map { CommandText.path($0) }
@@ -126,10 +139,12 @@ struct Serve: AsyncParsableCommand {
         return options
     }
 
-    /// The host and port of `host:port`, `[address]:port`, `:port` or `host`.
+    /// The host and port of `host:port`, `[address]:port`, `:port`, `port` or `host`.
     private func address(_ text: String) throws -> (String, Int) {
         let problem = ValidationError(
             "'\(printable(text))' is not HOST:PORT, such as '[::]:7117' or 'localhost:7117'.")
+        let isPort = !text.isEmpty && text.utf8.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+        let text = isPort ? ":\(text)" : text
         var host = Substring(text)
         var port = 7117
         if let colon = text.lastIndex(of: ":"), !text[colon...].contains("]") {

@@ -1,0 +1,55 @@
+/// What waits, in the order in which it came for each who brought it, and in turns among them: who brings much delays the
+/// others by one turn each.
+struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
+    /// Elements that leave in the order in which they came.
+    private struct Line<Item: Sendable>: Sendable {
+        private var items: [Item] = []
+        private var start = 0
+
+        var isEmpty: Bool { start == items.count }
+        var first: Item? { isEmpty ? nil : items[start] }
+        var all: ArraySlice<Item> { items[start...] }
+
+        mutating func append(_ item: Item) { items.append(item) }
+
+        mutating func removeFirst() {
+            start += 1
+            // What has left is given up a half at a time.
+            if start * 2 > items.count { (items, start) = (Array(items[start...]), 0) }
+        }
+    }
+
+    private var ahead: [Element] = []
+    private var lines: [Key: Line<Element>] = [:]
+    private var turns = Line<Key>()
+
+    var isEmpty: Bool { ahead.isEmpty && turns.isEmpty }
+
+    /// The one whose turn it is.
+    var first: Element? { ahead.first ?? turns.first.flatMap { lines[$0]?.first } }
+
+    mutating func append(_ element: Element, of key: Key) {
+        if lines[key] == nil { turns.append(key) }
+        lines[key, default: Line()].append(element)
+    }
+
+    /// Puts elements before all others, in their order.
+    mutating func putAhead(_ elements: [Element]) { ahead.insert(contentsOf: elements, at: 0) }
+
+    mutating func removeFirst() {
+        if !ahead.isEmpty {
+            ahead.removeFirst()
+            return
+        }
+        guard let key = turns.first else { return }
+        turns.removeFirst()
+        lines[key]?.removeFirst()
+        if lines[key]?.isEmpty ?? true { lines[key] = nil } else { turns.append(key) }
+    }
+
+    /// Takes everything, in no order.
+    mutating func removeAll() -> [Element] {
+        defer { self = FairQueue() }
+        return ahead + lines.values.flatMap(\.all)
+    }
+}
