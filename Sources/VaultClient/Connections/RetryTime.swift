@@ -1,4 +1,4 @@
-/// How long a request is tried again whose connection is lost.
+/// The time for which a request is tried again whose connection is lost.
 ///
 /// The time counts from the loss, however long the request was on its way before: a large one takes minutes on a slow line.
 /// A connection that carries the request for a moment only, as where the server ends each time it reads it, gains no time.

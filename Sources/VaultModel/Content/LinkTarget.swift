@@ -3,7 +3,7 @@ package enum LinkTarget {
     /// The longest that Linux can make: one byte of `PATH_MAX` is the NUL behind it.
     package static let bytesMax = 4095
 
-    /// What keeps `bytes` from being the target of a link on any disk; nil for nothing.
+    /// The reason why `bytes` cannot be the target of a link on any disk; nil for none.
     package static func problem(with bytes: some Collection<UInt8>) -> String? {
         if bytes.isEmpty { return "a link cannot point to nothing" }
         if bytes.count > bytesMax { return "a link points to at most \(bytesMax) bytes" }

@@ -28,7 +28,7 @@ extension Accounts {
     private func copyTrail(of vault: Vault, from local: StoredVault) async throws(VaultError) {
         let now = clock()
         try write(isNoticed: false) { session in
-            // What an earlier try has copied, and what is too old.
+            // The rows of an earlier try go, and those that are too old.
             try session.execute(
                 "DELETE FROM former_audit WHERE vault = ? OR at < ?",
                 [.text(vault.id), .int(now - StoreLimits.auditSeconds)])
