@@ -25,7 +25,7 @@ package struct AuditEvent: Hashable, Sendable {
     package var detail: String
     /// Seconds since 1970 UTC.
     package var time: Int64
-    /// How often it happened; of refusals within a minute the first one is told.
+    /// The number of times that it happened; of refusals within a minute the first one is told.
     package var count = 1
 
     package init(_ kind: Kind, user: String, peer: String = "", detail: String = "", time: Int64, count: Int = 1) {

@@ -34,7 +34,7 @@ final class RefusalTally: Sendable {
                 return false
             }
             if lines[key] == nil, lines.count >= RefusalTally.linesMax { return true }
-            // What the line before still has to be told of stands in the new one.
+            // The new line has what was not yet added to the one before.
             lines[key] = Line(since: now, more: lines[key]?.more ?? 0)
             return true
         }
@@ -47,7 +47,7 @@ final class RefusalTally: Sendable {
         }
     }
 
-    /// What is to be added to which lines. Lines that are over are forgotten.
+    /// The refusals to add to lines that were written. Lines that are over are forgotten.
     func take(at now: ContinuousClock.Instant = .now) -> [(id: Int64, more: Int)] {
         lines.withLock { lines in
             var added: [(id: Int64, more: Int)] = []

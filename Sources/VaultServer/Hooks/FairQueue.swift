@@ -1,5 +1,5 @@
-/// What waits, in the order in which it came for each who brought it, and in turns among them: who brings much delays the
-/// others by one turn each.
+/// A queue in which those who bring something take turns; what one brought leaves in the order in which it came. Who brings
+/// much delays each of the others by one turn.
 struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
     /// Elements that leave in the order in which they came.
     private struct Line<Item: Sendable>: Sendable {
@@ -14,7 +14,7 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
 
         mutating func removeFirst() {
             start += 1
-            // What has left is given up a half at a time.
+            // The memory of those that have left is given up a half at a time.
             if start * 2 > items.count { (items, start) = (Array(items[start...]), 0) }
         }
     }

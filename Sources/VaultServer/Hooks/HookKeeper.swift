@@ -22,7 +22,7 @@ struct HookKeeper {
 
     /// A schedule on one vault.
     private struct Turn: Hashable {
-        /// How the vaults know the schedule, wherever in its file it stands.
+        /// The name by which vaults know the schedule, wherever in its file it stands.
         var claim: String
         var vault: String
     }

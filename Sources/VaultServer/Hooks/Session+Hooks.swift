@@ -47,17 +47,7 @@ extension Session {
     func refusals(ofRemoving prefixes: [NamePrefix]) async throws(VaultError) -> [VaultError?] {
         guard let pool = vault.hooks, pool.table.wants(.beforeRemove) else { return prefixes.map { _ in nil } }
         var found: [VaultError?] = []
-        for prefix in prefixes {
-            var stream = EntryStream(vault.local, ListQuery(prefix: prefix))
-            var refusal: VaultError?
-            var page: [Entry] = []
-            repeat {
-                page = []
-                while page.count < Limits.pageEntries, let entry = try await stream.next() { page.append(entry) }
-                refusal = await refusals(.beforeRemove, page, pool).compactMap { $0 }.first
-            } while refusal == nil && !page.isEmpty
-            found.append(refusal)
-        }
+        for prefix in prefixes { found.append(try await refusal(.beforeRemove, below: prefix, pool)) }
         return found
     }
 
@@ -71,13 +61,7 @@ extension Session {
             var refusal: VaultError?
             switch change {
             case .copy(let from, _), .rename(let from, _):
-                var stream = EntryStream(vault.local, ListQuery(prefix: NamePrefix(from)))
-                var page: [Entry] = []
-                repeat {
-                    page = []
-                    while page.count < Limits.pageEntries, let entry = try await stream.next() { page.append(entry) }
-                    refusal = await refusals(.beforeRead, page, pool).compactMap { $0 }.first
-                } while refusal == nil && !page.isEmpty
+                refusal = try await self.refusal(.beforeRead, below: NamePrefix(from), pool)
             case .revert(let name, let version):
                 if let entry = try await vault.local.stat(name, .version(version)) {
                     refusal = await refusals(.beforeRead, [entry], pool)[0]
@@ -87,6 +71,21 @@ extension Session {
             found.append(refusal)
         }
         return found
+    }
+
+    /// Asks hooks about all that is live below a prefix, a page at a time.
+    ///
+    /// - Returns: the first refusal; nil for none.
+    private func refusal(
+        _ kind: HookKind, below prefix: NamePrefix, _ pool: HookPool
+    ) async throws(VaultError) -> VaultError? {
+        var stream = EntryStream(vault.local, ListQuery(prefix: prefix))
+        while true {
+            var page: [Entry] = []
+            while page.count < Limits.pageEntries, let entry = try await stream.next() { page.append(entry) }
+            if page.isEmpty { return nil }
+            if let refusal = await refusals(kind, page, pool).lazy.compactMap({ $0 }).first { return refusal }
+        }
     }
 
     private func refusals(_ kind: HookKind, _ entries: [Entry], _ pool: HookPool) async -> [VaultError?] {
