@@ -27,6 +27,11 @@ enum EngineLimits {
     /// List nodes that a collection reads before it tells the database of what they name.
     static let nodesMarkedMax = 256
 
+    /// Names that a listing reads at once, at least, and how many earlier versions of each, or of one alone, a page has.
+    static let listStepMin = 16
+    static let versionsPerName = 32
+    static let versionsPerPage = 256
+
     // MARK: The object store
 
     /// A configuration file that AWS's programs share.

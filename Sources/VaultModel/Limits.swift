@@ -24,6 +24,8 @@ package enum Limits {
     /// the way to a server and back costs the same for any.
     package static let pageEntries = 512
     package static let pageEntriesMax = 4096
+    /// Bytes of memory of the entries of a page, about; one at least is on it.
+    package static let pageBytesMax = 2 << 20
     /// The times that a save is tried from its start, because a small source changed or because a collection removed a chunk
     /// that it relied on.
     package static let saveAttemptsMax = 3

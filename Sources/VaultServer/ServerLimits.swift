@@ -1,3 +1,5 @@
+import VaultModel
+
 /// Every bound of the server.
 package enum ServerLimits {
     /// How often a port is looked for that is free on several addresses.
@@ -47,8 +49,8 @@ package enum ServerLimits {
     /// Bytes of content that all requests hold in memory together, and answers that are longer than
     /// a few kilobytes.
     package static let contentBytesMax = 256 << 20
-    /// Bytes of entries in one answer, but for a name whose versions, which stay together, have more.
-    static let pageBytesMax = 4 << 20
+    /// Bytes of memory for the making of a page: its entries, the message, and the frames.
+    static let pageWorkBytes = 3 * Limits.pageBytesMax
     /// Connections of one session.
     package static let connectionsPerSessionMax = 16
     /// Open uploads and open reads of one session.

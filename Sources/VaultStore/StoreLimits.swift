@@ -28,11 +28,15 @@ package enum StoreLimits {
     static let expectedElsewhereMax = 1 << 12
     /// How often chunks are stored for an upload elsewhere, where collections come in between.
     static let elsewhereTriesMax = 3
+    /// Bytes of memory of a chunk that an upload remembers, about.
+    package static let rememberedChunkBytes = 128
     /// Digests of current versions that all uploads of a process remember together.
     static let currentChunksMax = 1 << 20
     /// Chunks and bytes fetched at once by their positions.
     package static let fetchPositionsMax = 256
     package static let fetchBytesMax = 16 << 20
+    /// Names that a listing reads at once, at least.
+    package static let listStepMin = 16
     /// Records that are looked up and read together by what goes through all of them.
     static let recordsVisitedMax = 1 << 10
     /// Bytes between two records that are read along with them, rather than asking twice.

@@ -44,7 +44,17 @@ extension StoredVault {
     }
 
     package func history(_ name: Name) async throws(VaultError) -> [Entry] {
-        try await catalog.history(name)
+        var entries: [Entry] = []
+        while true {
+            let page = try await history(name, after: entries.last?.sequence ?? 0)
+            entries += page.entries
+            if page.isLast { return entries }
+        }
+    }
+
+    /// A page of the versions of a name; see ``Catalog/history(_:after:)``.
+    package func history(_ name: Name, after sequence: UInt64) async throws(VaultError) -> VersionPage {
+        try await catalog.history(name, after: sequence)
     }
 
     package func list(_ query: ListQuery) async throws(VaultError) -> ListPage {

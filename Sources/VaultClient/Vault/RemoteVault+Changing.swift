@@ -35,9 +35,9 @@ extension RemoteVault {
         while true {
             let answer = try await ask { message in
                 message.history.name = Data(name.bytes)
-                message.history.after = entries.last?.version ?? 0
+                message.history.after = entries.last?.sequence ?? 0
             }
-            let last = entries.last?.version ?? 0
+            let last = entries.last?.sequence ?? 0
             entries += try reading { () throws(WireViolation) in
                 var page: [Entry] = []
                 for entry in answer.versions.entries {
@@ -49,7 +49,7 @@ extension RemoteVault {
             }
             guard answer.versions.more else { return entries }
             // A server that turned back would keep its client for ever.
-            guard let reached = entries.last?.version, reached > last else {
+            guard let reached = entries.last?.sequence, reached > last else {
                 throw VaultError(WireViolation("versions that were not asked for"))
             }
         }

@@ -26,19 +26,22 @@ extension PostgresCatalog {
         }
     }
 
-    package func history(_ name: Name) async throws(VaultError) -> [Entry] {
+    package func history(_ name: Name, after sequence: UInt64) async throws(VaultError) -> VersionPage {
         try await read { connection in
             guard let stored = try current([name], connection)[name] else {
                 throw VaultError(.notFound, "The vault has no version of '\(name)'.", name: name)
             }
-            return try versions(of: [stored.object], on: connection).map { $0.entry(name) } + [stored.entry]
+            let pages = try versionPages(
+                of: [stored], after: sequence, until: .max, count: EngineLimits.versionsPerPage, connection)
+            return pages[0]
         }
     }
 
     package func list(_ query: ListQuery) async throws(VaultError) -> ListPage {
         try await read { connection in
             let sequence = try sequence(of: query.selector, connection)
-            return try PostgresListing(query, sequence: sequence, self, connection).page()
+            var listing = PostgresListing(query, sequence: sequence, self, connection)
+            return try listing.page()
         }
     }
 
@@ -93,6 +96,30 @@ extension PostgresCatalog {
         if current.entry.version == number { return current.entry }
         return try versions(of: [current.object], where: "version = $3", [.int(number)], on: connection)
             .first?.entry(current.entry.name)
+    }
+
+    /// Versions of objects up to a sequence, the oldest first.
+    ///
+    /// - Parameters:
+    ///   - after: only those with greater sequence numbers.
+    ///   - count: how many earlier versions of each there are on its page.
+    fileprivate func versionPages(
+        of stored: [StoredVersion], after: UInt64, until sequence: UInt64, count: Int, _ connection: PostgresConnection
+    ) throws -> [VersionPage] {
+        let (after, until) = (min(after, UInt64(Int64.max)), min(sequence, UInt64(Int64.max)))
+        let earlier = Dictionary(
+            grouping: try versions(
+                of: stored.map(\.object), where: "sequence > $3 AND sequence <= $4 ORDER BY sequence LIMIT $5",
+                [.int(after), .int(until), .int(Int64(count))], on: connection), by: \.object)
+        return stored.map { current in
+            var page = VersionPage(
+                entries: (earlier[current.object] ?? []).map { $0.entry(current.entry.name) }, isLast: true)
+            page.isLast = page.entries.count < count
+            if page.isLast, current.entry.sequence > after, current.entry.sequence <= sequence {
+                page.entries.append(current.entry)
+            }
+            return page
+        }
     }
 
     /// The last sequence of the state that a selector means.
@@ -162,6 +189,9 @@ private struct PostgresListing {
     private let sequence: UInt64
     private let catalog: PostgresCatalog
     private let connection: PostgresConnection
+    private var entries: [Entry] = []
+    /// Bytes of the entries, those included that the query's tags leave out, and the number of names that they are of.
+    private var seen = (bytes: 0, names: 0)
 
     init(_ query: ListQuery, sequence: UInt64, _ catalog: PostgresCatalog, _ connection: PostgresConnection) {
         self.query = query
@@ -178,23 +208,39 @@ private struct PostgresListing {
         var name: Name { current.entry.name }
     }
 
-    func page() throws -> ListPage {
-        var entries: [Entry] = []
+    private var isFull: Bool { entries.count >= query.limit || seen.bytes >= Limits.pageBytesMax }
+
+    /// So many names that what is read of them at once is about as long as a page.
+    private var step: Int {
+        let bytes = max(seen.bytes / max(seen.names, 1), 1)
+        let names = seen.names == 0 ? EngineLimits.listStepMin : Limits.pageBytesMax / bytes
+        return min(max(names, EngineLimits.listStepMin), query.limit)
+    }
+
+    mutating func page() throws -> ListPage {
         var after = query.after
-        if let top = query.prefix.top, after == nil {
-            entries += try found(candidates(named: top))
+        if let name = query.after ?? query.prefix.top, query.after == nil || query.afterSequence != nil {
+            // The top of the prefix, or the rest of the versions of the name at which the last page ended.
+            if let cut = try add(candidates(named: name), behind: query.afterSequence ?? 0) { return cut }
         }
-        while entries.count < query.limit {
-            let wanted = query.limit - entries.count
+        while !isFull {
+            let wanted = step
             let names = try candidates(after: after, limit: wanted)
             after = names.last?.name ?? after
-            entries += try found(names)
+            if let cut = try add(names) { return cut }
             if names.count < wanted { return ListPage(entries: entries, next: nil) }
         }
+        return ListPage(entries: entries, next: next(after: after ?? query.prefix.top))
+    }
+
+    /// The query for the next page.
+    ///
+    /// - Parameter behind: the sequence number behind which it goes on with the versions of the name; nil for the next name.
+    private func next(after name: Name?, _ behind: UInt64? = nil) -> ListQuery {
         var next = query
         next.selector = .sequence(sequence)
-        next.after = after ?? query.prefix.top
-        return ListPage(entries: entries, next: next)
+        (next.after, next.afterSequence) = (name, behind)
+        return next
     }
 
     private func candidates(named name: Name) throws -> [Candidate] {
@@ -248,27 +294,44 @@ private struct PostgresListing {
         return Array((present + former).sorted { $0.name < $1.name }.prefix(limit))
     }
 
-    /// The entries of candidates at the snapshot.
-    private func found(_ candidates: [Candidate]) throws -> [Entry] {
-        let old =
-            query.includesVersions
-            ? candidates : candidates.filter { $0.current.entry.sequence > sequence }
-        let objects = old.map(\.current.object)
-        let earlier =
-            objects.isEmpty
-            ? []
-            : query.includesVersions
-                ? try catalog.versions(of: objects, where: "sequence <= $3", [.int(sequence)], on: connection)
-                : try catalog.versions(
-                    of: objects, where: "sequence <= $3 AND until > $3", [.int(sequence)], on: connection)
-        let byObject = Dictionary(grouping: earlier, by: \.object)
-        return candidates.flatMap { candidate in
-            var versions = (byObject[candidate.current.object] ?? []).map { $0.entry(candidate.name) }
-            if candidate.current.entry.sequence <= sequence { versions.append(candidate.current.entry) }
-            return versions.filter { entry in
-                (query.includesVersions || entry.kind != .removed)
-                    && query.tags.allSatisfy { entry.tags[$0.key] == $0.value }
+    /// Adds what candidates held at the snapshot, or their versions up to it.
+    ///
+    /// - Parameter after: only versions with greater sequence numbers.
+    /// - Returns: the page, where it ends within the versions of a name; nil where all are added.
+    private mutating func add(_ candidates: [Candidate], behind after: UInt64 = 0) throws -> ListPage? {
+        let pages: [VersionPage]
+        if query.includesVersions {
+            let isAlone = candidates.count == 1
+            pages = try catalog.versionPages(
+                of: candidates.map(\.current), after: after, until: sequence,
+                count: isAlone ? EngineLimits.versionsPerPage : EngineLimits.versionsPerName, connection)
+        } else {
+            pages = try current(candidates).map { VersionPage(entries: $0.map { [$0] } ?? [], isLast: true) }
+        }
+        seen.names += candidates.count
+        for (candidate, page) in zip(candidates, pages) {
+            seen.bytes += page.entries.reduce(0) { $0 + $1.memoryBytes }
+            entries += page.entries.filter { entry in query.tags.allSatisfy { entry.tags[$0.key] == $0.value } }
+            if !page.isLast {
+                return ListPage(entries: entries, next: next(after: candidate.name, page.entries.last?.sequence))
             }
+        }
+        return nil
+    }
+
+    /// What candidates held at the snapshot; nil for nothing.
+    private func current(_ candidates: [Candidate]) throws -> [Entry?] {
+        let old = candidates.filter { $0.current.entry.sequence > sequence }.map(\.current.object)
+        let earlier =
+            old.isEmpty
+            ? []
+            : try catalog.versions(
+                of: old, where: "sequence <= $3 AND until > $3", [.int(sequence)], on: connection)
+        let byObject = Dictionary(earlier.map { ($0.object, $0.entry) }) { $1 }
+        return candidates.map { candidate in
+            let isCurrent = candidate.current.entry.sequence <= sequence
+            let entry = isCurrent ? candidate.current.entry : byObject[candidate.current.object]?(candidate.name)
+            return entry.flatMap { $0.kind == .removed ? nil : $0 }
         }
     }
 }

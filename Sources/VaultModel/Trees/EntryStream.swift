@@ -8,7 +8,7 @@ package struct EntryStream: Sendable {
     private var query: ListQuery?
     private var page: [Entry] = []
     private var index = 0
-    private var last: Name?
+    private var last: (name: Name, sequence: UInt64)?
     private var emptyPages = 0
     private static let emptyPagesMax = 100_000
 
@@ -45,11 +45,15 @@ package struct EntryStream: Sendable {
         }
         let entry = page[index]
         index += 1
-        let isInOrder = last.map { $0 < entry.name || (includesVersions && $0 == entry.name) } ?? true
+        let isInOrder =
+            last.map { last in
+                last.name < entry.name
+                    || (includesVersions && last.name == entry.name && last.sequence < entry.sequence)
+            } ?? true
         guard isInOrder, prefix.contains(entry.name) else {
             throw VaultError(.integrity, "The vault lists '\(entry.name)' where it does not belong.", name: entry.name)
         }
-        last = entry.name
+        last = (entry.name, entry.sequence)
         return entry
     }
 }

@@ -38,6 +38,9 @@ package struct Entry: Sendable, Equatable {
 
     package var size: UInt64 { content.size }
 
+    /// Bytes of memory that the entry takes, about.
+    package var memoryBytes: Int { 256 + name.bytes.count + tags.memoryBytes }
+
     /// Whether the file kept changing while this version of it was read.
     package var isChangedWhileRead: Bool { tags[.changed] == .whileRead }
 }

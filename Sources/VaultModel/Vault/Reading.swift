@@ -46,19 +46,31 @@ package struct ListQuery: Sendable {
     package var tags: [TagText: TagText]
     /// The listing starts behind this name.
     package var after: Name?
-    /// Entries on the page, at most.
+    /// With versions: the listing starts with those of the name ``after`` itself that have greater sequence numbers.
+    package var afterSequence: UInt64?
+    /// Entries on the page, about: a page ends sooner where its entries are long.
     package var limit: Int
 
     package init(
         prefix: NamePrefix = .all, selector: Selector = .current, includesVersions: Bool = false,
-        tags: [TagText: TagText] = [:], after: Name? = nil, limit: Int = Limits.pageEntries
+        tags: [TagText: TagText] = [:], after: Name? = nil, afterSequence: UInt64? = nil,
+        limit: Int = Limits.pageEntries
     ) {
         self.prefix = prefix
         self.selector = selector
         self.includesVersions = includesVersions
         self.tags = tags
         self.after = after
+        self.afterSequence = afterSequence
         self.limit = limit
+    }
+
+    /// The query for what is behind an entry.
+    package func behind(_ entry: Entry) -> ListQuery {
+        var next = self
+        next.after = entry.name
+        next.afterSequence = includesVersions ? entry.sequence : nil
+        return next
     }
 }
 
@@ -92,6 +104,19 @@ extension Entry {
     /// Whether the entry can be read with others, in a ``SmallRead``.
     package var isSmall: Bool {
         kind != .removed && content.depth == 0 && size <= UInt64(Limits.smallFileBytesMax)
+    }
+}
+
+/// A page of the versions of a name.
+package struct VersionPage: Sendable {
+    /// The oldest first.
+    package var entries: [Entry]
+    /// Whether no newer versions follow.
+    package var isLast: Bool
+
+    package init(entries: [Entry], isLast: Bool) {
+        self.entries = entries
+        self.isLast = isLast
     }
 }
 

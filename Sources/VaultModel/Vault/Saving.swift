@@ -24,6 +24,9 @@ package struct SaveIntent: Sendable {
 }
 
 extension SaveIntent {
+    /// Bytes of memory that the intent takes, about.
+    package var memoryBytes: Int { 256 + name.bytes.count + tags.memoryBytes }
+
     /// The tags to set, with the mark of a file that kept changing.
     package var versionTags: [TagText: TagText] {
         changedWhileRead ? tags.merging([.changed: .whileRead]) { $1 } : tags

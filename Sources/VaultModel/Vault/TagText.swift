@@ -58,3 +58,8 @@ extension TagText: ExpressibleByStringInterpolation {
 extension TagText: CustomStringConvertible {
     package var description: String { text }
 }
+
+extension [TagText: TagText] {
+    /// Bytes of memory that the tags take, about: each is two texts and its place in a table, with room to grow.
+    package var memoryBytes: Int { reduce(0) { $0 + 192 + $1.key.utf8.count + $1.value.utf8.count } }
+}

@@ -6,7 +6,7 @@ import VaultWire
 extension Session {
     /// A page of what the session may see under a prefix, in the order of names.
     func list(_ list: WireList) async throws -> ServerAnswer {
-        let share = try await memory.answers.share(waitingFor: ServerLimits.pageBytesMax)
+        let share = try await memory.answers.share(waitingFor: ServerLimits.pageWorkBytes)
         var query = try list.model
         // All pages are of the state that the first one found.
         if case .current = query.selector { query.selector = .sequence(try await vault.local.sequence()) }
@@ -22,35 +22,41 @@ extension Session {
         } else {
             page = try await merged(visible, query)
         }
-        let fitting = page.fitting(query)
-        var answer = ServerAnswer { $0.page = WirePage(fitting) }
+        var answer = ServerAnswer { $0.page = WirePage(page) }
         answer.share = share
         return answer
     }
 
     /// The first entries of several prefixes in the order of their names, which is not that of the prefixes.
-    private func merged(_ prefixes: [NamePrefix], _ query: ListQuery) async throws -> ListPage {
+    private func merged(_ prefixes: [NamePrefix], _ query: ListQuery) async throws(VaultError) -> ListPage {
         var entries: [Entry] = []
+        /// The last entry of each prefix that has more: what is behind the first of these may not be all.
+        var ends: [Entry] = []
         var isComplete = true
         for prefix in prefixes {
             var part = query
             part.prefix = prefix
             // A page begins behind a name that may lie before or behind all names of this prefix.
-            if let after = query.after, let top = prefix.top, after < top, !prefix.contains(after) { part.after = nil }
-            let page = try await vault.local.list(part)
+            if let after = query.after, !prefix.contains(after) {
+                part.afterSequence = nil
+                if let top = prefix.top, after < top { part.after = nil }
+            }
+            let page = try await vault.local.list(part).withAnEntry(of: vault.local)
             entries += page.entries
-            if page.next != nil { isComplete = false }
+            if page.next != nil {
+                isComplete = false
+                if let end = page.entries.last { ends.append(end) }
+            }
         }
-        entries = entries.filter { entry in query.after.map { $0 < entry.name } ?? true }
-        entries.sort { $0.name == $1.name ? $0.version < $1.version : $0.name < $1.name }
-        guard !isComplete || entries.count > query.limit else { return ListPage(entries: entries, next: nil) }
-        var cut = min(entries.count, query.limit)
-        // All versions of a name stay on one page, since the next one begins behind the name.
-        while cut < entries.count, cut > 0, entries[cut].name == entries[cut - 1].name { cut += 1 }
-        let page = Array(entries.prefix(cut))
-        var next = query
-        next.after = page.last?.name ?? query.after
-        return ListPage(entries: page, next: next)
+        entries = entries.filter { entry in query.after.map { $0 <= entry.name } ?? true }
+        entries.sort { ($0.name, $0.sequence) < ($1.name, $1.sequence) }
+        if let end = ends.min(by: { ($0.name, $0.sequence) < ($1.name, $1.sequence) }) {
+            entries = entries.filter { ($0.name, $0.sequence) <= (end.name, end.sequence) }
+        }
+        let count = min(Session.fitting(entries), query.limit)
+        if isComplete, count == entries.count { return ListPage(entries: entries, next: nil) }
+        let page = Array(entries.prefix(count))
+        return ListPage(entries: page, next: page.last.map { query.behind($0) } ?? query)
     }
 
     func stat(_ stat: WireStat) async throws -> ServerAnswer {
@@ -75,28 +81,23 @@ extension Session {
     func history(_ history: WireHistory) async throws -> ServerAnswer {
         let name = try Name(history.name)
         try require(.read, "look at", on: name)
-        let share = try await memory.answers.share(waitingFor: ServerLimits.pageBytesMax)
-        let entries = try await vault.local.history(name).drop { $0.version <= history.after }
-        let page = entries.prefix(Session.fitting(entries))
+        let share = try await memory.answers.share(waitingFor: ServerLimits.pageWorkBytes)
+        let page = try await vault.local.history(name, after: history.after)
         var answer = ServerAnswer { answer in
-            answer.versions.entries = page.map { WireEntry($0) }
-            answer.versions.more = page.count < entries.count
+            answer.versions.entries = page.entries.map { WireEntry($0) }
+            answer.versions.more = !page.isLast
         }
         answer.share = share
         return answer
     }
 
     /// How many of the entries make a page; 1 at least, where there are any.
-    fileprivate static func fitting(_ entries: some Sequence<Entry>) -> Int {
-        var (count, bytes) = (0, 0)
-        for entry in entries {
-            // Each tag is three parts of a message, of which a client takes only so many.
-            bytes += 256 + entry.name.bytes.count
-            bytes += entry.tags.reduce(0) { $0 + 192 + $1.key.utf8.count + $1.value.utf8.count }
-            if count > 0, bytes > ServerLimits.pageBytesMax { break }
-            count += 1
-        }
-        return count
+    private static func fitting(_ entries: [Entry]) -> Int {
+        var bytes = 0
+        return entries.prefix { entry in
+            defer { bytes += entry.memoryBytes }
+            return bytes < Limits.pageBytesMax
+        }.count
     }
 
     func status() async throws -> ServerAnswer {
@@ -117,15 +118,13 @@ extension Session {
 }
 
 extension ListPage {
-    /// As many of the entries as fit a message, and where the rest begins.
-    fileprivate func fitting(_ query: ListQuery) -> ListPage {
-        var count = Session.fitting(entries)
-        // All versions of a name stay on one page, since the next one begins behind the name.
-        while count < entries.count, count > 0, entries[count].name == entries[max(0, count - 1)].name { count -= 1 }
-        if count == 0 { count = entries.firstIndex { $0.name != entries[0].name } ?? entries.count }
-        if count == entries.count { return self }
-        var rest = next ?? query
-        rest.after = entries[count - 1].name
-        return ListPage(entries: Array(entries[..<count]), next: rest)
+    /// The page, or the next one that has an entry where this one has none: which tags were asked for leaves many empty.
+    fileprivate func withAnEntry(of vault: StoredVault) async throws(VaultError) -> ListPage {
+        var page = self
+        while page.entries.isEmpty, let next = page.next {
+            if Task.isCancelled { throw .cancelled }
+            page = try await vault.list(next)
+        }
+        return page
     }
 }

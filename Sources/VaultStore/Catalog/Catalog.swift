@@ -112,7 +112,11 @@ package protocol Catalog: Sendable {
     func lastSequence(at time: Int64, now: Int64) async throws(VaultError) -> UInt64
     /// The times of all journal groups; nil where none goes back and none is behind `now`, so that all are trusted.
     func journalTimes(now: Int64) async throws(VaultError) -> JournalTimes?
-    func history(_ name: Name) async throws(VaultError) -> [Entry]
+    /// Versions of a name, as many as a page has.
+    ///
+    /// - Parameter sequence: only those with greater sequence numbers.
+    /// - Throws: `notFound` for a name without any.
+    func history(_ name: Name, after sequence: UInt64) async throws(VaultError) -> VersionPage
     func list(_ query: ListQuery) async throws(VaultError) -> ListPage
 
     /// The objects of a listing with all their versions, removed ones included, for `keep`.

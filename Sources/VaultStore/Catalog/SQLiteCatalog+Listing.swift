@@ -22,12 +22,12 @@ extension SQLiteCatalog {
         }
     }
 
-    package func history(_ name: Name) async throws(VaultError) -> [Entry] {
+    package func history(_ name: Name, after sequence: UInt64) async throws(VaultError) -> VersionPage {
         try read { database in
             guard let current = try SQLiteCatalog.entryByName(database, name) else {
                 throw VaultError(.notFound, "The vault has no version of '\(name)'.", name: name)
             }
-            return try SQLiteCatalog.versions(of: current, until: .max, database)
+            return try SQLiteCatalog.page(of: current, after: sequence, until: .max, database)
         }
     }
 
@@ -159,6 +159,38 @@ extension SQLiteCatalog {
         return (entries + [current.entry]).filter { $0.sequence <= sequence }
     }
 
+    /// Versions of an object up to a sequence, the oldest first, as many as a page has.
+    ///
+    /// - Parameter after: only those with greater sequence numbers.
+    static func page(
+        of current: StoredVersion, after: UInt64, until sequence: UInt64, bytesMax: Int = Limits.pageBytesMax,
+        _ database: Database
+    ) throws -> VersionPage {
+        var query = try Query(
+            database,
+            """
+            SELECT object, until, NULL, \(versionColumns) FROM version
+            WHERE object = ? AND sequence > ? AND sequence <= ? ORDER BY sequence
+            """)
+        query.bind(current.object)
+        query.bind(min(after, StoreLimits.numberMax))
+        query.bind(min(sequence, StoreLimits.numberMax))
+        defer { query.finish() }
+        var page = VersionPage(entries: [], isLast: true)
+        var bytes = 0
+        while try query.step() {
+            if bytes >= bytesMax, !page.entries.isEmpty {
+                page.isLast = false
+                return page
+            }
+            let entry = try storedVersion(query, name: current.entry.name).entry
+            page.entries.append(entry)
+            bytes += entry.memoryBytes
+        }
+        if current.entry.sequence > after, current.entry.sequence <= sequence { page.entries.append(current.entry) }
+        return page
+    }
+
     /// What `name` held at a sequence, a removal included.
     static func entry(of name: Name, at sequence: UInt64, _ database: Database) throws -> Entry? {
         guard let object = try object(of: name, at: sequence, database),
@@ -215,6 +247,9 @@ private struct NameListing {
     private let database: Database
     private let query: ListQuery
     private let sequence: UInt64
+    private var entries: [Entry] = []
+    /// Bytes of the entries, those included that the query's tags leave out, and the number of names that they are of.
+    private var seen = (bytes: 0, names: 0)
 
     init(_ database: Database, _ query: ListQuery, sequence: UInt64) {
         self.database = database
@@ -222,26 +257,48 @@ private struct NameListing {
         self.sequence = sequence
     }
 
+    private var isFull: Bool { entries.count >= query.limit || seen.bytes >= Limits.pageBytesMax }
+
+    /// So many names that what is read of them at once is about as long as a page.
+    private var step: Int {
+        let bytes = max(seen.bytes / max(seen.names, 1), 1)
+        let names = seen.names == 0 ? StoreLimits.listStepMin : Limits.pageBytesMax / bytes
+        return min(max(names, StoreLimits.listStepMin), query.limit)
+    }
+
     mutating func page() throws -> ListPage {
-        var entries: [Entry] = []
         var after = query.after
-        if let top = query.prefix.top, after == nil {
-            let object = try SQLiteCatalog.object(of: top, at: sequence, database)
-            if let object { try add(Candidate(name: top, object: object), to: &entries) }
+        if let name = query.after ?? query.prefix.top, query.after == nil || query.afterSequence != nil {
+            // The top of the prefix, or the rest of the versions of the name at which the last page ended.
+            if let object = try SQLiteCatalog.object(of: name, at: sequence, database) {
+                let rest = try add(Candidate(name: name, object: object), behind: query.afterSequence ?? 0)
+                if let rest { return ListPage(entries: entries, next: next(after: name, rest)) }
+            }
         }
-        while entries.count < query.limit {
-            let wanted = query.limit - entries.count
+        while !isFull {
+            let wanted = step
             let names = try candidates(after: after, limit: wanted)
             for candidate in names {
+                if isFull { break }
+                let rest = try add(candidate)
                 after = candidate.name
-                try add(candidate, to: &entries)
+                if let rest { return ListPage(entries: entries, next: next(after: candidate.name, rest)) }
             }
-            if names.count < wanted { return ListPage(entries: entries, next: nil) }
+            if names.count < wanted, after == names.last?.name ?? after {
+                return ListPage(entries: entries, next: nil)
+            }
         }
+        return ListPage(entries: entries, next: next(after: after ?? query.prefix.top))
+    }
+
+    /// The query for the next page.
+    ///
+    /// - Parameter behind: the sequence number behind which it goes on with the versions of the name; nil for the next name.
+    private func next(after name: Name?, _ behind: UInt64? = nil) -> ListQuery {
         var next = query
         next.selector = .sequence(sequence)
-        next.after = after ?? query.prefix.top
-        return ListPage(entries: entries, next: next)
+        (next.after, next.afterSequence) = (name, behind)
+        return next
     }
 
     /// A name with what was under it.
@@ -303,16 +360,24 @@ private struct NameListing {
         return result
     }
 
-    private func add(_ candidate: Candidate, to entries: inout [Entry]) throws {
-        if let current = candidate.current, current.since > sequence { return }
+    /// Adds what a name held at the snapshot, or its versions up to it.
+    ///
+    /// - Parameter after: only versions with greater sequence numbers.
+    /// - Returns: the sequence number behind which versions are left for the next page; nil for none.
+    private mutating func add(_ candidate: Candidate, behind after: UInt64 = 0) throws -> UInt64? {
+        seen.names += 1
+        if let current = candidate.current, current.since > sequence { return nil }
         let row = try candidate.current ?? SQLiteCatalog.row(of: candidate.object, as: candidate.name, database)
-        guard let row else { return }
-        var found: [Entry] = []
+        guard let row else { return nil }
+        var found = VersionPage(entries: [], isLast: true)
         if query.includesVersions {
-            found = try SQLiteCatalog.versions(of: row, until: sequence, database)
+            found = try SQLiteCatalog.page(
+                of: row, after: after, until: sequence, bytesMax: Limits.pageBytesMax - seen.bytes, database)
         } else if let entry = try SQLiteCatalog.entry(of: row, at: sequence, database), entry.kind != .removed {
-            found = [entry]
+            found.entries = [entry]
         }
-        entries += found.filter { entry in query.tags.allSatisfy { entry.tags[$0.key] == $0.value } }
+        seen.bytes += found.entries.reduce(0) { $0 + $1.memoryBytes }
+        entries += found.entries.filter { entry in query.tags.allSatisfy { entry.tags[$0.key] == $0.value } }
+        return found.isLast ? nil : found.entries.last?.sequence
     }
 }

@@ -35,6 +35,7 @@ extension WireList {
         tags = [WireTagPair](query.tags)
         after = Data(query.after?.bytes ?? [])
         limit = UInt32(clamping: query.limit)
+        afterSequence = query.afterSequence ?? 0
     }
 
     /// - Throws: `invalid` for names that are none.
@@ -43,6 +44,7 @@ extension WireList {
             ListQuery(
                 prefix: try NamePrefix(wire: prefix), selector: selector.model, includesVersions: versions,
                 tags: tags.model, after: after.isEmpty ? nil : try Name(after),
+                afterSequence: afterSequence > 0 ? afterSequence : nil,
                 limit: max(1, min(Int(limit), Limits.pageEntriesMax)))
         }
     }

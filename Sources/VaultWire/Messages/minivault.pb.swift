@@ -1655,6 +1655,9 @@ package nonisolated struct WireList: Sendable {
 
   package var limit: UInt32 = 0
 
+  /// Where this is not 0, the listing starts with the versions of the name after itself that have greater sequence numbers.
+  package var afterSequence: UInt64 = 0
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -1739,7 +1742,7 @@ package nonisolated struct WireHistory: Sendable {
 
   package var name: Data = Data()
 
-  /// Only versions with greater numbers.
+  /// Only versions with greater sequence numbers.
   package var after: UInt64 = 0
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -1754,7 +1757,7 @@ package nonisolated struct WireVersions: Sendable {
 
   package var entries: [WireEntry] = []
 
-  /// Whether there are more, to be asked for by the last version of these.
+  /// Whether there are more, to be asked for by the sequence number of the last of these.
   package var more: Bool = false
 
   package var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -5675,7 +5678,7 @@ nonisolated extension WireCloseRead: SwiftProtobuf.Message, SwiftProtobuf._Messa
 
 nonisolated extension WireList: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".List"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}prefix\0\u{1}selector\0\u{1}versions\0\u{1}tags\0\u{1}after\0\u{1}limit\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}prefix\0\u{1}selector\0\u{1}versions\0\u{1}tags\0\u{1}after\0\u{1}limit\0\u{3}after_sequence\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -5689,6 +5692,7 @@ nonisolated extension WireList: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.tags) }()
       case 5: try { try decoder.decodeSingularBytesField(value: &self.after) }()
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.limit) }()
+      case 7: try { try decoder.decodeSingularUInt64Field(value: &self.afterSequence) }()
       default: break
       }
     }
@@ -5717,6 +5721,9 @@ nonisolated extension WireList: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if self.limit != 0 {
       try visitor.visitSingularUInt32Field(value: self.limit, fieldNumber: 6)
     }
+    if self.afterSequence != 0 {
+      try visitor.visitSingularUInt64Field(value: self.afterSequence, fieldNumber: 7)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -5727,6 +5734,7 @@ nonisolated extension WireList: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if lhs.tags != rhs.tags {return false}
     if lhs.after != rhs.after {return false}
     if lhs.limit != rhs.limit {return false}
+    if lhs.afterSequence != rhs.afterSequence {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -32,15 +32,23 @@ final class ListingVault: ForwardingVault {
     private let pages: [[Entry]]
     let directory: LocalPath? = nil
 
-    init(_ pages: [[String]]) throws {
-        self.pages = try pages.map { page in
+    init(entries: [[Entry]]) {
+        pages = entries
+    }
+
+    /// - Parameter pages: names, each at a sequence number that is greater than the last one's.
+    convenience init(_ pages: [[String]]) throws {
+        var sequence: UInt64 = 0
+        let entries = try pages.map { page in
             try page.map { name in
-                Entry(
+                sequence += 1
+                return Entry(
                     name: try Name(name), kind: .file, content: Content(size: .max, depth: 0, root: Digest(of: [])),
-                    version: 1, sequence: 1, attributes: Attributes(mode: 0o644, modified: 0), savedAt: 0, savedBy: "",
-                    tags: [:])
+                    version: 1, sequence: sequence, attributes: Attributes(mode: 0o644, modified: 0), savedAt: 0,
+                    savedBy: "", tags: [:])
             }
         }
+        self.init(entries: entries)
     }
 
     var other: any Vault { self }

@@ -26,6 +26,18 @@ import Testing
         #expect(await eventualCode { try await list(pages) } == .integrity)
     }
 
+    @Test func refusesVersionsThatComeAgain() async throws {
+        let entries = try ListingVault([["p/a", "p/a"]])
+        let page = try await entries.list(ListQuery())
+        for order in [[1, 0], [0, 0]] {
+            let vault = ListingVault(entries: [order.map { page.entries[$0] }])
+            var stream = EntryStream(vault, ListQuery(includesVersions: true))
+            _ = try await stream.next()
+            let error = await #expect(throws: VaultError.self) { _ = try await stream.next() }
+            #expect(error?.code == .integrity)
+        }
+    }
+
     @Test func keepsAPullInsideItsTarget() async throws {
         let directory = try TemporaryDirectory()
         let vault = try ListingVault([["p/a"], ["xy../outside"]])

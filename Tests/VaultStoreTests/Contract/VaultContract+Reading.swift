@@ -198,6 +198,39 @@ extension VaultContract {
         }
 
         @Test(arguments: VaultImplementation.all)
+        func aPageEndsWhereItsEntriesAreLongAlsoWithinTheVersionsOfAName(
+            _ implementation: VaultImplementation
+        ) async throws {
+            try await implementation { subject in
+                let vault = subject.vault
+                let long = TagText(String(repeating: "t", count: 60_000))
+                try await vault.save("a", sample(1))
+                for number in 0..<80 { try await vault.save("b", sample(1), tags: ["k": long, "n": "\(number)"]) }
+                for number in 0..<80 { try await vault.save("c/\(number + 100)", sample(1), tags: ["k": long]) }
+                try await vault.save("d", sample(1))
+                var query: ListQuery? = ListQuery(includesVersions: true, limit: 1000)
+                var (entries, pages): ([Entry], Int) = ([], 0)
+                while let asked = query {
+                    let page = try await vault.list(asked)
+                    #expect(page.entries.reduce(0) { $0 + $1.memoryBytes } < 2 * Limits.pageBytesMax)
+                    entries += page.entries
+                    pages += 1
+                    query = page.next
+                }
+                #expect(pages > 4)
+                #expect(
+                    entries.map(\.name.text) == ["a"] + Array(repeating: "b", count: 80)
+                        + (0..<80).map { "c/\($0 + 100)" } + ["d"])
+                #expect(entries.filter { $0.name.text == "b" }.map(\.version) == Array(1...80))
+                let found = try await vault.entries(
+                    ListQuery(prefix: try NamePrefix("b"), includesVersions: true, tags: ["n": "77"]))
+                #expect(found.map(\.version) == [78])
+                #expect(try await vault.names().count == 83)
+                #expect(try await vault.history(try name("b")).map(\.version) == Array(1...80))
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
         func layoutAndFetchStartAnywhere(_ implementation: VaultImplementation) async throws {
             try await implementation { subject in
                 let vault = subject.vault
