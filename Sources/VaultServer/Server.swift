@@ -84,6 +84,7 @@ package final class Server: Sendable {
             logger.warning("what is left of removed vaults stays", metadata: ["error": "\(error)"])
         }
         await accounts.tellOfOrphans(logger)
+        options.bounds.fitOpenFiles(OpenFileLimit.count, logger)
         let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger, makingFor: accounts)))
         let services = try ServerServices(accounts, options.bounds, logger)
         if let settings = options.hooks, let launcher {
@@ -94,7 +95,7 @@ package final class Server: Sendable {
         }
         let listener: Listener
         do throws(VaultError) {
-            listener = try await Listener.open(options) { [isProxied = options.isProxied] channel in
+            listener = try await Listener.open(options, logger) { [isProxied = options.isProxied] channel in
                 ConnectionSetup.prepare(channel, isProxied: isProxied, presented.value, services, logger)
             }
         } catch {
@@ -105,7 +106,7 @@ package final class Server: Sendable {
         do throws(VaultError) {
             if let address = options.metrics {
                 let readiness = Readiness(services.accounts.places)
-                metrics = try await MetricsEndpoint.open(address) {
+                metrics = try await MetricsEndpoint.open(address, logger) {
                     await ServerMetrics.text(services)
                 } look: { () throws(VaultError) in
                     if services.isStopping.load(ordering: .acquiring) { throw Server.stopped }
@@ -196,7 +197,7 @@ package final class Server: Sendable {
 
     private func serve(_ connection: ServerConnection) async {
         do throws(VaultError) {
-            try services.connections.add(connection)
+            try services.connections.add(connection)?.drop()
             guard await connection.isIntroduced() else { return services.connections.remove(connection) }
             try services.connections.introduce(connection)
             // It may have come after all were told.
@@ -214,6 +215,7 @@ package final class Server: Sendable {
         while !Task.isCancelled {
             do { try await Task.sleep(for: .milliseconds(ServerLimits.watchMilliseconds)) } catch { return }
             services.addRefusals()
+            services.memory.relieve(services.bounds)
             let now = ContinuousClock.now
             await services.sessions.end { session in
                 session.isAbandoned(at: now) ? VaultError(.timeout, "The session was not used for too long.") : nil

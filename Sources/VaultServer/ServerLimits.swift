@@ -4,6 +4,11 @@ import VaultModel
 package enum ServerLimits {
     /// How often a port is looked for that is free on several addresses.
     static let portTriesMax = 16
+    /// Files that connections leave for others to open, where the process may have many, and those that a vault takes.
+    static let filesReserved = 64
+    static let filesOfVault = 32
+    /// Seconds between two lines of the log about connections that cannot be accepted.
+    static let acceptFailureSeconds: Int64 = 60
     /// Connections in all, of one address, and of one user.
     package static let connectionsMax = 4096
     package static let connectionsPerAddressMax = 1024
@@ -39,16 +44,30 @@ package enum ServerLimits {
     package static let idleSecondsMax = 900
     /// Seconds within which more bytes of a request's content must come, or an answer's go.
     package static let stallSecondsMax = 60
-    /// Bytes of content that must come a second in the mean; a modem of 1996 has 7000.
-    static let contentBytesPerSecondMin = 4 << 10
+    /// Seconds for which somebody waits for memory before a slow peer has to give his up, and after which one is slow.
+    package static let memoryPatienceSeconds = 1
+    package static let memoryGraceSeconds = 5
+    /// Bytes of memory of a session, of an open upload or read, and of a chunk that an upload remembers.
+    static let sessionBytes = 8 << 10
+    static let openBytes = 4 << 10
+    /// Bytes of memory of an element of a list in a message: a tag, a name.
+    static let elementBytes = 160
+    /// Content of so many bytes has a part of the memory to itself.
+    static let smallContentBytes = 1 << 20
     /// Seconds for which a session outlives its last connection.
     package static let lingerSeconds = 120
     /// Seconds for which other servers of the same vaults take what one has written about a login, and about a read.
     static let ticketSecondsMax: Int64 = 86_400
     static let passSecondsMax: Int64 = 3600
-    /// Bytes of content that all requests hold in memory together, and answers that are longer than
-    /// a few kilobytes.
-    package static let contentBytesMax = 256 << 20
+    /// Bytes of memory of the process, as a rule and at least, and the part of it that it has for itself.
+    package static let memoryBytes = 512 << 20
+    package static let memoryBytesMin = 128 << 20
+    static let memoryBytesBase = 64 << 20
+
+    /// How much of a process's memory is for what users cause it to hold: half of what it has not for itself. The other half is
+    /// what the allocation of memory, the libraries and the catalogs' rows take meanwhile.
+    package static func heldBytes(ofProcess bytes: Int) -> Int { max(bytes - memoryBytesBase, memoryBytesBase) / 2 }
+
     /// Bytes of memory for the making of a page: its entries, the message, and the frames.
     static let pageWorkBytes = 3 * Limits.pageBytesMax
     /// Connections of one session.

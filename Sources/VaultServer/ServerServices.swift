@@ -21,7 +21,7 @@ final class ServerServices: Sendable {
     /// What this server tells others that serve the same vaults; nil where there are none.
     let tokens: SharedTokens?
 
-    private let memory: UserMemory.All
+    let memory: ServerMemory
 
     init(_ accounts: Accounts, _ bounds: ServerBounds, _ logger: Logger) throws(VaultError) {
         self.accounts = accounts
@@ -30,10 +30,10 @@ final class ServerServices: Sendable {
         self.logger = logger
         hosts = VaultHosts(accounts, logger)
         connections = ConnectionLimiter(bounds)
-        memory = UserMemory.All(bounds.contentBytes)
+        memory = ServerMemory(bounds.heldBytes)
     }
 
-    /// The memory for content of all requests of a user.
+    /// The memory for all requests of a user.
     func memory(of user: String) -> UserMemory { memory.memory(of: user) }
 
     func enrol(_ key: [UInt8], label: String, of user: String, peer: String) throws(VaultError) {

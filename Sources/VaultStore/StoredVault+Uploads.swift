@@ -218,6 +218,9 @@ extension StoredVault {
         }
     }
 
+    /// Bytes of memory that an upload takes, about; 0 for one that is over.
+    package func memoryBytes(of upload: UploadID) -> Int { uploads.withLock { $0[upload]?.memoryBytes ?? 0 } }
+
     // MARK: Parts
 
     var unknownUpload: VaultError { VaultError(.notFound, "There is no such upload.") }

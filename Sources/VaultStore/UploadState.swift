@@ -26,6 +26,12 @@ struct UploadState: Sendable {
     /// they are looked up.
     var current: Set<Digest>?
 
+    /// Bytes of memory that the upload takes, about.
+    var memoryBytes: Int {
+        (expected.count + received.count + shared.count + (current?.count ?? 0)) * StoreLimits.rememberedChunkBytes
+            + intent.memoryBytes
+    }
+
     init(intent: SaveIntent, caller: Caller, epoch: UInt64) {
         self.intent = intent
         self.caller = caller

@@ -10,7 +10,7 @@ package final class ByteBudget: Sendable {
         var id: UInt64
         var bytes: Int
         /// Nil where the wish was withdrawn.
-        var give: @Sendable (Part?) -> Void
+        var give: @Sendable (Share?) -> Void
     }
 
     private struct State {
@@ -20,16 +20,11 @@ package final class ByteBudget: Sendable {
     }
 
     /// A part of the budget, given back when the last reference goes.
-    package struct Share: Sendable {
-        /// The part of this budget, and as much of the one that it is within.
-        fileprivate var parts: [Part]
-    }
-
-    fileprivate final class Part: Sendable {
-        let bytes: Int
+    package final class Share: Sendable {
+        private let bytes: Int
         private let budget: ByteBudget
 
-        init(_ budget: ByteBudget, _ bytes: Int) {
+        fileprivate init(_ budget: ByteBudget, _ bytes: Int) {
             self.budget = budget
             self.bytes = bytes
         }
@@ -38,13 +33,10 @@ package final class ByteBudget: Sendable {
     }
 
     private let all: Int
-    private let outer: ByteBudget?
     private let state: Mutex<State>
 
-    /// - Parameter outer: what is shared by more, of which each share takes as much.
-    package init(_ bytes: Int, within outer: ByteBudget? = nil) {
+    package init(_ bytes: Int) {
         all = bytes
-        self.outer = outer
         state = Mutex(State(free: bytes))
     }
 
@@ -59,19 +51,13 @@ package final class ByteBudget: Sendable {
             state.free -= bytes
             return true
         }
-        guard isGiven else { return nil }
-        let part = Part(self, bytes)
-        guard let outer else { return Share(parts: [part]) }
-        guard let rest = outer.share(bytes) else { return nil }
-        return Share(parts: [part] + rest.parts)
+        return isGiven ? Share(self, bytes) : nil
     }
 
     /// Gives a share to `body`, now or later, on whatever thread gives one back.
     package func share(_ bytes: Int, _ body: @escaping @Sendable (Share) -> Void) {
-        wait(for: min(bytes, all), as: nextID()) { [outer] part in
-            guard let part else { return }
-            guard let outer else { return body(Share(parts: [part])) }
-            outer.share(part.bytes) { rest in body(Share(parts: [part] + rest.parts)) }
+        wait(for: min(bytes, all), as: nextID()) { share in
+            if let share { body(share) }
         }
     }
 
@@ -80,7 +66,7 @@ package final class ByteBudget: Sendable {
     /// - Throws: `cancelled`.
     package func share(waitingFor bytes: Int) async throws(VaultError) -> Share {
         let id = nextID()
-        let part = await withTaskCancellationHandler {
+        let share = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 wait(for: min(bytes, all), as: id) { continuation.resume(returning: $0) }
                 if Task.isCancelled { withdraw(id) }
@@ -88,9 +74,8 @@ package final class ByteBudget: Sendable {
         } onCancel: {
             withdraw(id)
         }
-        guard let part else { throw .cancelled }
-        let rest = try await outer?.share(waitingFor: part.bytes)
-        return Share(parts: [part] + (rest?.parts ?? []))
+        guard let share else { throw .cancelled }
+        return share
     }
 
     private func nextID() -> UInt64 {
@@ -100,7 +85,7 @@ package final class ByteBudget: Sendable {
         }
     }
 
-    private func wait(for bytes: Int, as id: UInt64, _ give: @escaping @Sendable (Part?) -> Void) {
+    private func wait(for bytes: Int, as id: UInt64, _ give: @escaping @Sendable (Share?) -> Void) {
         state.withLock { $0.waiting.append(Waiting(id: id, bytes: bytes, give: give)) }
         giveBack(0)
     }
@@ -123,6 +108,6 @@ package final class ByteBudget: Sendable {
             }
             return served
         }
-        for waiting in served { waiting.give(Part(self, waiting.bytes)) }
+        for waiting in served { waiting.give(Share(self, waiting.bytes)) }
     }
 }

@@ -6,6 +6,8 @@ package protocol FrameEvents: AnyObject {
     /// The connection is encrypted and may be used.
     func connected(_ context: any FrameContext)
     func received(_ message: [UInt8], request: UInt32) throws(WireViolation)
+    /// A message has not come whole yet, and takes memory.
+    func gathered(messageBytes count: Int)
     /// - Parameter bytes: valid during the call only.
     func received(_ bytes: UnsafeRawBufferPointer, request: UInt32) throws(WireViolation)
     /// The peer broke the protocol: it is told, and the connection ends.
@@ -19,6 +21,8 @@ package protocol FrameEvents: AnyObject {
 extension FrameEvents {
     /// Who sends no more than it is asked for, as a client does, must read on: both sides would wait for ever.
     package func backlogged(_ isBacklogged: Bool) {}
+
+    package func gathered(messageBytes count: Int) {}
 }
 
 /// What a connection's events may do to the connection, on its event loop.
@@ -31,8 +35,8 @@ package protocol FrameContext: AnyObject {
     func resumeReading()
     /// Sends what is still to be sent, and closes the connection.
     func finish(_ lastBytes: [UInt8])
-    /// When the peer last took something; nil where nothing waits for it.
-    var waitsForPeerSince: NIODeadline? { get }
+    /// When the peer last took something, as far as was seen by looking; nil where nothing waits for it.
+    func waitsForPeer(since now: NIODeadline) -> NIODeadline?
 }
 
 /// Reads frames from an encrypted connection and tells what they are.
@@ -59,6 +63,8 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     /// What the peer has not taken yet, and when it last took something, or the first of these was written.
     private var waiting = Waiting()
     private var lastTaken = NIODeadline.now()
+    /// Bytes that waited to be taken when it was looked at last.
+    private var lastLeft: Int?
     private var isBacklogged = false
     private var failure: (any Error)?
     /// What had been received when reading was paused.
@@ -119,7 +125,14 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
         }
     }
 
-    package var waitsForPeerSince: NIODeadline? { waiting.writes > 0 ? lastTaken : nil }
+    package func waitsForPeer(since now: NIODeadline) -> NIODeadline? {
+        guard waiting.writes > 0 else { return nil }
+        // A slow peer takes a long write bit by bit.
+        let left = try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        if left != lastLeft { lastTaken = now }
+        lastLeft = left
+        return lastTaken
+    }
 
     private func write(_ data: NIOAny, _ context: ChannelHandlerContext, _ promise: EventLoopPromise<Void>?) {
         let bytes = unwrapOutboundIn(data).readableBytes
@@ -221,6 +234,7 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
             var bytes = unread.removeFirst()
             read(&bytes, &messages)
             if !isFinished, bytes.readableBytes > 0 { unread.insert(bytes, at: 0) }
+            if !isFinished, reader.gatheredBytes > 0 { events.gathered(messageBytes: reader.gatheredBytes) }
             if !isFinished, !isAtEnd, messages >= FrameHandler.messagesMax { yield() }
             if isFlushNeeded {
                 isFlushNeeded = false
@@ -252,9 +266,16 @@ package final class FrameHandler: ChannelDuplexHandler, FrameContext {
     }
 
     /// Sends bytes of our own, without waiting: those that answer what is being read, together.
-    package func send(_ bytes: [UInt8]) {
+    ///
+    /// - Parameter memory: held until the peer has taken them.
+    package func send(_ bytes: [UInt8], holding memory: (any Sendable)? = nil) {
         guard !isFinished, let context else { return }
-        write(NIOAny(context.channel.allocator.buffer(bytes: bytes)), context, nil)
+        let promise = memory.map { memory in
+            let promise = context.eventLoop.makePromise(of: Void.self)
+            promise.futureResult.whenComplete { _ in withExtendedLifetime(memory) {} }
+            return promise
+        }
+        write(NIOAny(context.channel.allocator.buffer(bytes: bytes)), context, promise)
         if isReading { isFlushNeeded = true } else { context.flush() }
     }
 }

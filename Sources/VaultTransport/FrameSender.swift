@@ -7,7 +7,7 @@ import VaultWire
 package struct FrameSender: Sendable {
     /// Bytes of content that are handed to the connection at once, and how many such pieces it has at
     /// most that it has not sent: enough to keep it busy, and no more.
-    private static let pieceBytes = 512 << 10
+    package static let pieceBytes = 512 << 10
     private static let piecesMax = 3
 
     private let channel: any Channel
@@ -20,16 +20,17 @@ package struct FrameSender: Sendable {
     ///
     /// - Parameters:
     ///   - first: frames to send before: the message that announces the content, or a long one without any.
+    ///   - pieceBytes: how much `pace` is asked for at once.
     ///   - pace: waits until as many bytes may be sent.
     ///   - whenSent: called on the event loop when all has been sent, before anything is read that the peer sends then.
     /// - Throws: where the connection is gone; `cancelled`, in the middle of the content.
     package func send(
-        _ first: [UInt8] = [], content: [BufferSlice], request: UInt32,
+        _ first: [UInt8] = [], content: [BufferSlice], request: UInt32, pieceBytes: Int = pieceBytes,
         pace: (Int) async throws(VaultError) -> Void = { (_) throws(VaultError) in },
         whenSent: (@Sendable () -> Void)? = nil
     ) async throws(VaultError) {
         var sending: [Sending] = []
-        var pieces = ContentPieces(content, first: first, request: request, pieceBytes: FrameSender.pieceBytes)
+        var pieces = ContentPieces(content, first: first, request: request, pieceBytes: pieceBytes)
         while let piece = pieces.next(channel.allocator) {
             if Task.isCancelled { throw .cancelled }
             try await pace(piece.readableBytes)

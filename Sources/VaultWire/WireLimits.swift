@@ -8,6 +8,8 @@ package enum WireLimits {
     package static let serverMessageBytesMax = 32 << 20
     /// The parts of a client's message, such as the files of a batch.
     package static let clientMessagePartsMax = 4096
+    /// The elements of all lists of a client's message, such as the tags of all files of a batch.
+    package static let clientMessageElementsMax = 1 << 15
     /// The parts of a server's message, such as the versions of a name; none that is honest has fewer than 64
     /// bytes in the mean.
     package static let serverMessagePartsMax = serverMessageBytesMax / 64

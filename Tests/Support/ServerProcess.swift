@@ -142,6 +142,23 @@ package final class ServerProcess: Sendable {
         return line?.split(separator: " ").compactMap { Int($0) }.first
     }
 
+    /// How many files the server may have open from now on.
+    package func limitOpenFiles(to count: Int) {
+        process.withLock { id in if id > 0 { _ = cprocess_limit_open_files(id, UInt(count)) } }
+    }
+
+    /// How many files the server has open, and the hundredths of a second that it has used a processor for.
+    package var load: (files: Int, ticks: Int)? {
+        let id = process.withLock { $0 }
+        guard let files = try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(id)/fd").count,
+            let text = try? SmallFile.read(LocalPath("/proc/\(id)/stat"), bytesMax: 1 << 12)
+        else { return nil }
+        // proc(5): user and system time are the 14th and 15th field; the second one has no spaces here.
+        let fields = String(decoding: text, as: UTF8.self).split(separator: " ")
+        guard fields.count > 15, let user = Int(fields[13]), let system = Int(fields[14]) else { return nil }
+        return (files, user + system)
+    }
+
     package var log: String {
         let bytes = try? SmallFile.read(LocalPath(data.bytes + Array(".log".utf8)), bytesMax: 16 << 20)
         return String(decoding: bytes ?? [], as: UTF8.self)

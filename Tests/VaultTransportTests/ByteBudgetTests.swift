@@ -49,25 +49,4 @@ import VaultModel
         #expect(log.value == ["small"])
         withExtendedLifetime(held) {}
     }
-
-    @Test func aShareIsOneOfTheBudgetAroundToo() async throws {
-        let all = ByteBudget(10)
-        let one = ByteBudget(6, within: all)
-        let other = ByteBudget(6, within: all)
-        var first = one.share(100)
-        #expect(first != nil)
-        #expect(all.free == 4)
-        #expect(other.share(5) == nil)
-        #expect(other.free == 6)
-        let log = Shared<[Int]>([])
-        other.share(5) { share in
-            log.change { $0.append(5) }
-            withExtendedLifetime(share) {}
-        }
-        #expect(log.value == [])
-        first = nil
-        #expect(log.value == [5])
-        _ = try await one.share(waitingFor: 6)
-        #expect([all.free, one.free, other.free] == [10, 6, 6])
-    }
 }

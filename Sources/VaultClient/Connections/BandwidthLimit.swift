@@ -1,5 +1,6 @@
 import Synchronization
 package import VaultModel
+import VaultTransport
 
 /// Lets no more than so many bytes a second pass, counted over all that share it.
 ///
@@ -23,6 +24,10 @@ package final class BandwidthLimit: Sendable {
     }
 
     private static let burst = Duration.milliseconds(200)
+
+    /// Bytes that are best taken at once, so that something moves several times a second: a server takes what does not move for
+    /// a sign that nobody is there.
+    package var stepBytes: Int { Int(min(max(bytesPerSecond / 4, 1024), Double(FrameSender.pieceBytes))) }
 
     /// Returns when `bytes` may pass.
     package func take(_ bytes: Int) async throws(VaultError) {

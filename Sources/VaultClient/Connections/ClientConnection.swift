@@ -26,14 +26,13 @@ final class ClientConnection: Sendable {
     ///
     /// Cancelling the task gives the request up, here and at the server.
     ///
-    /// - Parameter pace: waits until as many bytes of content may be sent.
+    /// - Parameter limit: the bytes of content that may be sent a second; nil for as many as the way takes.
     func request(
-        _ message: WireClientMessage, content: [BufferSlice] = [],
-        pace: (Int) async throws(VaultError) -> Void
+        _ message: WireClientMessage, content: [BufferSlice] = [], limit: BandwidthLimit? = nil
     ) async throws(RequestFailure) -> ClientAnswer {
         let pending = PendingAnswer()
         do throws(VaultError) {
-            try await send(message, content, pending, pace)
+            try await send(message, content, pending, limit)
         } catch {
             throw .failed(error)
         }
@@ -54,8 +53,7 @@ final class ClientConnection: Sendable {
 
     /// Sends a request once the server has room for it, and its content once that of those before has been sent.
     private func send(
-        _ message: WireClientMessage, _ content: [BufferSlice], _ pending: PendingAnswer,
-        _ pace: (Int) async throws(VaultError) -> Void
+        _ message: WireClientMessage, _ content: [BufferSlice], _ pending: PendingAnswer, _ limit: BandwidthLimit?
     ) async throws(VaultError) {
         let events = events
         let slot = try await requests.share(waitingFor: 1)
@@ -63,19 +61,21 @@ final class ClientConnection: Sendable {
         let share = try await contentBytes.share(waitingFor: content.reduce(0) { $0 + $1.count })
         let turn = try await sending.share(waitingFor: 1)
         events.loop.execute { events.begin(message, pending, [slot, share]) }
-        await send(content, pending, pace)
+        await send(content, pending, limit)
         withExtendedLifetime(turn) {}
     }
 
     private func send(
-        _ content: [BufferSlice], _ pending: PendingAnswer, _ pace: (Int) async throws(VaultError) -> Void
+        _ content: [BufferSlice], _ pending: PendingAnswer, _ limit: BandwidthLimit?
     ) async {
         guard let id = await pending.number() else { return }
         do {
-            try await FrameSender(channel).send(content: content, request: id) { (bytes) throws(VaultError) in
+            let step = limit?.stepBytes ?? FrameSender.pieceBytes
+            try await FrameSender(channel).send(content: content, request: id, pieceBytes: step) {
+                (bytes) throws(VaultError) in
                 // A refusal that comes early makes the rest superfluous.
                 if pending.isFinished { throw .cancelled }
-                try await pace(bytes)
+                try await limit?.take(bytes)
             }
         } catch {
             if error.code == .cancelled, !pending.isFinished {

@@ -119,8 +119,11 @@ final class ClientEvents: FrameEvents, @unchecked Sendable {
         let interval = TimeAmount.seconds(Int64(ClientLimits.pingSeconds))
         pings = loop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in
             guard let self, let handler, machine.isOpen, machine.hasNumbers else { return }
-            // A server answers signs of life; one that stands still, or a way that is cut without a word, does not.
-            if .now() - lastHeard > interval * 2 {
+            // A server answers signs of life; one that stands still, or a way that is cut without a word, does not. On a slow
+            // way they lie behind what is sent, and that it takes this is a sign of life too.
+            let now = NIODeadline.now()
+            let taken = handler.waitsForPeer(since: now) ?? lastHeard
+            if now - max(lastHeard, taken) > interval * 2 {
                 return finish(.connectionLost(cause: "the server does not answer"))
             }
             var message = WireClientMessage()

@@ -73,9 +73,7 @@ final class ClientSession: RequestCarrier {
             }
             let start = ContinuousClock.now
             do throws(RequestFailure) {
-                return try await connection.request(message, content: content) { (bytes) throws(VaultError) in
-                    try await self.pace?.take(bytes)
-                }
+                return try await connection.request(message, content: content, limit: pace)
             } catch {
                 guard case .lost(let reason) = error else { throw error.error }
                 isSent = true

@@ -54,7 +54,7 @@ package final class HookLink: HookService {
         fill(&message)
         message.event = event
         do throws(RequestFailure) {
-            return try await connection.request(message) { (_) throws(VaultError) in }.message
+            return try await connection.request(message).message
         } catch {
             throw error.error
         }
@@ -210,7 +210,7 @@ private struct HookCarrier: RequestCarrier {
         _ message: WireClientMessage, content: [BufferSlice], on route: ClientSession.Route
     ) async throws(VaultError) -> ClientAnswer {
         do throws(RequestFailure) {
-            return try await connection.request(stamped(message), content: content) { (_) throws(VaultError) in }
+            return try await connection.request(stamped(message), content: content)
         } catch {
             throw error.error
         }

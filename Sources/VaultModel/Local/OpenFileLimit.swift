@@ -18,9 +18,22 @@ package enum OpenFileLimit {
     ///
     /// The rest is for connections, databases and what a script opens by itself.
     package static func share(_ divisor: Int, max: Int) -> Int {
-        let count = current.map { Int(clamping: $0.rlim_cur) } ?? 1024
-        return Swift.min(max, Swift.max(8, count / divisor))
+        Swift.min(max, Swift.max(8, count / divisor))
     }
+
+    /// Whether the process may open so many files more than it has open now.
+    ///
+    /// The system gives a new file the lowest number that is free. A process must not come to its limit: the library that
+    /// schedules its threads looks at files of the system now and then, and ends the process where it cannot.
+    package static func hasRoom(for files: Int) -> Bool {
+        let next = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)
+        guard next >= 0 else { return errno != EMFILE }
+        close(next)
+        return Int(next) + files <= count
+    }
+
+    /// How many files the process may have open now.
+    package static var count: Int { current.map { Int(clamping: $0.rlim_cur) } ?? 1024 }
 
     private static var current: rlimit? {
         var limit = rlimit()

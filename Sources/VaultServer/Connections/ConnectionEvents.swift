@@ -42,6 +42,8 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
     private var lastHeard = NIODeadline.now()
     /// The request whose content comes, one at a time.
     private var incoming: Incoming?
+    /// The memory for a long message that has not come whole yet.
+    private var gathering: (share: FairBudget.Share, loan: FairBudget.Loan)?
     /// A request waits for memory, or the client does not take its answers: nothing is read meanwhile.
     private var isStarved = false
     private var isBacklogged = false
@@ -78,6 +80,8 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
 
     func received(_ message: [UInt8], request: UInt32) throws(WireViolation) {
         lastHeard = .now()
+        gathering = nil
+        let length = message.count
         let message = try WireClientMessage(decoding: message)
         switch try machine.receive(message, request: request) {
         case .welcome:
@@ -88,7 +92,8 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         case .refuse(let error): refuse(error)
         case .login(let begin): continuation.yield(.login(begin))
         case .prove(let proof): continuation.yield(.prove(proof))
-        case .begin(let id, let message, let bytes): try begin(id, message, bytes)
+        case .begin(let id, let message, let bytes):
+            try begin(ServerRequest(id: id, message: message), length: length, contentBytes: bytes)
         case .cancel(let id):
             endContent(of: id)?.fail(.cancelled)
             running[id]?.cancel()
@@ -105,11 +110,23 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         switch try machine.receiveData(bytes.count, request: request) {
         case .discard: break
         case .deliver(let isLast):
-            incoming?.add(bytes.count)
+            incoming?.heard()
             receivers[request]?.receive(bytes)
             if isLast { endContent(of: request) }
         }
     }
+
+    func gathered(messageBytes count: Int) {
+        lastHeard = .now()
+        guard count > ConnectionEvents.shortMessageBytes, gathering == nil, !isStarved, let owner else { return }
+        // Room for all that it may become, since it grows by copies.
+        let part = owner.memory.messages
+        withShare(part, 2 * WireLimits.clientMessageBytesMax) { events, share in
+            events.gathering = (share, events.lent(part))
+        }
+    }
+
+    private static let shortMessageBytes = 32 << 10
 
     func violated(_ violation: WireViolation) {
         refuse(VaultError(violation))
@@ -130,41 +147,68 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         for task in running.values { task.cancel() }
         continuation.yield(.ended(Array(running.values)))
         continuation.finish()
-        (running, serve, owner, isEnded) = ([:], nil, nil, true)
+        (running, serve, owner, gathering, isEnded) = ([:], nil, nil, nil, true)
     }
 
-    private func begin(_ id: UInt32, _ message: WireClientMessage, _ bytes: Int) throws(WireViolation) {
+    private func begin(_ request: ServerRequest, length: Int, contentBytes: Int) throws(WireViolation) {
         // Without an answer, the client asks again over another connection.
         guard draining == nil, let owner else { return }
-        let request = ServerRequest(id: id, message: message)
-        guard bytes > 0 else { return start(request) }
-        let lengths = try message.contentLengths
-        let budget = owner.memory.budget(forContentOf: bytes)
-        if let share = budget.share(bytes) { return take(request, lengths, share) }
-        // The peer waits, by TCP's own means, until there is memory for what it sends. All content before has come
-        // whole, so that whoever holds memory can do without this connection.
+        let lengths = try contentBytes > 0 ? request.message.contentLengths : []
+        withShare(owner.memory.messages, request.message.memoryBytes(length: length)) { events, share in
+            var request = request
+            request.messageShare = share
+            if lengths.isEmpty { return events.start(request) }
+            let part = owner.memory.part(forContentOf: contentBytes)
+            let begun = request
+            events.withShare(part, contentBytes) { events, share in events.take(begun, lengths, share, of: part) }
+        }
+    }
+
+    /// Goes on with a share of the memory, now or once there is one.
+    ///
+    /// Until then the peer waits, by TCP's own means. All content before has come whole, so that whoever holds memory can do
+    /// without this connection; where some is still coming, nothing is waited for, and the connection ends.
+    private func withShare(
+        _ part: UserMemory.Part, _ bytes: Int,
+        _ body: @escaping @Sendable (ConnectionEvents, FairBudget.Share) -> Void
+    ) {
+        if let share = part.share(bytes) { return body(self, share) }
+        guard incoming == nil else {
+            return refuse(
+                VaultError(.unavailable, "The server has no memory for more requests.", isRetryable: true))
+        }
         isStarved = true
         pauseOrResume()
-        budget.share(bytes) { [weak self] share in
+        part.share(bytes) { [weak self] share in
             guard let self else { return }
             loop.execute {
-                guard self.isStarved else { return }
-                self.take(request, lengths, share)
+                guard self.isStarved, !self.isEnded else { return }
                 self.isStarved = false
+                body(self, share)
                 self.pauseOrResume()
             }
         }
     }
 
-    private func take(_ request: ServerRequest, _ lengths: [Int], _ share: ByteBudget.Share) {
+    private func take(
+        _ request: ServerRequest, _ lengths: [Int], _ share: FairBudget.Share, of part: UserMemory.Part
+    ) {
         guard handler != nil else { return }
         var request = request
         let receiver = ContentReceiver(lengths: lengths)
         receivers[request.id] = receiver
-        incoming = Incoming(request: request.id)
+        incoming = Incoming(request: request.id, loan: lent(part))
         request.content = receiver
         request.share = share
         start(request)
+    }
+
+    /// Notes that the peer decides how long a share of the memory is held.
+    private func lent(_ part: UserMemory.Part) -> FairBudget.Loan {
+        part.lend { [weak self] in
+            self?.close(
+                VaultError(.unavailable, "Others needed the memory that a slow connection held.", isRetryable: true))
+        }
     }
 
     @discardableResult
@@ -177,9 +221,9 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         if isStarved || isBacklogged {
             pausedAt = pausedAt ?? .now()
             handler?.pauseReading()
-        } else if let since = pausedAt {
+        } else if pausedAt != nil {
             // The client is not to be blamed for what could not be heard.
-            incoming?.forgive(.now() - since)
+            incoming?.heard()
             lastHeard = .now()
             pausedAt = nil
             handler?.resumeReading()
@@ -230,32 +274,37 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
 
     /// Sends an answer, whose content may take a while.
     ///
-    /// - Parameter budget: the memory for answers.
+    /// - Parameter part: the memory for answers.
     func send(
-        _ answer: ServerAnswer, to request: ServerRequest, _ budget: ByteBudget, _ channel: (any Channel)?
+        _ answer: ServerAnswer, to request: ServerRequest, _ part: UserMemory.Part, _ channel: (any Channel)?
     ) async throws(VaultError) {
         let id = request.id
         let frames = FrameWriter.frames(of: answer.message, request: id)
-        if answer.content.isEmpty, frames.count <= ConnectionEvents.shortBytes { return self.answer(id, frames) }
+        if answer.content.isEmpty, frames.count <= ConnectionEvents.shortBytes { return self.answer(request, frames) }
         // What is long waits in memory that is counted, for a client that may be slow to take it.
-        var share = answer.share ?? request.share
-        if share == nil { share = try await budget.share(waitingFor: frames.count) }
+        let bytes = answer.content.reduce(frames.count) { $0 + $1.count }
+        var share = answer.share
+        // A share that was taken for the work shrinks to what is sent.
+        if let share { _ = share.resize(to: min(bytes, share.bytes)) }
+        if share == nil { share = try await part.share(waitingFor: bytes) }
         guard let channel else { throw .connectionLost() }
+        let loan = lent(part)
         // The client may begin another request as soon as it has the last byte.
         try await FrameSender(channel)
             .send(frames, content: answer.content, request: id, whenSent: { [self] in answered(id) })
-        withExtendedLifetime(share) {}
+        withExtendedLifetime((share, loan)) {}
     }
 
-    private static let shortBytes = 64 << 10
+    /// What the share of a request's message has room for besides.
+    static let shortBytes = 4 << 10
 
     /// Sends an answer that is short and has no content.
-    func answer(_ request: UInt32, _ frames: [UInt8]) {
+    func answer(_ request: ServerRequest, _ frames: [UInt8]) {
         loop.execute { [self] in
             guard !isEnded else { return }
-            endContent(of: request)
-            handler?.send(frames)
-            noteAnswer(request)
+            endContent(of: request.id)
+            handler?.send(frames, holding: request.messageShare)
+            noteAnswer(request.id)
         }
     }
 
@@ -303,11 +352,11 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
 
     private func checkSilence(_ now: NIODeadline) {
         let stall = TimeAmount(bounds.stall)
-        if let since = handler?.waitsForPeerSince, now - since > stall {
+        if let since = handler?.waitsForPeer(since: now), now - since > stall {
             refuse(VaultError(.timeout, "The answers to its requests were not taken."))
         } else if pausedAt != nil {
             return
-        } else if let incoming, now - incoming.lastHeard > stall || incoming.isTooSlow(now, grace: stall) {
+        } else if let heard = incoming?.lastHeard ?? gathering.map({ _ in lastHeard }), now - heard > stall {
             refuse(VaultError(.timeout, "The content of a request stopped coming."))
         } else if machine.requestsInFlight == 0, now - lastHeard > TimeAmount(bounds.idle) {
             refuse(VaultError(.timeout, "The connection was idle for too long."), silently: true)
@@ -333,32 +382,21 @@ extension Error {
 /// The content of a request that is on its way.
 private struct Incoming {
     let request: UInt32
-    private var began = NIODeadline.now()
-    private var bytes = 0
+    /// Its memory, which others may need.
+    let loan: FairBudget.Loan
     private(set) var lastHeard = NIODeadline.now()
 
-    init(request: UInt32) {
-        self.request = request
-    }
-
-    mutating func add(_ count: Int) {
-        bytes += count
-        lastHeard = .now()
-    }
-
-    mutating func forgive(_ time: TimeAmount) {
-        began = began + time
-        lastHeard = .now()
-    }
-
-    /// Memory is not lent to who sends a byte now and then.
-    func isTooSlow(_ now: NIODeadline, grace: TimeAmount) -> Bool {
-        let seconds = (now - began).nanoseconds / 1_000_000_000
-        return now - began > grace && Int64(bytes) < seconds * Int64(ServerLimits.contentBytesPerSecondMin)
-    }
+    mutating func heard() { lastHeard = .now() }
 }
 
 extension WireClientMessage {
+    /// Bytes of memory that the message takes while it is worked on, with an answer of a few kilobytes.
+    ///
+    /// - Parameter length: its bytes on the way.
+    fileprivate func memoryBytes(length: Int) -> Int {
+        2 * ConnectionEvents.shortBytes + 2 * length + elementCount * ServerLimits.elementBytes
+    }
+
     /// How the content behind the message is cut.
     fileprivate var contentLengths: [Int] {
         get throws(WireViolation) {

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOPosix
 import VaultModel
@@ -7,12 +8,13 @@ struct Listener: Sendable {
     private let channels: [NIOAsyncChannel<ServerConnection, Never>]
 
     static func open(
-        _ options: Server.Options,
+        _ options: Server.Options, _ logger: Logger,
         _ prepare: @escaping @Sendable (any Channel) -> EventLoopFuture<ServerConnection>
     ) async throws(VaultError) -> Listener {
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.backlog, value: 512)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { $0.pausingAccepts(logger) }
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelOption(.recvAllocator, value: ConnectionSetup.receiving)

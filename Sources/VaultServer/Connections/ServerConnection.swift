@@ -1,5 +1,6 @@
 import Logging
 import NIOCore
+import NIOSSL
 import VaultModel
 import VaultTransport
 import VaultWire
@@ -59,6 +60,15 @@ final class ServerConnection: Sendable {
         events.close(reason)
     }
 
+    /// Closes the socket at once, without a word: the peer has said nothing worth an answer.
+    func drop() {
+        channel.eventLoop.execute { [channel] in
+            // From below TLS, whose own end waits for the peer.
+            let handler = try? channel.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+            if let handler { handler.close(promise: nil) } else { channel.close(promise: nil) }
+        }
+    }
+
     /// Begins no request any more, and ends the connection with a reason once those that run have ended.
     func drain(_ reason: VaultError) {
         events.drain(reason)
@@ -113,7 +123,7 @@ final class ServerConnection: Sendable {
                         "code": "\(error.code.rawValue)", "reason": "\(printable(error.description))",
                     ])
             }
-            events.answer(request.id, FrameWriter.frames(of: .failure(error), request: request.id))
+            events.answer(request, FrameWriter.frames(of: .failure(error), request: request.id))
         }
     }
 

@@ -266,7 +266,7 @@ final class HookWorker: RequestOwner, Sendable {
             let answer = try await self.answer(request)
             try await events.send(answer, to: request, memory.answers, channel.withLock { $0 })
         } catch {
-            events.answer(request.id, FrameWriter.frames(of: .failure(error), request: request.id))
+            events.answer(request, FrameWriter.frames(of: .failure(error), request: request.id))
         }
     }
 

@@ -1,3 +1,4 @@
+import Logging
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -18,12 +19,13 @@ struct MetricsEndpoint: Sendable {
     ///   - text: makes the metrics.
     ///   - look: throws why the server cannot serve.
     static func open(
-        _ address: Server.Address, _ text: @escaping @Sendable () async -> String,
+        _ address: Server.Address, _ logger: Logger, _ text: @escaping @Sendable () async -> String,
         look: @escaping @Sendable () async throws(VaultError) -> Void
     ) async throws(VaultError) -> MetricsEndpoint {
         let open = OpenConnections(most: connectionsMax)
         let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { $0.pausingAccepts(logger) }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     open.add(channel)

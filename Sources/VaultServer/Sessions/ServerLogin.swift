@@ -153,10 +153,11 @@ struct ServerLogin {
             guard found.isKnown, tokens.mark(of: storedKey) == ticket.passwordMark else { throw over }
             method = .password(storedKey: storedKey)
         }
+        let memory = services.memory(of: ticket.user)
         let session = Session(
             user: ticket.user, vaultName: vault.name, vault: try await services.hosts.vault(vault.id),
             rules: try services.accounts.access(of: ticket.user, in: vault.id), method: method, peer: peer,
-            memory: services.memory(of: ticket.user), tokens: tokens, ticket: token)
+            memory: memory, share: try memory.open(ServerLimits.sessionBytes), tokens: tokens, ticket: token)
         // Nobody finds it before it is known that it may go on.
         if let end = try await services.review(session) { throw end }
         if let refusal = await refusal(of: session) {
@@ -195,9 +196,11 @@ struct ServerLogin {
             throw denied
         }
         let hosted = try await services.hosts.vault(vault.id)
+        let memory = services.memory(of: user)
         let session = Session(
             user: user, vaultName: vault.name, vault: hosted, rules: rules, method: method, peer: peer,
-            memory: services.memory(of: user), tokens: services.tokens, now: services.accounts.clock())
+            memory: memory, share: try memory.open(ServerLimits.sessionBytes), tokens: services.tokens,
+            now: services.accounts.clock())
         services.sessions.add(session)
         // What was changed since the rights were read has passed a session by that was not there yet.
         if let end = try await services.review(session) {

@@ -30,8 +30,9 @@ extension Session {
             var entry = opened.entry
             // A hook knows content that is to get another name under that one.
             if open.selector.isOfEvent, cause?.source != nil { entry.name = name }
-            read = SessionRead(id: opened.id, entry: entry)
             do {
+                read = SessionRead(
+                    id: opened.id, entry: entry, share: try memory.open(ServerLimits.openBytes + entry.memoryBytes))
                 if let refusal = await refusals(ofReading: [opened.entry])[0] { throw refusal }
                 try add(read, as: id)
             } catch {
@@ -154,8 +155,10 @@ extension Session {
         }
         try require(.read, "read", on: pass.name)
         let opened = try await vault.local.open(pass.content, as: pass.name)
-        let read = SessionRead(id: opened.id, entry: opened.entry)
+        let read: SessionRead
         do {
+            let share = try memory.open(ServerLimits.openBytes + opened.entry.memoryBytes)
+            read = SessionRead(id: opened.id, entry: opened.entry, share: share)
             if let closed = try addTakenOver(read, as: id) { await vault.local.closeRead(closed.id) }
         } catch {
             await vault.local.closeRead(opened.id)

@@ -9,6 +9,7 @@ extension Session {
         let intent = try save.intent.model
         try requireRights(to: intent)
         if upload(id) == nil {
+            let share = try memory.open(ServerLimits.openBytes + intent.memoryBytes)
             let opened: UploadID
             do throws(VaultError) {
                 opened = try await vault.local.beginUpload(
@@ -17,7 +18,7 @@ extension Session {
                 throw told(error, of: intent.name)
             }
             do {
-                try add(OpenUpload(id: opened, name: intent.name, tags: intent.tags), as: id)
+                try add(OpenUpload(id: opened, name: intent.name, tags: intent.tags, share: share), as: id)
             } catch {
                 await vault.local.abort(opened)
                 throw error
@@ -39,6 +40,10 @@ extension Session {
             let repeated = Int(min(upload.offered - offer.position, UInt64(chunks.count)))
             let again = try await vault.local.awaits(Array(chunks[..<repeated]), of: upload.id)
             if repeated == chunks.count { return again }
+            let known = ServerLimits.openBytes + vault.local.memoryBytes(of: upload.id)
+            guard upload.share.resize(to: known + chunks.count * StoreLimits.rememberedChunkBytes) else {
+                throw .tooMuchOpen(user)
+            }
             let fresh = try await vault.local.offer(Array(chunks[repeated...]), to: upload.id)
             offered(upload.offered + UInt64(fresh.count), of: id)
             return again + fresh

@@ -43,6 +43,8 @@ final class Session: RequestOwner {
         var id: UploadID
         var name: Name
         var tags: [TagText: TagText]
+        /// The part of the server's memory that it takes.
+        let share: FairBudget.Share
         /// Chunks that have been offered.
         var offered: UInt64 = 0
     }
@@ -56,6 +58,8 @@ final class Session: RequestOwner {
     let vault: HostedVault
     /// The memory for content, which all sessions of the user share.
     let memory: UserMemory
+    /// The part of it that the session itself takes; nil for a hook's.
+    private let share: FairBudget.Share?
     /// The event that a hook acts on; nil for somebody's own session.
     let cause: HookEvent?
     /// What other servers of the same vaults are told; nil where there are none.
@@ -72,8 +76,8 @@ final class Session: RequestOwner {
     ///   - now: seconds since 1970 UTC, for those who share the vaults.
     init(
         user: String, vaultName: String, vault: HostedVault, rules: AccessRules, method: Method, peer: String,
-        memory: UserMemory, cause: HookEvent? = nil, tokens: SharedTokens? = nil, ticket: [UInt8]? = nil,
-        now: Int64 = 0
+        memory: UserMemory, share: FairBudget.Share? = nil, cause: HookEvent? = nil, tokens: SharedTokens? = nil,
+        ticket: [UInt8]? = nil, now: Int64 = 0
     ) {
         self.user = user
         self.vaultName = vaultName
@@ -81,6 +85,7 @@ final class Session: RequestOwner {
         self.method = method
         self.peer = peer
         self.memory = memory
+        self.share = share
         self.cause = cause
         self.tokens = tokens
         self.ticket =
@@ -247,4 +252,6 @@ final class Session: RequestOwner {
 struct SessionRead: Sendable {
     var id: ReadID
     var entry: Entry
+    /// The part of the server's memory that it takes.
+    let share: FairBudget.Share
 }

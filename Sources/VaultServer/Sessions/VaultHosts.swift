@@ -35,6 +35,11 @@ final class VaultHosts: Sendable {
         if let known { return known }
         return try await opening.withLock { () async throws(VaultError) in
             if let vault = self.state.withLock({ $0.open[id] }) { return vault }
+            guard OpenFileLimit.hasRoom(for: ServerLimits.filesOfVault) else {
+                throw VaultError(
+                    .unavailable, "The server has too many files open for another vault; try again later.",
+                    isRetryable: true)
+            }
             let local = try await self.accounts.places.open(id, access: .readWrite)
             let name = try self.accounts.vaults().first { $0.id == id }?.name ?? id
             let vault = HostedVault(

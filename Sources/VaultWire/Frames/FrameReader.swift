@@ -23,6 +23,9 @@ package struct FrameReader: Sendable {
     private var message: [UInt8] = []
     private var messageRequest: UInt32?
 
+    /// Bytes of a message that has not come whole yet.
+    package var gatheredBytes: Int { message.count }
+
     package init(messageBytesMax: Int) {
         self.messageBytesMax = messageBytesMax
     }

@@ -49,6 +49,9 @@ extension WireClientMessage {
     package init(decoding bytes: [UInt8]) throws(WireViolation) {
         self = try decoded(bytes, partsMax: WireLimits.clientMessagePartsMax)
         if body == nil { throw WireViolation("a message of a kind that this version does not know") }
+        guard elementCount <= WireLimits.clientMessageElementsMax else {
+            throw WireViolation("a message of more than \(WireLimits.clientMessageElementsMax) elements")
+        }
     }
 }
 

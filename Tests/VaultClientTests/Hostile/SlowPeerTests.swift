@@ -10,7 +10,7 @@ import VaultWire
 /// Peers that are slow or stuck, at a server that has little memory and less patience.
 @Suite struct SlowPeerTests {
     @Test func manySavesThatShareLittleMemoryAllEnd() async throws {
-        let server = try await BoundedServer { $0.contentBytes = 4 << 20 }
+        let server = try await BoundedServer { $0.heldBytes = 8 << 20 }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<6 {
                 group.addTask(executorPreference: BlockingExecutor.shared) {
@@ -53,7 +53,7 @@ import VaultWire
         await server.stop()
     }
 
-    @Test func contentThatStopsOrTricklesEndsItsConnection() async throws {
+    @Test func contentThatStopsEndsItsConnection() async throws {
         let server = try await BoundedServer { $0.stall = .seconds(1) }
         let vault = try await server.connect()
         var put = WireClientMessage()
@@ -62,23 +62,61 @@ import VaultWire
         put.put.upload = upload.value.wire
         put.put.chunks = WireChunkList([ChunkReference(digest: Digest(of: [1]), span: 2000)])
         let announced = FrameWriter.frames(of: put, request: 1)
-        let frame = FrameHeader(length: 1000, request: 1, kind: .data).encoded
-        let behaviours: [RawPeer.Behaviour] = [
-            .hearing, .trickling(frame + [UInt8](repeating: 1, count: 1000)),
-        ]
-        for behaviour in behaviours {
-            let heard = try await RawPeer.exchange(
-                announced, port: server.port, login: try vault.attaching(), behaviour)
-            #expect(RawPeer.closingCode(heard) == "timeout")
-        }
+        let heard = try await RawPeer.exchange(announced, port: server.port, login: try vault.attaching())
+        #expect(RawPeer.closingCode(heard) == "timeout")
         #expect(try await vault.stat(Name("none"), .current) == nil)
         await vault.close()
         await server.stop()
     }
 
+    @Test func aSlowContentComesToItsEndUnlessSomebodyWaitsForItsMemory() async throws {
+        let server = try await BoundedServer(users: ["anna", "ben"]) {
+            $0.heldBytes = 16 << 20
+            $0.patience = .milliseconds(100)
+            $0.grace = .milliseconds(200)
+        }
+        let (anna, ben) = (try await server.connect(), try await server.connect(as: "ben"))
+        let content = randomBytes(4 << 20, seed: 3)
+        let references = stride(from: 0, to: content.count, by: 1 << 20).map { start in
+            ChunkReference(digest: Digest(of: Array(content[start..<start + 1 << 20])), span: 1 << 20)
+        }
+        var put = WireClientMessage()
+        let slow = try await anna.beginUpload(
+            SaveIntent(name: try Name("slow"), attributes: Attributes(mode: 0o644, modified: 1)))
+        put.put.upload = slow.value.wire
+        put.put.chunks = WireChunkList(references)
+        let announced = FrameWriter.frames(of: put, request: 1)
+        let frame = FrameHeader(length: 1000, request: 1, kind: .data).encoded
+        let hasEnded = Shared(false)
+        let trickle = Task { [login = try anna.attaching()] in
+            let heard = try await RawPeer.exchange(
+                announced, port: server.port, login: login,
+                .trickling(frame + [UInt8](repeating: 1, count: 1000)))
+            hasEnded.change { $0 = true }
+            return heard
+        }
+        let upload = try await ben.beginUpload(
+            SaveIntent(name: try Name("fast"), attributes: Attributes(mode: 0o644, modified: 1)))
+        let chunks = (0..<8).map { index in
+            let bytes = randomBytes(1 << 20, seed: UInt64(10 + index))
+            return Chunk(digest: Digest(of: bytes), bytes: BufferSlice(copying: bytes))
+        }
+        #expect(try await ben.offer(chunks.map(\.reference), to: upload).allSatisfy { $0 })
+        #expect(
+            try await soon {
+                try await ben.put(chunks, to: upload)
+                return hasEnded.value
+            })
+        let heard = try await trickle.value
+        #expect(RawPeer.closingCode(heard) == "unavailable" && RawPeer.closing(heard)?.retryable == true)
+        await anna.close()
+        await ben.close()
+        await server.stop()
+    }
+
     @Test func whoTakesNoAnswersDoesNotKeepTheMemoryThatTheyLieIn() async throws {
         let server = try await BoundedServer {
-            $0.contentBytes = 8 << 20
+            $0.heldBytes = 24 << 20
             $0.stall = .seconds(1)
         }
         let vault = try await server.connect()

@@ -44,6 +44,11 @@ struct Serve: AsyncParsableCommand {
     var logFormat = "human"
     @Option(help: ArgumentHelp("'debug', 'info', 'notice', 'warning' or 'error'.", valueName: "level"))
     var logLevel = "info"
+    @Option(
+        help: ArgumentHelp(
+            "The most memory that the server takes for all its users (512M); hooks' workers have their own.",
+            valueName: "size"))
+    var memory: ByteSize?
     @Option(help: ArgumentHelp("The most connections at once (\(ServerLimits.connectionsMax)).", valueName: "n"))
     var maxConnections: Int?
     @Option(
@@ -64,6 +69,9 @@ struct Serve: AsyncParsableCommand {
             throw ValidationError("--log-format takes 'human' or 'json'.")
         }
         if Logger.Level(rawValue: logLevel) == nil { throw ValidationError("'\(logLevel)' is no level of the log.") }
+        if let memory, memory.bytes < UInt64(ServerLimits.memoryBytesMin) || memory.bytes > UInt64(1 << 46) {
+            throw ValidationError("--memory takes \(ServerLimits.memoryBytesMin >> 20)M at least, and 64T at most.")
+        }
         if [maxConnections, maxPerAddress, maxPerUser].contains(where: { $0.map { $0 < 1 } ?? false }) {
             throw ValidationError("A number of connections is 1 at least.")
         }
@@ -133,6 +141,7 @@ struct Serve: AsyncParsableCommand {
         options.key = key.map { CommandText.path($0) }
         options.replacesLostCertificate = newCertificate
         options.hooks = hooks.settings(data: options.data)
+        if let memory { options.bounds.heldBytes = ServerLimits.heldBytes(ofProcess: Int(clamping: memory.bytes)) }
         if let maxConnections { options.bounds.connections = maxConnections }
         if let maxPerAddress { options.bounds.connectionsPerAddress = maxPerAddress }
         if let maxPerUser { options.bounds.connectionsPerUser = maxPerUser }
