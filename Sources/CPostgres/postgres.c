@@ -79,6 +79,29 @@ bool cpg_is_location(const char *conninfo) {
     return true;
 }
 
+// Values that nobody else may see, besides those that libpq hides when they are typed.
+static bool is_secret(const PQconninfoOption *option) {
+    static const char *const others[] = {"oauth_client_secret", "scram_client_key", "scram_server_key"};
+    if (option->dispchar != NULL && option->dispchar[0] == '*') return true;
+    for (size_t index = 0; index < sizeof(others) / sizeof(others[0]); index++) {
+        if (strcmp(option->keyword, others[index]) == 0) return true;
+    }
+    return false;
+}
+
+bool cpg_has_secret(const char *conninfo) {
+    PQconninfoOption *options = pq.PQconninfoParse(conninfo, NULL);
+    if (options == NULL) return false;
+    bool found = false;
+    for (PQconninfoOption *option = options; !found && option->keyword != NULL; option++) {
+        if (option->val == NULL || option->val[0] == '\0') continue;
+        // A location within the location is of no use, and may hold a password all the same.
+        found = is_secret(option) || (strcmp(option->keyword, "dbname") == 0 && cpg_has_secret(option->val));
+    }
+    pq.PQconninfoFree(options);
+    return found;
+}
+
 CPGConnection *cpg_connect(const char *conninfo) {
     // What the location says comes last, and counts.
     const char *const names[] = {"connect_timeout",     "keepalives_idle", "keepalives_interval", "keepalives_count",

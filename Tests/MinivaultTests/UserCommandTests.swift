@@ -86,6 +86,22 @@ import VaultModel
         #expect(!sandbox.exists("typo"))
     }
 
+    @Test(arguments: ["postgres://anna:hunter22@db/minivault", "host=db password=hunter22"])
+    func aPasswordInTheCatalogsLocationIsRefusedAndNotRepeated(_ location: String) async throws {
+        let commands: [[Word]] = [
+            ["serve"], ["user", "add", "anna"], ["user", "list"], ["user", "vaults"], ["audit"], ["hook", "failed"],
+            ["migrate", "vault", "engines:anna"],
+        ]
+        for words in commands {
+            let outcome = try await sandbox.start(
+                words + ["--data", "data", "--catalog", Word(location), "--packs", "s3://bucket/prefix"]
+            ).end()
+            #expect(outcome.status == 2 && outcome.errors.contains("PGPASSFILE"), "\(words): \(outcome.errors)")
+            #expect(!outcome.errors.contains("hunter22") && !outcome.output.contains("hunter22"))
+        }
+        #expect(!sandbox.exists("data"))
+    }
+
     @Test func passwordsComeFromAFileOrTheEnvironmentAndAreNotShort() async throws {
         let short = try await sandbox.run(
             "user", "add", "anna", "--data", "data", environment: ["MINIVAULT_PASSWORD": "1234567"])

@@ -38,6 +38,9 @@ const char *cpg_load(void);
 
 /// Whether libpq can read a connection string or URI.
 bool cpg_is_location(const char *conninfo);
+/// Whether a connection string or URI holds a password, or another value that nobody else may see. False where libpq
+/// cannot read it.
+bool cpg_has_secret(const char *conninfo);
 
 /// Connects; the caller ends the connection with `cpg_finish`, also one that failed. NULL for no memory.
 CPGConnection *cpg_connect(const char *conninfo);

@@ -1,3 +1,4 @@
+import CPostgres
 package import VaultModel
 import VaultStore
 
@@ -24,6 +25,12 @@ package final class PostgresDatabase: Sendable {
             throw error
         }
         return PostgresDatabase(pool, location)
+    }
+
+    /// Whether a location holds a password, in whatever form libpq takes one, or another secret. False where libpq is not
+    /// there, without which nothing connects.
+    package static func hasSecret(_ location: String) -> Bool {
+        cpg_load() == nil && cpg_has_secret(location)
     }
 
     /// Makes the catalog of a new vault; one that is there stays as it is.

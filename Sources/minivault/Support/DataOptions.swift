@@ -25,6 +25,14 @@ struct DataOptions: ParsableArguments {
         var packs: String?
 
         func validate() throws {
+            // Everybody on the machine can list the arguments of a process.
+            if let catalog, PostgresDatabase.hasSecret(catalog) {
+                throw ValidationError(
+                    """
+                    --catalog holds a password, which everybody on this machine can see: take it out of there, and give it \
+                    in a file that PGPASSFILE names (host:port:database:user:password, mode 600), or in PGPASSWORD.
+                    """)
+            }
             if (catalog == nil) != (packs == nil) { throw ValidationError("--catalog and --packs go together.") }
         }
     #endif
