@@ -48,7 +48,8 @@ package enum RemoteLocation {
 
     /// What makes the server the right one.
     package static func trust(in url: ServerURL) throws(VaultError) -> ServerTrust {
-        let known = try KnownServers(file: ClientFiles.knownServers).trust(of: url)
+        let servers = KnownServers(file: try ClientFiles.knownServers)
+        let known = try servers.trust(of: url)
         let isReadable = (try? FileStatus(of: ClientFiles.authorities, followsLinks: true)) != nil
         guard known != nil || isReadable else {
             throw VaultError(
@@ -56,6 +57,7 @@ package enum RemoteLocation {
         }
         let verifier = try ServerVerifier(known ?? .authorities, url: url, authorities: ClientFiles.authorities)
         return ServerTrust { (chain) throws(VaultError) in try await verifier.verify(chain) }
+            .withIterations(in: servers, of: url)
     }
 
     /// By what the user logs in: this device's key, or a password from the environment.

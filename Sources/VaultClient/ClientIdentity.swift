@@ -18,6 +18,12 @@ package enum ClientIdentity: Sendable {
 package struct ServerTrust: Sendable {
     /// Judges the certificates that the server showed, in DER, its own first.
     package var verify: @Sendable (_ chain: [[UInt8]]) async throws(VaultError) -> Void
+    /// Judges how often the server wants the user's password hashed, before anything made from it is sent.
+    package var judgeIterations: @Sendable (_ count: Int, _ user: UserName) throws(VaultError) -> Void = {
+        (_, _) throws(VaultError) in
+    }
+    /// Notes how often that was, once the server has proven that it knows the password too.
+    package var noteIterations: @Sendable (_ count: Int, _ user: UserName) -> Void = { _, _ in }
 
     package init(_ verify: @escaping @Sendable (_ chain: [[UInt8]]) async throws(VaultError) -> Void) {
         self.verify = verify

@@ -82,7 +82,7 @@ struct ClientConnector: Sendable {
         var steps = events.login.makeAsyncIterator()
         guard case .connected = try await next(&steps) else { throw outOfTurn }
         guard let leaf = verification.leaf else { throw outOfTurn }
-        var exchange = try LoginExchange(login, server: try CertificateIdentity(der: leaf))
+        var exchange = try LoginExchange(login, server: try CertificateIdentity(der: leaf), trust: trust)
         var hello = WireClientMessage()
         hello.hello.versionMin = ServerConnectionMachine.version
         hello.hello.versionMax = ServerConnectionMachine.version

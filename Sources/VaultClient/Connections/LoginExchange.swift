@@ -6,26 +6,32 @@ import VaultWire
 /// The client's part of a login, message by message, for each of the methods.
 struct LoginExchange {
     private enum Method {
-        case password(ScramClient)
+        case password(ScramClient, user: UserName)
         case deviceKey(user: UserName, key: Curve25519.Signing.PrivateKey, nonce: [UInt8])
         case ticket([UInt8], isControl: Bool)
     }
 
     private let server: CertificateIdentity
+    private let trust: ServerTrust
     private let vault: String
     private var method: Method
     private var isProven = false
+    /// How often the password was hashed.
+    private var iterations = 0
 
-    /// - Parameter server: the certificate that the connection was encrypted with.
-    init(_ login: ClientConnector.Login, server: CertificateIdentity) throws(VaultError) {
+    /// - Parameters:
+    ///   - server: the certificate that the connection was encrypted with.
+    ///   - trust: judges what the server wants of a password.
+    init(_ login: ClientConnector.Login, server: CertificateIdentity, trust: ServerTrust) throws(VaultError) {
         self.server = server
+        self.trust = trust
         switch login {
         case .identity(.password(let user, let password), let vault):
             self.vault = vault
             method = .password(
                 ScramClient(
                     user: user, password: password, binding: server.endPointBinding,
-                    nonce: ScramNonce(random: LoginExchange.nonce())))
+                    nonce: ScramNonce(random: LoginExchange.nonce())), user: user)
         case .identity(.deviceKey(let user, let key), let vault):
             self.vault = vault
             method = .deviceKey(user: user, key: key, nonce: LoginExchange.nonce())
@@ -38,10 +44,10 @@ struct LoginExchange {
     mutating func begin() -> WireClientMessage {
         var message = WireClientMessage()
         switch method {
-        case .password(var scram):
+        case .password(var scram, let user):
             message.loginBegin.password.clientFirst = Data(scram.first())
             message.loginBegin.password.vault = vault
-            method = .password(scram)
+            method = .password(scram, user: user)
         case .deviceKey(let user, let key, let nonce):
             message.loginBegin.key.user = user.text
             message.loginBegin.key.publicKey = key.publicKey.rawRepresentation
@@ -59,9 +65,15 @@ struct LoginExchange {
         isProven = true
         var message = WireClientMessage()
         switch (method, challenge.method) {
-        case (.password(var scram), .serverFirst(let first)):
-            message.loginProof.clientFinal = Data(try scram.respond(to: Array(first)))
-            method = .password(scram)
+        case (.password(var scram, let user), .serverFirst(let first)):
+            var wanted = 0
+            message.loginProof.clientFinal = Data(
+                try scram.respond(to: Array(first)) { (iterations) throws(VaultError) in
+                    try trust.judgeIterations(iterations, user)
+                    wanted = iterations
+                })
+            iterations = wanted
+            method = .password(scram, user: user)
         case (.deviceKey(let user, let key, let nonce), .nonce(let other)):
             let proof = try DeviceProof(
                 user: user, clientNonce: nonce, serverNonce: Array(other), certificate: server)
@@ -75,9 +87,10 @@ struct LoginExchange {
     /// Makes sure that the server has proven itself too, where the method has it do so.
     mutating func finish(_ done: WireLoginDone) throws(VaultError) {
         switch method {
-        case .password(var scram):
+        case .password(var scram, let user):
             guard isProven else { throw LoginExchange.outOfTurn }
             try scram.verify(Array(done.serverFinal))
+            trust.noteIterations(iterations, user)
         case .deviceKey:
             guard isProven else { throw LoginExchange.outOfTurn }
         case .ticket: break

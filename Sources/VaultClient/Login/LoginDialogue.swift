@@ -52,7 +52,11 @@ package struct LoginDialogue: Sendable {
     /// - Throws: `login` for a server that is not trusted or refuses the login, and what else ends it.
     package func run() async throws(VaultError) {
         let trust = try await trust()
-        let judge = Judge(try ServerVerifier(trust, url: request.url, authorities: authorities), now)
+        let verifier = try ServerVerifier(trust, url: request.url, authorities: authorities)
+        let now = now
+        let judge = Judge(
+            ServerTrust { (chain) throws(VaultError) in try await verifier.verify(chain, now: now()) }
+                .withIterations(in: known, of: request.url))
         let user = try user()
         if try await isEnrolled(user, judge) {
             try known.remember(trust, of: request.url)
@@ -152,26 +156,34 @@ package struct LoginDialogue: Sendable {
 
 /// Judges the server of each login, and remembers whether it was refused: that is no fault of the password.
 private final class Judge: Sendable {
-    private let verifier: ServerVerifier
-    private let now: @Sendable () -> Int64
+    private let judged: ServerTrust
     private let refused = Mutex(false)
 
-    init(_ verifier: ServerVerifier, _ now: @escaping @Sendable () -> Int64) {
-        self.verifier = verifier
-        self.now = now
+    init(_ judged: ServerTrust) {
+        self.judged = judged
     }
 
     var hasRefused: Bool { refused.withLock { $0 } }
 
     var trust: ServerTrust {
-        ServerTrust { (chain) throws(VaultError) in
+        var trust = judged
+        trust.verify = { (chain) throws(VaultError) in
             do throws(VaultError) {
-                try await self.verifier.verify(chain, now: self.now())
+                try await self.judged.verify(chain)
             } catch {
                 self.refused.withLock { $0 = true }
                 throw error
             }
         }
+        trust.judgeIterations = { (count, user) throws(VaultError) in
+            do throws(VaultError) {
+                try self.judged.judgeIterations(count, user)
+            } catch {
+                self.refused.withLock { $0 = true }
+                throw error
+            }
+        }
+        return trust
     }
 }
 

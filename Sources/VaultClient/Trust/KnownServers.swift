@@ -3,7 +3,8 @@ package import VaultModel
 import VaultWire
 
 /// The file of the servers that a user trusts, one a line: `host:port SHA256:...`, the fingerprint of its key;
-/// `host:port ca`, for the machine's certificate authorities; or `host:port ca /path`, for those in a file.
+/// `host:port ca`, for the machine's certificate authorities; or `host:port ca /path`, for those in a file. Lines
+/// beside them tell how often passwords were hashed for a login.
 ///
 /// Comments and lines of other kinds are kept. Any process may read and change the file at any time: it is
 /// replaced as a whole, under a lock beside it.
@@ -30,9 +31,7 @@ package struct KnownServers: Sendable {
     /// - Throws: `conflict` where it is remembered in another way, which only ``forget(_:)`` changes.
     package func remember(_ trust: Trust, of url: ServerURL) throws(VaultError) {
         let line = try KnownServers.line(trust, of: url)
-        try SmallFile.makeDirectory(file.parent)
-        try locked { () throws(VaultError) in
-            var lines = try self.lines()
+        try changeLines { (lines) throws(VaultError) in
             switch try self.trust(of: url, in: lines) {
             case trust?: return
             case nil: break
@@ -40,20 +39,19 @@ package struct KnownServers: Sendable {
                 throw VaultError(
                     .conflict, "'\(file)' trusts \(url.place) in another way already. \(advice(url))", path: file)
             }
-            if lines.isEmpty { lines.append(Array("# The servers that minivault trusts, by 'minivault login'.".utf8)) }
-            try write(lines + [line])
+            lines.append(line)
         }
     }
 
-    /// Forgets the server of `url`.
+    /// Forgets the server of `url`, and how often it had passwords hashed.
     ///
     /// - Returns: whether it was known.
     package func forget(_ url: ServerURL) throws(VaultError) -> Bool {
         guard try lines().contains(where: { KnownServers.words($0).place == Array(url.place.utf8) }) else {
             return false
         }
-        try locked { () throws(VaultError) in
-            try write(try lines().filter { KnownServers.words($0).place != Array(url.place.utf8) })
+        try changeLines { lines in
+            lines.removeAll { KnownServers.words($0).place == Array(url.place.utf8) }
         }
         return true
     }
@@ -64,7 +62,7 @@ package struct KnownServers: Sendable {
         var found: Trust?
         for (index, line) in lines.enumerated() {
             let words = KnownServers.words(line)
-            guard words.place == Array(url.place.utf8) else { continue }
+            guard words.place == Array(url.place.utf8), !KnownServers.tellsIterations(words.rest) else { continue }
             guard let trust = KnownServers.trust(words.rest) else {
                 throw VaultError(
                     .invalid, "Line \(index + 1) of '\(file)' does not say how \(url.place) is trusted. \(advice(url))",
@@ -80,12 +78,12 @@ package struct KnownServers: Sendable {
         return found
     }
 
-    private func advice(_ url: ServerURL) -> String {
+    func advice(_ url: ServerURL) -> String {
         "To start afresh: minivault login \(url.server) --forget"
     }
 
     /// The first word of a line, and the rest without blanks around it.
-    private static func words(_ line: [UInt8]) -> (place: [UInt8], rest: [UInt8]) {
+    static func words(_ line: [UInt8]) -> (place: [UInt8], rest: [UInt8]) {
         let isBlank: (UInt8) -> Bool = {
             $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: "\r")
         }
@@ -126,7 +124,7 @@ package struct KnownServers: Sendable {
 
     // MARK: The file
 
-    private func lines() throws(VaultError) -> [[UInt8]] {
+    func lines() throws(VaultError) -> [[UInt8]] {
         let bytes: [UInt8]
         do throws(VaultError) {
             bytes = try SmallFile.read(file, bytesMax: ClientLimits.trustFileBytesMax)
@@ -136,6 +134,21 @@ package struct KnownServers: Sendable {
         var lines = bytes.split(separator: KnownServers.newline, omittingEmptySubsequences: false).map { Array($0) }
         if lines.last?.isEmpty ?? false { lines.removeLast() }
         return lines
+    }
+
+    /// Changes the lines under the lock; the file is written where they differ then.
+    func changeLines(_ change: (inout [[UInt8]]) throws(VaultError) -> Void) throws(VaultError) {
+        try SmallFile.makeDirectory(file.parent)
+        try locked { () throws(VaultError) in
+            let before = try self.lines()
+            var lines = before
+            try change(&lines)
+            if lines == before { return }
+            if before.isEmpty {
+                lines.insert(Array("# The servers that minivault trusts, by 'minivault login'.".utf8), at: 0)
+            }
+            try write(lines)
+        }
     }
 
     private func write(_ lines: [[UInt8]]) throws(VaultError) {

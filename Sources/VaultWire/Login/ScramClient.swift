@@ -45,12 +45,16 @@ package struct ScramClient: Sendable {
     /// The client-final-message for the server-first-message; computing it takes up to a second of the
     /// processor's time.
     ///
+    /// - Parameter judge: judges the number of iterations, before anything is made from the password.
     /// - Throws: `invalid` for a message that breaks the grammar; `login` for a challenge that answers another
-    ///   client, or whose number of iterations or salt is out of bounds.
-    package mutating func respond(to serverFirst: [UInt8]) throws(VaultError) -> [UInt8] {
+    ///   client, or whose number of iterations or salt is out of bounds; what `judge` throws.
+    package mutating func respond(
+        to serverFirst: [UInt8], judging judge: (_ iterations: Int) throws(VaultError) -> Void = { _ in }
+    ) throws(VaultError) -> [UInt8] {
         guard case .awaitingChallenge(let bare) = state else { preconditionFailure("no challenge is awaited") }
         state = .failed
         let challenge = try ScramChallenge(serverFirst, answering: nonce)
+        try judge(challenge.iterations)
         let keys = ScramKeys(password: password, salt: challenge.salt, iterations: challenge.iterations)
         let answer = Array("c=\(channel.input),r=".utf8) + challenge.nonce
         let conversation = Scram.conversation(bare: bare, challenge: serverFirst, answer: answer)

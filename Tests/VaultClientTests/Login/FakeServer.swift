@@ -11,6 +11,8 @@ final class FakeServer: LoginServer {
         /// What it shows for a login, where that is something else.
         var chainOfLogins: [[UInt8]]?
         var password: String
+        /// How often it has a password hashed.
+        var iterations = 4096
         var refusesKeys = false
         /// Whether it wants a pause after each wrong password.
         var isBusy = false
@@ -38,9 +40,11 @@ final class FakeServer: LoginServer {
         state.change { $0.logins += 1 }
         switch identity {
         case .password(let user, _):
+            try trust.judgeIterations(state.value.iterations, user)
             guard terminal.lastSecret == state.value.password else {
                 throw VaultError(.login, "The password is wrong.", isRetryable: state.value.isBusy)
             }
+            trust.noteIterations(state.value.iterations, user)
             return open(user.text)
         case .deviceKey(let user, let key):
             guard state.value.enrolled[Array(key.publicKey.rawRepresentation)] != nil else {

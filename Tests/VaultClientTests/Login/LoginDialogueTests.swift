@@ -163,6 +163,28 @@ import VaultWire
         #expect(try known.trust(of: url) == nil)
     }
 
+    @Test func refusesAServerThatWantsFewerIterationsThanBefore() async throws {
+        server.state.change { $0.iterations = 10_000 }
+        terminal.answer("yes", secret: "wrong", "s3cret")
+        #expect(await logIn() == nil)
+        server.state.change { ($0.iterations, $0.enrolled) = (9999, [:]) }
+        terminal.answer(secret: "s3cret", "s3cret")
+        let error = try #require(await logIn())
+        #expect(error.code == .login && error.message.contains("9999") && error.message.contains("--forget"))
+        // It is no fault of the password, which is not asked for again.
+        #expect(terminal.secretsAsked == 3)
+        try LoginDialogue.forget(url, known, terminal)
+        terminal.answer("yes", secret: "s3cret")
+        #expect(await logIn() == nil)
+    }
+
+    @Test func aWrongPasswordLeavesNoIterationsBehind() async throws {
+        server.state.change { $0.iterations = 1_000_000 }
+        terminal.answer("yes", secret: "wrong")
+        #expect(await logIn() != nil)
+        #expect(try known.iterations(of: UserName("anna"), at: url) == nil)
+    }
+
     @Test func trustsTheMachinesAuthoritiesWithoutAsking() async throws {
         let chain = [try authority.server().der]
         server.state.change { $0.chain = chain }

@@ -98,6 +98,52 @@ import VaultModel
         #expect(code { try known.remember(.authority(LocalPath(path)), of: url) } == .invalid)
     }
 
+    @Test func remembersTheMostIterationsOfEachUser() throws {
+        let (anna, bob) = (try UserName("anna"), try UserName("bob"))
+        #expect(try known.iterations(of: anna, at: url) == nil)
+        for count in [8192, 4096, 10_000, 9999] { try known.remember(iterations: count, of: anna, at: url) }
+        try known.remember(iterations: 4096, of: bob, at: url)
+        #expect(try known.iterations(of: anna, at: url) == 10_000)
+        #expect(try known.iterations(of: bob, at: url) == 4096)
+        #expect(try known.iterations(of: anna, at: other) == nil)
+        #expect(
+            try text().split(separator: "\n").dropFirst()
+                == ["host:7117 iterations anna 10000", "host:7117 iterations bob 4096"])
+        // They are no trust, and stand beside it.
+        #expect(try known.trust(of: url) == nil)
+        try known.remember(.authorities, of: url)
+        #expect(try known.trust(of: url) == .authorities)
+        #expect(try known.forget(url))
+        #expect(try known.iterations(of: anna, at: url) == nil && known.trust(of: url) == nil)
+    }
+
+    @Test(arguments: ["", "many", "4096 4096", "0x1000"])
+    func takesNoUnclearIterationsForNone(_ count: String) throws {
+        try write("host:7117 iterations anna \(count)\nhost:7117 ca\n")
+        #expect(code { try known.iterations(of: UserName("anna"), at: url) } == .invalid)
+        #expect(try known.iterations(of: UserName("bob"), at: url) == nil)
+        #expect(try known.trust(of: url) == .authorities)
+        try write("host:7117 iterations anna 5000\nhost:7117\titerations anna  6000 \n")
+        #expect(try known.iterations(of: UserName("anna"), at: url) == 6000)
+    }
+
+    @Test func refusesFewerIterationsThanBefore() throws {
+        let anna = try UserName("anna")
+        let trust = ServerTrust { (_) throws(VaultError) in }.withIterations(in: known, of: url)
+        try trust.judgeIterations(4096, anna)
+        // A challenge alone is remembered by nobody: anybody can send one.
+        try trust.judgeIterations(1_000_000, anna)
+        trust.noteIterations(10_000, anna)
+        try trust.judgeIterations(10_000, anna)
+        try trust.judgeIterations(10_001, anna)
+        try trust.judgeIterations(4096, UserName("bob"))
+        let error = try #require(throws: VaultError.self) { try trust.judgeIterations(9999, anna) }
+        #expect(error.code == .login && error.message.contains("9999") && error.message.contains("10000"))
+        #expect(error.message.contains("minivault login minivault://host --forget"))
+        #expect(try known.forget(url))
+        try trust.judgeIterations(4096, anna)
+    }
+
     @Test func losesNothingOfManyAtOnce() async throws {
         let known = known
         await withTaskGroup(of: Void.self) { group in

@@ -21,6 +21,19 @@ import VaultModel
         #expect(try refusal(of: "r=\(Self.nonce)X,s=\(Self.salt),i=\(iterations)") == expected)
     }
 
+    @Test func letsTheIterationsBeJudgedBeforeItAnswers() throws {
+        var client = try ScramFixture().client
+        _ = client.first()
+        var judged: [Int] = []
+        let refused = code {
+            try client.respond(to: utf8("r=\(Self.nonce)X,s=\(Self.salt),i=5000")) { (iterations) throws(VaultError) in
+                judged.append(iterations)
+                throw VaultError(.denied, "Too few.")
+            }
+        }
+        #expect(refused == .denied && judged == [5000])
+    }
+
     @Test(arguments: ["0", "-4096", "+4096", "04096", "4096 ", "4e3", "99999999999999999999999", "x", "٤٠٩٦"])
     func refusesIterationsThatAreNoNumber(_ iterations: String) throws {
         #expect(try refusal(of: "r=\(Self.nonce)X,s=\(Self.salt),i=\(iterations)") == .login)
