@@ -44,6 +44,8 @@ package enum StoreLimits {
     /// Bytes that are fetched ahead of one read, and held so for all reads.
     static let readAheadBytes: UInt64 = 8 << 20
     static let readAheadBytesMax = 32 << 20
+    /// How often hooks are asked about a name that keeps changing before it loses versions.
+    static let judgementsMax = 3
     /// Names that the changes of one transaction copy.
     static let copiedNamesMax = 500_000
     /// Open reads whose list nodes stay in memory, some 160 KB each at most.

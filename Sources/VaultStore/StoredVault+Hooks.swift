@@ -11,6 +11,23 @@ package struct StagedSave: Sendable {
     package var bytes: BufferSlice?
     /// Makes the content of a small save durable, before anybody reads it; nil where it is.
     package var staging: Staging?
+
+    init(
+        intent: SaveIntent, number: Int = 0, content: Content, bytes: BufferSlice? = nil, staging: Staging? = nil
+    ) {
+        self.intent = intent
+        self.number = number
+        self.content = content
+        self.bytes = bytes
+        self.staging = staging
+    }
+
+    /// The content of a version to which no name leads any more.
+    package init(_ entry: Entry) {
+        self.init(
+            intent: SaveIntent(name: entry.name, kind: entry.kind, attributes: entry.attributes, tags: entry.tags),
+            content: entry.content)
+    }
 }
 
 /// Makes the contents of some small saves durable once one of them is to be read; those that nobody reads become so with

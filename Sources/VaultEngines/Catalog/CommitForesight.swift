@@ -30,7 +30,8 @@ struct CommitForesight {
             add(from)
             add(to)
         case .change(.revert(let name, _)), .change(.tag(let name, _)): add(name)
-        case .drop: break
+        case .drop(_, let name, _):
+            if let name { names.insert(name) }
         }
     }
 

@@ -68,13 +68,20 @@ extension PostgresCatalog {
                 let versions = (earlier[object] ?? []).map { $0.entry(entry.name) } + [entry]
                 return ObjectHistory(
                     object: object, name: stored.isUnnamed ? nil : entry.name,
-                    versions: isCovered.contains(object)
-                        ? versions.map { version in
-                            KeepPolicy.Candidate(
-                                version: version.version, sequence: version.sequence, savedAt: version.savedAt,
-                                isRemoval: version.kind == .removed)
-                        } : [])
+                    entries: isCovered.contains(object) ? versions : [])
             }
+        }
+    }
+
+    package func formerNames(of objects: [UInt64]) async throws(VaultError) -> [UInt64: Name] {
+        if objects.isEmpty { return [:] }
+        return try await read { connection in
+            let rows = try connection.run(
+                "SELECT object, name FROM former_name WHERE vault = $1 AND object = ANY($2) ORDER BY until",
+                [vaultValue, .ints(objects)])
+            var found: [UInt64: Name] = [:]
+            for row in rows.rows { found[row.unsigned(0)] = Name(validated: row.bytes(1)) }
+            return found
         }
     }
 

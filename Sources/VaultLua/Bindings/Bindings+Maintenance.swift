@@ -18,7 +18,10 @@ extension VaultLibrary {
         },
         Binding(
             "keep", "keep(prefix, options) -> report",
-            "Forgets the versions that no rule keeps; 'within' is a duration such as '30d'. Never a current version.",
+            """
+            Forgets the versions that no rule keeps; 'within' is a duration such as '30d'. Never a current version. Of names \
+            that hooks of a server reject, 'rejected' tells how many keep all versions, 'rejections' the first and why.
+            """,
             options: ["last", "daily", "weekly", "monthly", "within", "zone", "dry_run"]
         ) { invocation, call in
             let prefix = try call.prefix(invocation.first)

@@ -84,6 +84,8 @@ package enum Definitions {
         ---@field kept? integer
         ---@field dropped? integer
         ---@field forgotten? integer
+        ---@field rejected? integer
+        ---@field rejections? {name?: string, code: string, message: string}[]
         ---@field removed_chunks? integer
         ---@field freed_bytes? integer
         ---@field kept_bytes? integer

@@ -59,7 +59,14 @@ enum EntryValue {
     static func table(_ report: KeepReport) -> LuaTable {
         LuaTable(fields: [
             "kept": report.keptVersions, "dropped": report.droppedVersions, "forgotten": report.forgottenNames,
+            "rejected": report.rejectedNames, "rejections": LuaTable(elements: report.rejections.map { table($0) }),
         ])
+    }
+
+    private static func table(_ rejection: VaultError) -> LuaTable {
+        var table = LuaTable(fields: ["code": rejection.code.rawValue, "message": rejection.description])
+        if let name = rejection.name { table.fields.append(("name", name.bytes)) }
+        return table
     }
 
     static func table(_ report: CollectionReport) -> LuaTable {

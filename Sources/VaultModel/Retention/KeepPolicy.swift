@@ -119,6 +119,31 @@ package struct KeepReport: Sendable {
     package var droppedVersions = 0
     /// Names that vanished, because they were removed and none of their versions was kept.
     package var forgottenNames = 0
+    /// Names that keep all their versions against the policy, because hooks want it.
+    package var rejectedNames = 0
+    /// Why the first of those do, at most ``rejectionsMax``, each with its name.
+    package private(set) var rejections: [VaultError] = []
+
+    /// The names of which a report says why they keep their versions.
+    package static let rejectionsMax = 1000
 
     package init() {}
+
+    /// Takes note of why a name keeps its versions.
+    package mutating func reject(_ reason: VaultError) {
+        rejectedNames += 1
+        tell(reason)
+    }
+
+    /// Tells a reason, if there is room, of a name that is counted.
+    package mutating func tell(_ reason: VaultError) {
+        if rejections.count < KeepReport.rejectionsMax { rejections.append(reason) }
+    }
+
+    /// The report for somebody who may know of certain names only: the others are counted.
+    package func telling(_ isKnown: (Name) -> Bool) -> KeepReport {
+        var told = self
+        told.rejections = rejections.filter { $0.name.map(isKnown) ?? false }
+        return told
+    }
 }

@@ -51,6 +51,28 @@ extension Session {
         return found
     }
 
+    /// Decides on names that are to lose versions; nil where no hook wants to.
+    var thinningDecider: StoredVault.ThinningDecider? {
+        guard let pool = vault.hooks, pool.table.wants(.beforeRemove) else { return nil }
+        let depth = depth
+        return StoredVault.ThinningDecider { name in
+            !pool.table.hooks(for: .beforeRemove, name, depth: depth).isEmpty
+        } refusals: { [self] names throws(VaultError) in
+            let events = names.map { thinned in
+                // The content is found by the name and the version, unless the name leads elsewhere.
+                HookEvent(
+                    kind: .beforeRemove, vaultName: vaultName, host: vault, name: thinned.newest.name,
+                    entry: thinned.newest, user: user, peer: peer, time: currentSeconds(), depth: depth,
+                    staged: thinned.isTaken ? StagedSave(thinned.newest) : nil)
+            }
+            let refusals = zip(events, await pool.run(events)).map { event, outcome in outcome.refusal(of: event) }
+            // Nobody was asked, which is no decision on any name.
+            let unasked = refusals.lazy.compactMap { $0 }.first { $0.code == .unavailable && $0.isRetryable }
+            if let unasked { throw unasked }
+            return refusals
+        }
+    }
+
     /// Asks hooks about what changes take content from: who may not read it does not read it under another name either.
     ///
     /// - Returns: for each change why it may not be taken; nil where it may.

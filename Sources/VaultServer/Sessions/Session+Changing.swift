@@ -124,12 +124,20 @@ extension Session {
         let prefix = try NamePrefix(wire: keep.prefix)
         try require(.remove, "forget versions of", below: prefix)
         let (policy, calendar, isDryRun) = (keep.policy, try keep.calendar, keep.dryRun)
-        let (vault, caller) = (vault.local, caller)
+        let (vault, caller, decider) = (vault.local, caller, thinningDecider)
         let report = try await self.vault.heavyWork.withLock { () async throws(VaultError) in
             if Task.isCancelled { throw .cancelled }
-            return try await vault.keep(prefix, policy, calendar: calendar, isDryRun: isDryRun, by: caller)
+            return try await vault.keep(
+                prefix, policy, calendar: calendar, isDryRun: isDryRun, by: caller, deciding: decider)
         }
-        return ServerAnswer { $0.kept = WireKept(report) }
+        let rules = rules
+        var told = report.telling { rules.allows(.read, on: $0) }
+        if !rules.allows(.read, onAllBelow: prefix) {
+            // How much there is, is for who may read it.
+            (told.keptVersions, told.droppedVersions, told.forgottenNames) = (0, 0, 0)
+        }
+        let shown = told
+        return ServerAnswer { $0.kept = WireKept(shown) }
     }
 
     func collect() async throws -> ServerAnswer {

@@ -124,6 +124,9 @@ package protocol Catalog: Sendable {
         _ prefix: NamePrefix, afterObject: UInt64, limit: Int
     ) async throws(VaultError) -> [ObjectHistory]
 
+    /// The last names of objects that have lost theirs to others.
+    func formerNames(of objects: [UInt64]) async throws(VaultError) -> [UInt64: Name]
+
     /// Takes or renews a lease on the state as of now: until it ends, nothing that was needed then is
     /// collected.
     func lease(_ id: UniqueID, at time: Int64) async throws(VaultError)
@@ -252,11 +255,19 @@ package struct ObjectHistory: Sendable {
     /// The present name; nil for a removed object whose name another one has taken.
     package var name: Name?
     package var versions: [KeepPolicy.Candidate]
+    /// The newest version with content, or the removal where none is left; nil where there are no versions here.
+    package var newest: Entry?
 
-    package init(object: UInt64, name: Name?, versions: [KeepPolicy.Candidate]) {
+    /// - Parameter entries: the versions, oldest first; none for an object that the listing is not about.
+    package init(object: UInt64, name: Name?, entries: [Entry]) {
         self.object = object
         self.name = name
-        self.versions = versions
+        versions = entries.map { entry in
+            KeepPolicy.Candidate(
+                version: entry.version, sequence: entry.sequence, savedAt: entry.savedAt,
+                isRemoval: entry.kind == .removed)
+        }
+        newest = entries.last { $0.kind != .removed } ?? entries.last
     }
 }
 

@@ -6,7 +6,7 @@ package struct CommitCall: Sendable {
     package var by: Caller
     /// By what a repetition of the call is known; nil where it cannot be repeated.
     package var change: UniqueID?
-    /// What hooks have said of the changes; nil where none was asked.
+    /// What hooks have said of the changes, or of the names that lose versions; nil where none was asked.
     package var judgement: Judgement?
 
     /// What hooks were asked about, and what they want besides.

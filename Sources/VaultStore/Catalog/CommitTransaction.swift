@@ -61,8 +61,11 @@ package struct CommitTransaction<Rows: CommitRows> {
         }
         caller = call.by
         var audit = AuditTrail(of: call.by, at: time)
-        let results = try call.requests.enumerated().map { place, request in
+        let results = try call.requests.enumerated().map { place, request -> Result<CommitResult, VaultError> in
             let before = sequence
+            if let judgement = call.judgement, try hasMoved(request, since: judgement.sequence, rows) {
+                return .failure(.movedMeanwhile)
+            }
             let result = try apply(request, by: call.by, rows)
             if case .success = result {
                 for (name, tags) in call.judgement?.tags[place] ?? [:] {
@@ -87,6 +90,14 @@ package struct CommitTransaction<Rows: CommitRows> {
     private func hasMoved(_ call: CommitCall, since sequence: UInt64, _ rows: Rows) throws -> Bool {
         for case .change(let change) in call.requests where try hasMoved(change, since: sequence, rows) { return true }
         return false
+    }
+
+    /// Whether a name that is to lose versions has become another object's, or holds something else.
+    private func hasMoved(_ request: CommitRequest, since sequence: UInt64, _ rows: Rows) throws -> Bool {
+        // An object without a name cannot change any more.
+        guard case .drop(let object, let name?, _) = request else { return false }
+        guard let current = try rows.entry(name), current.object == object else { return true }
+        return current.since > sequence || current.entry.sequence > sequence
     }
 
     private mutating func apply(

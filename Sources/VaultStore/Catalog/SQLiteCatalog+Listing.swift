@@ -61,13 +61,27 @@ extension SQLiteCatalog {
                 let isCovered = isUnnamed ? prefix.top == nil : prefix.contains(stored.entry.name)
                 return ObjectHistory(
                     object: stored.object, name: isUnnamed ? nil : stored.entry.name,
-                    versions: isCovered
-                        ? try SQLiteCatalog.versions(of: stored, until: .max, database).map {
-                            KeepPolicy.Candidate(
-                                version: $0.version, sequence: $0.sequence, savedAt: $0.savedAt,
-                                isRemoval: $0.kind == .removed)
-                        } : [])
+                    entries: isCovered ? try SQLiteCatalog.versions(of: stored, until: .max, database) : [])
             }
+        }
+    }
+
+    package func formerNames(of objects: [UInt64]) async throws(VaultError) -> [UInt64: Name] {
+        guard let first = objects.min(), let last = objects.max() else { return [:] }
+        let wanted = Set(objects)
+        return try read { database in
+            // No index leads from objects to their names: one look at the table is for all of them.
+            var query = try Query(database, "SELECT object, until, name FROM former_name WHERE object BETWEEN ? AND ?")
+            query.bind(first)
+            query.bind(last)
+            var found: [UInt64: (until: UInt64, name: Name)] = [:]
+            while try query.step() {
+                let (object, until) = (try query.count(0), try query.count(1))
+                if wanted.contains(object), until > found[object]?.until ?? 0 {
+                    found[object] = (until, try query.name(2))
+                }
+            }
+            return found.mapValues(\.name)
         }
     }
 

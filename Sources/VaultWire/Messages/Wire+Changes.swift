@@ -108,6 +108,8 @@ extension WireKept {
         keptVersions = UInt64(report.keptVersions)
         droppedVersions = UInt64(report.droppedVersions)
         forgottenNames = UInt64(report.forgottenNames)
+        rejectedNames = UInt64(report.rejectedNames)
+        rejections = report.rejections.map { WireFailure($0) }
     }
 
     package var model: KeepReport {
@@ -115,6 +117,8 @@ extension WireKept {
         report.keptVersions = Int(clamping: keptVersions)
         report.droppedVersions = Int(clamping: droppedVersions)
         report.forgottenNames = Int(clamping: forgottenNames)
+        report.rejectedNames = Int(clamping: rejectedNames)
+        for rejection in rejections { report.tell(rejection.model) }
         return report
     }
 }

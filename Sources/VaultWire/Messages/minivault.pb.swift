@@ -2032,6 +2032,12 @@ package nonisolated struct WireKept: Sendable {
 
   package var forgottenNames: UInt64 = 0
 
+  /// Names that keep all their versions because hooks want it.
+  package var rejectedNames: UInt64 = 0
+
+  /// Why the first of them do, up to 1,000 of those that the user may read; each says which name it is about.
+  package var rejections: [WireFailure] = []
+
   package var unknownFields = SwiftProtobuf.UnknownStorage()
 
   package init() {}
@@ -6500,7 +6506,7 @@ nonisolated extension WireKeep: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
 
 nonisolated extension WireKept: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   package static let protoMessageName: String = _protobuf_package + ".Kept"
-  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}kept_versions\0\u{3}dropped_versions\0\u{3}forgotten_names\0")
+  package static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}kept_versions\0\u{3}dropped_versions\0\u{3}forgotten_names\0\u{3}rejected_names\0\u{1}rejections\0")
 
   package mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -6511,6 +6517,8 @@ nonisolated extension WireKept: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
       case 1: try { try decoder.decodeSingularUInt64Field(value: &self.keptVersions) }()
       case 2: try { try decoder.decodeSingularUInt64Field(value: &self.droppedVersions) }()
       case 3: try { try decoder.decodeSingularUInt64Field(value: &self.forgottenNames) }()
+      case 4: try { try decoder.decodeSingularUInt64Field(value: &self.rejectedNames) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.rejections) }()
       default: break
       }
     }
@@ -6526,6 +6534,12 @@ nonisolated extension WireKept: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if self.forgottenNames != 0 {
       try visitor.visitSingularUInt64Field(value: self.forgottenNames, fieldNumber: 3)
     }
+    if self.rejectedNames != 0 {
+      try visitor.visitSingularUInt64Field(value: self.rejectedNames, fieldNumber: 4)
+    }
+    if !self.rejections.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.rejections, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -6533,6 +6547,8 @@ nonisolated extension WireKept: SwiftProtobuf.Message, SwiftProtobuf._MessageImp
     if lhs.keptVersions != rhs.keptVersions {return false}
     if lhs.droppedVersions != rhs.droppedVersions {return false}
     if lhs.forgottenNames != rhs.forgottenNames {return false}
+    if lhs.rejectedNames != rhs.rejectedNames {return false}
+    if lhs.rejections != rhs.rejections {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -6,7 +6,11 @@ import VaultStore
 
 struct Keep: VaultCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Forget the versions that no rule keeps; never a current one. gc gives their space back.")
+        abstract: "Forget the versions that no rule keeps; never a current one. gc gives their space back.",
+        discussion: """
+            A server's hooks are asked about each name first: one that they reject keeps all its versions, with a line that \
+            says why, and the command ends with 7. A dry run asks no hooks.
+            """)
     static let purpose = VaultLocation.Purpose.change
 
     @OptionGroup var common: VaultOptions
@@ -50,10 +54,27 @@ struct Keep: VaultCommand {
         if let absence = try await vault.absence(of: prefix, includesVersions: true) { throw absence }
         let report = try await vault.keep(
             prefix, policy, calendar: try CivilCalendar(zone: zone), isDryRun: dryRun)
-        if json { return Output.line(Format.json(report, isDryRun: dryRun).text) }
-        Output.line(
-            "\(report.keptVersions) versions kept, \(report.droppedVersions) \(dryRun ? "to forget" : "forgotten"), "
-                + "\(report.forgottenNames) names gone")
+        if json {
+            Output.line(Format.json(report, isDryRun: dryRun).text)
+        } else {
+            let rejected = report.rejectedNames > 0 ? ", \(report.rejectedNames) names rejected" : ""
+            Output.line(
+                "\(report.keptVersions) versions kept, \(report.droppedVersions) \(dryRun ? "to forget" : "forgotten"), "
+                    + "\(report.forgottenNames) names gone\(rejected)")
+        }
+        try tellRejections(of: report)
+    }
+
+    /// - Throws: the end of the command, where names keep their versions against the rules.
+    private func tellRejections(of report: KeepReport) throws {
+        var failures = Failures()
+        for rejection in report.rejections { failures.add(rejection) }
+        let untold = report.rejectedNames - report.rejections.count
+        if untold > 0 {
+            let more = report.rejections.isEmpty ? "" : "more "
+            failures.add(VaultError(.rejected, "\(untold) \(more)names were rejected."))
+        }
+        try failures.finish()
     }
 }
 

@@ -9,7 +9,15 @@ extension Format {
     static func json(_ report: KeepReport, isDryRun: Bool) -> JSON {
         .object([
             ("kept", .integer(report.keptVersions)), ("dropped", .integer(report.droppedVersions)),
-            ("forgotten", .integer(report.forgottenNames)), ("dry_run", .boolean(isDryRun)),
+            ("forgotten", .integer(report.forgottenNames)), ("rejected", .integer(report.rejectedNames)),
+            ("rejections", .array(report.rejections.map { json($0) })), ("dry_run", .boolean(isDryRun)),
+        ])
+    }
+
+    private static func json(_ rejection: VaultError) -> JSON {
+        .object([
+            ("name", rejection.name.map { .string($0.text) } ?? JSON.null), ("code", .string(rejection.code.rawValue)),
+            ("message", .string(rejection.description)),
         ])
     }
 
