@@ -10,7 +10,8 @@ package struct Caller: Sendable {
         ///
         /// Offers and new bytes count what unfinished uploads of the same user have stored, and the
         /// current version of the very name that is saved, if it is `readable`. Other chunks are asked
-        /// for again, and then silently shared.
+        /// for, stored and counted again, whether the vault has them or not; a collection gives back
+        /// what lies there twice.
         case own(readable: @Sendable (Name) -> Bool)
     }
 
@@ -28,6 +29,16 @@ package struct Caller: Sendable {
         self.peer = peer
         self.sharing = sharing
         self.telling = telling
+    }
+
+    /// Whether the caller may know that the vault has the content which is to be saved under a name.
+    ///
+    /// - Parameter current: what the name holds.
+    func mayKnow(_ content: Content, under name: Name, holding current: Content?) -> Bool {
+        switch sharing {
+        case .everything: true
+        case .own(let readable): content == current && readable(name)
+        }
     }
 
     var readsEverything: Bool {

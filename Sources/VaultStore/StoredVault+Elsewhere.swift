@@ -14,13 +14,12 @@ extension StoredVault {
         for _ in 0..<StoreLimits.elsewhereTriesMax {
             try await catalog.reserve(bytes)
             do throws(VaultError) {
-                let known = try await catalog.known(records.map(\.digest))
-                let missing = zip(records, known).filter { !$0.1 }.map(\.0)
-                let appended = try await packs.append(missing)
+                let appended = try await packs.append(records)
                 let unrecorded = UnrecordedChunks(
-                    received: zip(missing, appended.locations).map {
-                        ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
-                    }, shared: zip(records, known).filter(\.1).map(\.0.digest), reservedBytes: bytes)
+                    received: zip(records, appended.locations).map {
+                        ReceivedChunk(
+                            digest: $0.digest, location: $1, hold: appended.hold, isCharged: !caller.readsEverything)
+                    }, reservedBytes: bytes)
                 if try await catalog.record(unrecorded, of: upload, by: caller.user, at: clock()) {
                     return
                 }

@@ -35,11 +35,13 @@ package struct StagedSave: Sendable {
 package final class Staging: Sendable {
     private let vault: StoredVault
     private let saves: [SmallSave]
+    private let caller: Caller
     private let working = AsyncLock()
     private let staged = Mutex<[ReceivedChunk?]?>(nil)
 
-    init(_ saves: [SmallSave], in vault: StoredVault) {
+    init(_ saves: [SmallSave], by caller: Caller, in vault: StoredVault) {
         self.saves = saves
+        self.caller = caller
         self.vault = vault
     }
 
@@ -50,7 +52,7 @@ package final class Staging: Sendable {
     package func finish() async throws(VaultError) {
         try await working.withLock { () async throws(VaultError) in
             if places != nil { return }
-            let places = try await vault.stage(saves)
+            let places = try await vault.stage(saves, by: caller)
             staged.withLock { $0 = places }
         }
     }
@@ -211,12 +213,12 @@ extension StoredVault {
         return OpenRead(id: id, entry: entry)
     }
 
-    /// Makes the contents of small saves durable that the vault does not have.
+    /// Makes the contents of small saves durable that the vault does not have, as far as their caller may know that.
     ///
     /// - Returns: where they are; nil for those that the vault has, or that are empty.
-    func stage(_ saves: [SmallSave]) async throws(VaultError) -> [ReceivedChunk?] {
+    func stage(_ saves: [SmallSave], by caller: Caller) async throws(VaultError) -> [ReceivedChunk?] {
         let chunks = saves.compactMap(\.chunk)
-        let known = try await catalog.known(chunks.map(\.digest))
+        let known = try await dispensable(chunks.map(\.digest), from: caller)
         var records: [PackRecord] = []
         var places: [Digest: Int] = [:]
         for (chunk, isKnown) in zip(chunks, known) where !isKnown && places[chunk.digest] == nil {

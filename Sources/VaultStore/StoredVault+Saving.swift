@@ -42,7 +42,7 @@ extension StoredVault {
             if isRepeated, let repeated = try await catalog.results(ofRepeated: call) {
                 results = repeated[...]
             } else {
-                call.requests = try await decided(sound, plain, deciding).map { .save($0) }
+                call.requests = try await decided(sound, plain, by: caller, deciding).map { .save($0) }
                 results = try await committer.commit(call)[...]
             }
         } else {
@@ -53,11 +53,11 @@ extension StoredVault {
 
     /// The saves as hooks want them.
     private func decided(
-        _ saves: [SmallSave], _ plain: [CommitSave], _ deciding: Decider
+        _ saves: [SmallSave], _ plain: [CommitSave], by caller: Caller, _ deciding: Decider
     ) async throws(VaultError) -> [CommitSave] {
         let wanted = saves.indices.filter { deciding.wants(saves[$0].intent.name) }
         if wanted.isEmpty { return plain }
-        let staging = Staging(wanted.map { saves[$0] }, in: self)
+        let staging = Staging(wanted.map { saves[$0] }, by: caller, in: self)
         let decisions = await deciding.decide(
             wanted.map { number in
                 let save = saves[number]

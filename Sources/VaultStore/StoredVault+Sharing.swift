@@ -18,20 +18,10 @@ extension StoredVault {
         }
     }
 
-    /// Takes note of those chunks that the vault has although their sender was asked for them.
-    ///
-    /// - Returns: the others.
-    func sharing(_ records: [PackRecord], of upload: UploadID) async throws(VaultError) -> [PackRecord] {
-        let readsEverything = try change(upload) { $0.caller.readsEverything }
-        guard !readsEverything else { return records }
-        let known = try await catalog.known(records.map(\.digest))
-        return try change(upload) { state in
-            var missing: [PackRecord] = []
-            for (record, isKnown) in zip(records, known) {
-                if isKnown, record.kind == .chunk { state.share(record) } else { missing.append(record) }
-            }
-            return missing
-        }
+    /// Which records that a caller brings are left out, because the vault has them and he may know it.
+    func dispensable(_ digests: [Digest], from caller: Caller) async throws(VaultError) -> [Bool] {
+        // Who may not read everything pays for all in the same way: with a write, a sync and a part of the quota.
+        caller.readsEverything ? try await catalog.known(digests) : digests.map { _ in false }
     }
 
     /// Remembers the chunks of what the upload's name holds now, if its caller may read it.

@@ -58,8 +58,7 @@ extension StoredVault {
             }
             for chunk in chunks { state.list.append(chunk) { nodes.append($0) } }
             return zip(chunks, known).map { chunk, isKnown in
-                let isNeeded =
-                    !isKnown && state.received[chunk.digest] == nil && !state.shared.contains(chunk.digest)
+                let isNeeded = !isKnown && state.received[chunk.digest] == nil
                 guard isNeeded, state.expected[chunk.digest] == nil else { return false }
                 state.expected[chunk.digest] = chunk.span
                 return true
@@ -235,10 +234,10 @@ extension StoredVault {
         }
     }
 
-    /// Stores the list nodes that the vault lacks.
+    /// Stores the list nodes that the vault lacks, as far as the upload's caller may know which those are.
     private func store(_ nodes: [ListBuilder.Node], of upload: UploadID) async throws(VaultError) {
         if nodes.isEmpty { return }
-        let known = try await catalog.known(nodes.map(\.reference.digest))
+        let known = try await dispensable(nodes.map(\.reference.digest), from: change(upload) { $0.caller })
         let missing = zip(nodes, known).filter { !$0.1 }.map { node, _ in
             PackRecord(kind: .listNode, digest: node.reference.digest, bytes: BufferSlice(copying: node.bytes))
         }
@@ -251,12 +250,12 @@ extension StoredVault {
         try await catalog.reserve(bytes)
         var unused = bytes
         do throws(VaultError) {
-            // After the reservation, so that a used-up quota does not tell what the vault has.
-            let missing = try await sharing(records, of: upload)
-            let appended = try await packs.append(missing)
+            let appended = try await packs.append(records)
             let full = try change(upload) { state in
-                for (record, location) in zip(missing, appended.locations) {
-                    let chunk = ReceivedChunk(digest: record.digest, location: location, hold: appended.hold)
+                for (record, location) in zip(records, appended.locations) {
+                    let chunk = ReceivedChunk(
+                        digest: record.digest, location: location, hold: appended.hold,
+                        isCharged: !state.caller.readsEverything)
                     if state.receive(record, chunk) { unused -= record.storedBytes }
                 }
                 return isShared ? state.take() : state.takeFull()

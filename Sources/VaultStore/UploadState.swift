@@ -10,11 +10,8 @@ struct UploadState: Sendable {
     var list = ListBuilder()
     /// Stored by this upload and not recorded in the catalog yet.
     var received: [Digest: ReceivedChunk] = [:]
-    /// Put by a caller who must not learn that the vault has them, and not recorded as this upload's yet.
-    var shared: Set<Digest> = []
-    /// Bytes since the last recording: those received, which are reserved, and those shared.
+    /// Bytes received since the last recording, which are reserved.
     var receivedBytes: UInt64 = 0
-    var sharedBytes: UInt64 = 0
     var isRecording = false
     /// Whether something that was stored does not count any more.
     var hasLost = false
@@ -28,7 +25,7 @@ struct UploadState: Sendable {
 
     /// Bytes of memory that the upload takes, about.
     var memoryBytes: Int {
-        (expected.count + received.count + shared.count + (current?.count ?? 0)) * StoreLimits.rememberedChunkBytes
+        (expected.count + received.count + (current?.count ?? 0)) * StoreLimits.rememberedChunkBytes
             + intent.memoryBytes
     }
 
@@ -51,19 +48,10 @@ struct UploadState: Sendable {
         return true
     }
 
-    /// Takes note of a chunk that was put although the vault has it.
-    mutating func share(_ record: PackRecord) {
-        guard expected.removeValue(forKey: record.digest) != nil else { return }
-        shared.insert(record.digest)
-        sharedBytes += UInt64(RecordHeader.byteCount + record.bytes.count)
-        newBytes += UInt64(record.bytes.count)
-    }
-
     /// What must be recorded, once it is enough to be worth a transaction.
     mutating func takeFull() -> UnrecordedChunks? {
         let isFull =
-            receivedBytes + sharedBytes >= StoreLimits.uploadRecordBytes
-            || received.count + shared.count >= StoreLimits.uploadRecordChunks
+            receivedBytes >= StoreLimits.uploadRecordBytes || received.count >= StoreLimits.uploadRecordChunks
         guard isFull, !isRecording else { return nil }
         isRecording = true
         return take()
@@ -71,9 +59,8 @@ struct UploadState: Sendable {
 
     /// What is not recorded yet. It stays listed until it is, but its reservation goes along.
     mutating func take() -> UnrecordedChunks {
-        defer { (receivedBytes, sharedBytes) = (0, 0) }
-        return UnrecordedChunks(
-            received: Array(received.values), shared: Array(shared), reservedBytes: receivedBytes)
+        defer { receivedBytes = 0 }
+        return UnrecordedChunks(received: Array(received.values), reservedBytes: receivedBytes)
     }
 
     mutating func endRecording(of chunks: UnrecordedChunks, isRecorded: Bool) {
@@ -83,6 +70,5 @@ struct UploadState: Sendable {
             return
         }
         for chunk in chunks.received { received[chunk.digest] = nil }
-        shared.subtract(chunks.shared)
     }
 }

@@ -65,7 +65,7 @@ extension PostgresCatalog {
     package func record(
         _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64
     ) async throws(VaultError) -> Bool {
-        let digests = PostgresValue.bytes(chunks.received.map(\.digest) + chunks.shared)
+        let digests = PostgresValue.bytes(chunks.received.map(\.digest))
         let id = PostgresValue.bytes(upload.value.bytes)
         let isRecorded = try await write { connection in
             if try isAnyDisowned(chunks.received.map(\.location.pack), connection) { return false }

@@ -143,24 +143,40 @@ extension PostgresCatalog {
     }
 
     /// Makes stored chunks known, unless they are known undamaged, and counts their bytes.
+    ///
+    /// The row of a chunk that is charged is written in any case: that costs as much as a new one.
     func inserting(_ stored: [ReceivedChunk]) -> [PostgresQuery] {
         if stored.isEmpty { return [] }
+        let replacing = """
+            SET pack = excluded.pack, start = excluded.start, length = excluded.length, damaged = false
+            WHERE chunk.damaged
+            """
+        let charging = """
+            SET pack = CASE WHEN chunk.damaged THEN excluded.pack ELSE chunk.pack END,
+              start = CASE WHEN chunk.damaged THEN excluded.start ELSE chunk.start END,
+              length = CASE WHEN chunk.damaged THEN excluded.length ELSE chunk.length END, damaged = false
+            """
+        return [packing(stored.map(\.location))]
+            + inserting(stored.filter { !$0.isCharged }, orElse: replacing)
+            + inserting(stored.filter(\.isCharged), orElse: charging)
+    }
+
+    /// - Parameter change: what becomes of the row of a chunk that is known.
+    private func inserting(_ stored: [ReceivedChunk], orElse change: String) -> [PostgresQuery] {
+        if stored.isEmpty { return [] }
         return [
-            packing(stored.map(\.location)),
             PostgresQuery(
                 """
                 WITH added AS (
                   INSERT INTO chunk (vault, digest, pack, start, length)
                   SELECT DISTINCT ON (added.digest) $1, added.digest, pack.number, added.start, added.bytes
                   FROM unnest($2, $3, $4, $5) AS added (digest, place, start, bytes) JOIN pack ON vault = $1 AND id = place
-                  ON CONFLICT (vault, digest) DO UPDATE
-                  SET pack = excluded.pack, start = excluded.start, length = excluded.length, damaged = false
-                  WHERE chunk.damaged RETURNING length)
+                  ON CONFLICT (vault, digest) DO UPDATE \(change) RETURNING length)
                 UPDATE vault SET stored_bytes = stored_bytes +
                   (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0)::bigint FROM added)
                 WHERE number = $1
                 """,
-                [vaultValue, .bytes(stored.map(\.digest))] + PostgresCatalog.columns(stored.map(\.location))),
+                [vaultValue, .bytes(stored.map(\.digest))] + PostgresCatalog.columns(stored.map(\.location)))
         ]
     }
 

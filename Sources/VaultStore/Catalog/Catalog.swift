@@ -228,17 +228,18 @@ package struct ReceivedChunk: Sendable {
     package var location: PackLocation
     /// Keeps the pack from being deleted until the chunk is recorded.
     package var hold: (any Sendable)?
+    /// Whether its bytes count also where the vault has the chunk, which whoever stored it must not learn. Until the next
+    /// collection they do lie there twice.
+    package var isCharged = false
 }
 
 /// What an upload stored and has not recorded yet.
 package struct UnrecordedChunks: Sendable {
     package var received: [ReceivedChunk] = []
-    /// Put by a caller who must not learn that the vault has them.
-    package var shared: [Digest] = []
     /// Bytes that were reserved for those received.
     package var reservedBytes: UInt64 = 0
 
-    var isEmpty: Bool { received.isEmpty && shared.isEmpty }
+    var isEmpty: Bool { received.isEmpty }
 }
 
 /// A record that was copied to another pack.

@@ -18,8 +18,10 @@ package struct CommitTransaction<Rows: CommitRows> {
     private let firstSequence: UInt64
 
     private var changes: [JournalChange] = []
-    private var chunks: [PackRecord] = []
+    private var chunks: [(record: PackRecord, isCharged: Bool)] = []
     private var pending: Set<Digest> = []
+    /// Those that the present call has brought.
+    private var brought: Set<Digest> = []
     private var received: [ReceivedChunk] = []
     private var groups: [JournalGroup.Written] = []
     private var touchedRows = false
@@ -60,6 +62,7 @@ package struct CommitTransaction<Rows: CommitRows> {
             return call.requests.map { _ in .failure(.movedMeanwhile) }
         }
         caller = call.by
+        brought = []
         var audit = AuditTrail(of: call.by, at: time)
         let results = try call.requests.enumerated().map { place, request -> Result<CommitResult, VaultError> in
             let before = sequence
@@ -132,9 +135,10 @@ package struct CommitTransaction<Rows: CommitRows> {
         let live = current?.entry.kind == .removed ? nil : current?.entry
         let inherited = (live?.tags ?? [:]).filter { $0.key != .changed }
         let tags = inherited.merging(intent.versionTags) { $1 }
+        let isShown = caller.mayKnow(save.content, under: intent.name, holding: live?.content)
         if var live, live.isSame(as: intent, save.content, tags: tags) {
             // A chunk that was found damaged is stored again, which heals all that uses it.
-            let newBytes = try store(save, rows)
+            let newBytes = try store(save, isShown: isShown, rows)
             if live.isChangedWhileRead, !intent.changedWhileRead {
                 live.tags = tags
                 live.attributes.modified = intent.attributes.modified
@@ -146,16 +150,9 @@ package struct CommitTransaction<Rows: CommitRows> {
             return .saved(SaveOutcome(entry: live, isCreated: false, newBytes: tellsNewBytes ? newBytes : 0))
         }
         let room = live == nil ? try self.room(for: intent.name, rows) : Room()
-        var newBytes: UInt64
-        if let chunk = save.chunk, !caller.readsEverything {
-            // Neither the number nor a used-up quota may tell whether the vault has the chunk already.
-            newBytes = UInt64(chunk.bytes.count)
-            let isHeld = live?.content == save.content
-            if !isHeld { try checkQuota(newBytes + UInt64(RecordHeader.byteCount), intent.name) }
-            _ = try store(save, rows)
-        } else {
-            newBytes = try store(save, rows)
-        }
+        var newBytes = try store(save, isShown: isShown, rows)
+        // The number may not tell either whether the vault has the chunk already.
+        if let chunk = save.chunk, !caller.readsEverything { newBytes = UInt64(chunk.bytes.count) }
         try take(room, by: caller.user, rows)
         let entry = try record(
             SavedVersion(
@@ -236,8 +233,11 @@ package struct CommitTransaction<Rows: CommitRows> {
         return max(current?.version ?? 0, try rows.lastRetiredVersion(of: name)) + 1
     }
 
-    /// Takes the chunk of a small save, unless the vault has it.
-    private mutating func store(_ save: CommitSave, _ rows: Rows) throws -> UInt64 {
+    /// Takes the chunk of a small save, unless the vault has it and the caller may know that. Otherwise it is stored and
+    /// counted again: neither the time that it takes nor a quota tells of what others have saved.
+    ///
+    /// - Parameter isShown: whether the caller may know if the vault has the chunk.
+    private mutating func store(_ save: CommitSave, isShown: Bool, _ rows: Rows) throws -> UInt64 {
         guard let chunk = save.chunk else {
             // Reserved by the upload, but other processes may have filled the vault since.
             let bytes = save.chunks.received.reduce(0) { $0 + $1.location.storedBytes }
@@ -245,17 +245,20 @@ package struct CommitTransaction<Rows: CommitRows> {
             addedBytes += bytes
             return save.newBytes
         }
-        if pending.contains(chunk.digest) { return 0 }
-        if try rows.isKnown(chunk.digest) { return 0 }
+        if brought.contains(chunk.digest) { return 0 }
+        let isThere = try pending.contains(chunk.digest) || rows.isKnown(chunk.digest)
+        if isShown, isThere { return 0 }
         let size = UInt64(chunk.bytes.count)
         try checkQuota(size + UInt64(RecordHeader.byteCount), save.intent.name)
         addedBytes += size + UInt64(RecordHeader.byteCount)
         pending.insert(chunk.digest)
-        if let staged = save.staged, try !rows.isDisowned(staged.location.pack) {
+        brought.insert(chunk.digest)
+        if var staged = save.staged, try !rows.isDisowned(staged.location.pack) {
+            staged.isCharged = !isShown
             received.append(staged)
             return size
         }
-        chunks.append(PackRecord(kind: .chunk, digest: chunk.digest, bytes: chunk.bytes))
+        chunks.append((PackRecord(kind: .chunk, digest: chunk.digest, bytes: chunk.bytes), isCharged: !isShown))
         return size
     }
 
@@ -307,12 +310,14 @@ package struct CommitTransaction<Rows: CommitRows> {
     /// What the commit has to store: its chunks, then its journal.
     package mutating func records() -> [PackRecord] {
         groups = JournalGroup.groups(of: changes, after: head.digest, time: time, firstSequence: firstSequence)
-        return chunks + groups.map(\.record)
+        return chunks.map(\.record) + groups.map(\.record)
     }
 
     /// Notes where the records are.
     package mutating func finish(_ rows: Rows, _ locations: [PackLocation]) throws {
-        let stored = zip(chunks, locations).map { ReceivedChunk(digest: $0.digest, location: $1) }
+        let stored = zip(chunks, locations).map { chunk, location in
+            ReceivedChunk(digest: chunk.record.digest, location: location, isCharged: chunk.isCharged)
+        }
         let placed = zip(groups, locations.dropFirst(chunks.count)).map { group, location in
             StoredGroup(
                 lastSequence: group.lastSequence, digest: group.record.digest, location: location, time: time)

@@ -18,9 +18,10 @@ extension SQLiteCatalog {
             try digests.map { digest in
                 var query = try Query(
                     database,
+                    // In this order: a look at the chunk first would take another time where others have it.
                     """
-                    SELECT 1 FROM upload_chunk JOIN upload ON upload.id = upload_chunk.upload
-                    JOIN chunk ON chunk.digest = upload_chunk.digest
+                    SELECT 1 FROM upload_chunk CROSS JOIN upload ON upload.id = upload_chunk.upload
+                    CROSS JOIN chunk ON chunk.digest = upload_chunk.digest
                     WHERE upload_chunk.digest = ? AND upload.user = ? AND chunk.damaged = 0 LIMIT 1
                     """)
                 query.bind(digest)
@@ -145,7 +146,7 @@ extension SQLiteCatalog {
             touch.bind(time)
             touch.bind(text: user)
             try touch.first()
-            for digest in chunks.received.map(\.digest) + chunks.shared {
+            for digest in chunks.received.map(\.digest) {
                 var own = try Query(database, "INSERT OR IGNORE INTO upload_chunk (upload, digest) VALUES (?, ?)")
                 own.bind(blob: upload.value.bytes)
                 own.bind(digest)
@@ -161,6 +162,8 @@ extension SQLiteCatalog {
 
     /// Makes stored chunks known, unless they are known undamaged.
     ///
+    /// The row of a chunk that is charged is written in any case: that costs as much as a new one.
+    ///
     /// - Returns: the bytes by which the vault's stored bytes grow.
     func insert(stored: [ReceivedChunk], _ database: Database) throws -> UInt64 {
         var numbers: [PackID: Int64] = [:]
@@ -171,12 +174,19 @@ extension SQLiteCatalog {
         for chunk in stored {
             var insert = try Query(
                 database,
-                """
-                INSERT INTO chunk (digest, pack, offset, length) VALUES (?, ?, ?, ?)
-                ON CONFLICT (digest) DO UPDATE
-                SET pack = excluded.pack, offset = excluded.offset, length = excluded.length, damaged = 0
-                WHERE damaged <> 0
-                """)
+                chunk.isCharged
+                    ? """
+                    INSERT INTO chunk (digest, pack, offset, length) VALUES (?, ?, ?, ?)
+                    ON CONFLICT (digest) DO UPDATE
+                    SET pack = iif(damaged, excluded.pack, pack), offset = iif(damaged, excluded.offset, offset),
+                      length = iif(damaged, excluded.length, length), damaged = 0
+                    """
+                    : """
+                    INSERT INTO chunk (digest, pack, offset, length) VALUES (?, ?, ?, ?)
+                    ON CONFLICT (digest) DO UPDATE
+                    SET pack = excluded.pack, offset = excluded.offset, length = excluded.length, damaged = 0
+                    WHERE damaged <> 0
+                    """)
             insert.bind(chunk.digest)
             insert.bind(numbers[chunk.location.pack] ?? 0)
             insert.bind(chunk.location.offset)

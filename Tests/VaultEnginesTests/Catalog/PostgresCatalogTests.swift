@@ -185,6 +185,35 @@ import VaultModel
         }
     }
 
+    @Test func aStrangersDuplicateCountsUntilTheNextCollection() async throws {
+        try await places.with { engines in
+            let vault = try await engines.makeVault(UniqueID())
+            let bytes = randomBytes(1000, seed: 9)
+            let chunk = Chunk(digest: Digest(of: bytes), bytes: BufferSlice(copying: bytes))
+            _ = try await vault.save([small("a", bytes)])[0].get()
+            let once = try await vault.usage().storedBytes
+            let stranger = Caller(user: "bob", peer: "192.0.2.7", sharing: .own(readable: { _ in false }))
+            _ = try await vault.save([small("b", bytes)], by: stranger, change: nil)[0].get()
+            #expect(try await vault.usage().storedBytes == 2 * once)
+            let upload = try await vault.beginUpload(try small("c", bytes).intent, by: stranger)
+            #expect(try await vault.offer([chunk.reference], to: upload) == [true])
+            try await vault.put([chunk], to: upload)
+            _ = try #require(try await vault.commit(upload, content: Content(chunk.reference)))
+            // One who may read everything shares what is there.
+            _ = try await vault.save([small("d", bytes)])[0].get()
+            #expect(try await vault.usage().storedBytes == 3 * once)
+            _ = try await vault.collect()
+            #expect(try await vault.usage().storedBytes == once)
+            let place = try #require(try await vault.catalog.locations([chunk.digest])[0])
+            try await vault.catalog.withdraw([place: chunk.digest])
+            _ = try await vault.save([small("e", bytes)], by: stranger, change: nil)[0].get()
+            let healed = try #require(try await vault.catalog.locations([chunk.digest])[0])
+            #expect(healed != place)
+            #expect(try await vault.verify(VerifyRequest()).isClean)
+            await vault.close()
+        }
+    }
+
     @Test func whatWasStoredInADisownedPackDoesNotCount() async throws {
         try await places.with { engines in
             let id = UniqueID()

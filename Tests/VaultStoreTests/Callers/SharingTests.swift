@@ -20,7 +20,7 @@ import VaultModel
         }
     }
 
-    @Test func aStrangerSendsWhatTheVaultHasAndItIsNotStoredTwice() async throws {
+    @Test func aStrangerSendsWhatTheVaultHasAndItIsSharedWithTheNextCollection() async throws {
         try await withTemporaryDirectory { directory in
             try await withVault(directory) { vault in
                 try await vault.upload("a", bytes)
@@ -28,9 +28,79 @@ import VaultModel
                 let outcome = try #require(try await vault.upload("b", bytes, by: .stranger("bob")))
                 #expect(outcome.newBytes == 400)
                 #expect(outcome.entry.savedBy == "bob")
+                // Four chunks and the list of them.
+                let listed = before.storedBytes
+                #expect(try await vault.usage().storedBytes == 2 * listed)
+                _ = try await vault.collect()
                 #expect(try await vault.usage() == before)
                 #expect(try await vault.read("b") == bytes)
                 #expect(try await vault.verify(VerifyRequest()).isClean)
+            }
+        }
+    }
+
+    /// Has strangers save what another one has saved, and what nobody has, each in a vault of its own.
+    private func traces(
+        _ save: @Sendable (StoredVault, [UInt8]) async throws -> Void
+    ) async throws -> [(operations: [String], stored: UInt64)] {
+        var found: [(operations: [String], stored: UInt64)] = []
+        for other in [bytes, sample(7, count: bytes.count)] {
+            try await withTemporaryDirectory { directory in
+                let files = RecordedFiles()
+                let trace = try await withVault(directory, files: files) { vault in
+                    try await vault.upload("a", other)
+                    try await vault.save("small", other)
+                    let (before, stored) = (files.operations.count, try await vault.usage().storedBytes)
+                    try await save(vault, bytes)
+                    let operations = Array(files.operations[before...])
+                    return (operations: operations, stored: try await vault.usage().storedBytes - stored)
+                }
+                found.append(trace)
+            }
+        }
+        return found
+    }
+
+    @Test func theDiskDoesTheSameForWhatTheVaultHasAndForWhatItHasNot() async throws {
+        let uploads = try await traces { try await $0.upload("b", $1, by: .stranger("bob")) }
+        let smalls = try await traces { vault, bytes in
+            _ = try await vault.save([small("b", bytes)], by: .stranger("bob"), change: nil)[0].get()
+        }
+        let staged = try await traces { vault, bytes in
+            let decider = StoredVault.Decider { saves in
+                try? await saves[0].staging?.finish()
+                return saves.map { SaveDecision(intent: $0.intent) }
+            }
+            _ = try await vault.save([small("b", bytes)], by: .stranger("bob"), change: nil, deciding: decider)[0].get()
+        }
+        for traces in [uploads, smalls, staged] {
+            #expect(!traces[0].operations.isEmpty && traces[0].stored > 0)
+            #expect(traces[0].operations == traces[1].operations)
+            #expect(traces[0].stored == traces[1].stored)
+        }
+        // Nor does a quota tell whether a name holds this already.
+        let same = try await traces { vault, bytes in
+            _ = try await vault.save([small("small", bytes)], by: .stranger("bob"), change: nil)[0].get()
+        }
+        #expect(same[0].stored == same[1].stored)
+    }
+
+    @Test func whatIsDamagedIsHealedByAStrangerToo() async throws {
+        try await withTemporaryDirectory { directory in
+            try await withVault(directory) { vault in
+                try await vault.save("a", sample(1))
+                let digest = Digest(of: sample(1))
+                let place = try #require(try await vault.catalog.locations([digest])[0])
+                try await vault.catalog.withdraw([place: digest])
+                #expect(try await vault.catalog.locations([digest])[0] == nil)
+                let saves = try [small("b", sample(1))]
+                _ = try await vault.save(saves, by: .stranger("bob"), change: nil)[0].get()
+                let healed = try #require(try await vault.catalog.locations([digest])[0])
+                #expect(healed != place)
+                // A sound chunk stays where it is.
+                _ = try await vault.save(saves, by: .stranger("eve"), change: nil)[0].get()
+                #expect(try await vault.catalog.locations([digest])[0] == healed)
+                #expect(try await vault.read("a") == sample(1))
             }
         }
     }
@@ -125,13 +195,15 @@ import VaultModel
                     [small("b", sample(1)), small("b", sample(1)), small("c", sample(2)), small("d", sample(2))],
                     by: .stranger("bob"), change: nil)
                 #expect(try results.map { try $0.get().newBytes } == [300, 0, 300, 300])
-                #expect(try await vault.usage().storedBytes == 2 * 372)
-                try await vault.setQuota(2 * 372)
-                let full = try await vault.save(
-                    [small("e", sample(1)), small("e", sample(9)), small("b", sample(1), modified: 7)],
-                    by: .stranger("bob"), change: nil)
-                #expect(full.map(\.failureCode) == [.quota, .quota, nil])
+                // Each content that a call brings counts once, whether the vault had it or not.
+                #expect(try await vault.usage().storedBytes == 3 * 372)
+                try await vault.setQuota(3 * 372)
+                let saves = try [small("e", sample(1)), small("e", sample(9)), small("b", sample(1), modified: 7)]
+                let full = try await vault.save(saves, by: .stranger("bob"), change: nil)
+                #expect(full.map(\.failureCode) == [.quota, .quota, .quota])
                 #expect(await code { try await vault.upload("e", bytes, by: .stranger("bob")) } == .quota)
+                let readable = try await vault.save(saves, by: .stranger("bob") { $0.text == "b" }, change: nil)
+                #expect(readable.map(\.failureCode) == [.quota, .quota, nil])
             }
         }
     }
