@@ -8,20 +8,25 @@ extension Session {
         let id = try UniqueID(wire: message.change)
         var results: [Result<ChangeOutcome, VaultError>?] = []
         var changes: [Change] = []
+        var asked: [Change?] = []
         for change in message.changes {
             do throws(VaultError) {
                 let change = try change.model
                 try requireRights(to: change)
                 changes.append(change)
+                asked.append(change)
                 results.append(nil)
             } catch {
+                asked.append(nil)
                 results.append(.failure(error))
             }
         }
         var outcomes = try await judged(&changes, &results, as: id)[...]
         vault.wakeOutbox(depth: depth)
         let all = results.map { $0 ?? outcomes.removeFirst() }
-        let shown = all.map { result in result.map { told($0) } }
+        let shown = zip(all, asked).map { result, change in
+            result.map { told($0, of: change) }.mapError { told($0, of: change) }
+        }
         return ServerAnswer { $0.changed = WireChanged(shown) }
     }
 
@@ -93,16 +98,42 @@ extension Session {
         return judgement
     }
 
-    /// What the user may know of an outcome: not what an entry has that others gave it.
-    private func told(_ outcome: ChangeOutcome) -> ChangeOutcome {
+    /// What the user may know of an outcome: not what an entry has that others gave it. Without the right to read, neither
+    /// how many names there were nor whether anything is another now.
+    private func told(_ outcome: ChangeOutcome, of change: Change?) -> ChangeOutcome {
+        let rules = rules
+        let isBlind =
+            switch change {
+            case .remove(let prefix, _): !rules.allows(.read, onAllBelow: prefix)
+            case .tag(let name, _): !rules.allows(.read, on: name)
+            case .rename, .copy, .revert, nil: false
+            }
+        if isBlind { return ChangeOutcome(count: 1, entry: nil) }
         guard let entry = outcome.entry, !rules.allows(.read, on: entry.name) else { return outcome }
         return ChangeOutcome(count: outcome.count, entry: nil)
     }
 
-    private func requireRights(to change: Change) throws(VaultError) {
+    /// What the user may know of why a change failed.
+    private func told(_ error: VaultError, of change: Change?) -> VaultError {
         switch change {
         case .remove(let prefix, _):
+            // A hook's refusal names what is there.
+            if error.code == .rejected, !rules.allows(.read, onAllBelow: prefix) {
+                return VaultError(.rejected, "The removal was rejected.", name: prefix.top)
+            }
+            return told(error, of: prefix.top)
+        case .tag(let name, _), .revert(let name, _), .rename(_, let name), .copy(_, let name):
+            // Where from is readable, and is told by its own name.
+            return told(error, of: error.name ?? name)
+        case nil: return told(error, of: nil as Name?)
+        }
+    }
+
+    private func requireRights(to change: Change) throws(VaultError) {
+        switch change {
+        case .remove(let prefix, let ifVersion):
             try require(.remove, "remove", below: prefix)
+            if ifVersion != nil { try require(.read, "tell the version of", below: prefix) }
         case .rename(let from, let to):
             // Under the new name it may be readable.
             try require(.read, "read", below: NamePrefix(from))
@@ -142,6 +173,8 @@ extension Session {
 
     func collect() async throws -> ServerAnswer {
         try require(.remove, "collect", below: .all)
+        // What is freed tells which contents were there more than once.
+        try require(.read, "collect", below: .all)
         let vault = vault.local
         let report = try await self.vault.heavyWork.withLock { () async throws(VaultError) in
             if Task.isCancelled { throw .cancelled }

@@ -37,7 +37,29 @@ extension Session {
         } catch let violation as WireViolation {
             throw VaultError(violation)
         } catch {
-            throw VaultError(error)
+            throw told(VaultError(error), of: nil)
+        }
+    }
+
+    /// What the user may know of why something failed: without the right to read, not what is in its way, nor how much the
+    /// vault may store.
+    ///
+    /// - Parameter name: what was asked for; a hook may have given it another name.
+    func told(_ error: VaultError, of name: Name?) -> VaultError {
+        let rules = rules
+        switch error.code {
+        case .exists, .conflict, .notFound:
+            // Who is to try again has to know that.
+            guard let found = error.name ?? name, !rules.allows(.read, on: found), !error.isRetryable else {
+                return error
+            }
+            let name = name ?? found
+            return VaultError(.exists, "The name '\(name)' cannot be used.", name: name)
+        case .quota where error.path == nil && !rules.canReadEverything:
+            return VaultError(
+                .quota, "The vault's quota is used up: remove what is not needed, or ask for more.",
+                name: error.name ?? name)
+        default: return error
         }
     }
 

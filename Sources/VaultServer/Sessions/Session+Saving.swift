@@ -130,12 +130,6 @@ extension Session {
         return SaveOutcome(entry: told, isCreated: true, newBytes: 0)
     }
 
-    /// What the user may know of why a save failed: without the right to read, not what is in its way.
-    private func told(_ error: VaultError, of name: Name) -> VaultError {
-        guard !rules.allows(.read, on: name), [.exists, .conflict, .notFound].contains(error.code) else { return error }
-        return VaultError(.exists, "The name '\(name)' cannot be used.", name: name)
-    }
-
     /// Which version is there is for those who may read it.
     private func requireRights(to intent: SaveIntent) throws(VaultError) {
         try requireSave(on: intent.name)
@@ -174,7 +168,7 @@ extension Session {
         let all = results.map { $0 ?? outcomes.removeFirst() }
         let shown = zip(save.files, all).map { file, result in
             result.map { told($0, tags: file.intent.tags.model) }.mapError { error in
-                (try? Name(file.intent.name)).map { told(error, of: $0) } ?? error
+                told(error, of: try? Name(file.intent.name))
             }
         }
         return ServerAnswer { $0.smallSaved = WireSmallSaved(shown) }
