@@ -149,6 +149,10 @@ package struct CommitTransaction<Rows: CommitRows> {
             let tellsNewBytes = caller.readsEverything || save.chunk == nil
             return .saved(SaveOutcome(entry: live, isCreated: false, newBytes: tellsNewBytes ? newBytes : 0))
         }
+        if let problem = tags.problem(of: intent.name) {
+            // In themselves they are few enough: those that are there are in the way.
+            throw VaultError(.conflict, problem.message, name: intent.name)
+        }
         let room = live == nil ? try self.room(for: intent.name, rows) : Room()
         var newBytes = try store(save, isShown: isShown, rows)
         // The number may not tell either whether the vault has the chunk already.

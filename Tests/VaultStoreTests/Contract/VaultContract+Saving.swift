@@ -223,6 +223,22 @@ extension VaultContract {
         }
 
         @Test(arguments: VaultImplementation.all)
+        func tagsHaveABoundThatManySavesCannotPass(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                let vault = subject.vault
+                let many = TagText(String(repeating: "t", count: 40_000))
+                try await vault.save("a", sample(1), tags: ["one": many])
+                #expect(await code { try await vault.save("a", sample(2), tags: ["two": many]) } == .conflict)
+                let entry = try #require(try await vault.stat(try name("a"), .current))
+                #expect(entry.version == 1 && entry.tags == ["one": many])
+                let fewer: TagText = "few"
+                try await vault.save("a", sample(2), tags: ["one": fewer])
+                try await vault.save("a", sample(3), tags: ["two": many])
+                #expect(try await vault.stat(try name("a"), .current)?.tags == ["one": fewer, "two": many])
+            }
+        }
+
+        @Test(arguments: VaultImplementation.all)
         func manySavesAtOnceAllTakeEffect(_ implementation: VaultImplementation) async throws {
             try await implementation { subject in
                 let vault = subject.vault
