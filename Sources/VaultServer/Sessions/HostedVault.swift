@@ -20,7 +20,7 @@ final class HostedVault: Sendable {
     let outbox: OutboxDelivery?
     /// Work that rewrites much of the vault: one at a time.
     let heavyWork = AsyncLock()
-    private let verifications = Mutex<[String: AsyncLock]>([:])
+    private let turns = Mutex<[String: AsyncLock]>([:])
     private let saves = Mutex<[Key: Task<Result<SaveOutcome?, VaultError>, Never>]>([:])
 
     /// - Parameter name: by which people know the vault.
@@ -33,11 +33,11 @@ final class HostedVault: Sendable {
         outbox?.begin(for: self)
     }
 
-    /// Reads much of the vault for a user: one at a time of each, which nobody else waits for.
-    func verifying<Value: Sendable>(
+    /// Does long work for a user: one at a time of each, which nobody else waits for.
+    func takingTurns<Value: Sendable>(
         for user: String, _ body: () async throws(VaultError) -> Value
     ) async throws(VaultError) -> Value {
-        let lock = verifications.withLock { locks in
+        let lock = turns.withLock { locks in
             let lock = locks[user] ?? AsyncLock()
             locks[user] = lock
             return lock

@@ -156,11 +156,15 @@ extension Session {
         try require(.remove, "forget versions of", below: prefix)
         let (policy, calendar, isDryRun) = (keep.policy, try keep.calendar, keep.dryRun)
         let (vault, caller, decider) = (vault.local, caller, thinningDecider)
-        let report = try await self.vault.heavyWork.withLock { () async throws(VaultError) in
+        let work = { () async throws(VaultError) -> KeepReport in
             if Task.isCancelled { throw .cancelled }
             return try await vault.keep(
                 prefix, policy, calendar: calendar, isDryRun: isDryRun, by: caller, deciding: decider)
         }
+        // Hooks may take long to decide, for which nobody else's work waits.
+        let report =
+            decider == nil
+            ? try await self.vault.heavyWork.withLock(work) : try await self.vault.takingTurns(for: user, work)
         let rules = rules
         var told = report.telling { rules.allows(.read, on: $0) }
         if !rules.allows(.read, onAllBelow: prefix) {
@@ -187,7 +191,7 @@ extension Session {
         let request = VerifyRequest(prefix: try NamePrefix(wire: verify.prefix), sample: verify.sample)
         try require(.read, "verify", below: request.prefix)
         let vault = vault.local
-        var report = try await self.vault.verifying(for: user) { () async throws(VaultError) in
+        var report = try await self.vault.takingTurns(for: user) { () async throws(VaultError) in
             try await vault.verify(request)
         }
         if report.damaged.count > Session.damagedMax {
