@@ -25,7 +25,7 @@ package enum RemoteLocation {
     /// - Throws: `login` where the server is not known here, or nothing to log in with is.
     package static func open(_ word: [UInt8], _ choices: Choices) async throws(VaultError) -> RemoteVault {
         let url = try url(word)
-        let user = try UserName(url.user ?? VaultLocation.userName)
+        let user = try user(of: url)
         var options = RemoteVault.Options()
         options.bandwidth = choices.bandwidth.map { BandwidthLimit(bytesPerSecond: $0) }
         options.onEvent = { event in
@@ -62,15 +62,29 @@ package enum RemoteLocation {
 
     /// By what the user logs in: this device's key, or a password from the environment.
     private static func identity(of user: UserName, at url: ServerURL) throws(VaultError) -> ClientIdentity {
-        if let key = try DeviceKeys(directory: ClientFiles.deviceKeys).load(for: user.text, at: url) {
-            return .deviceKey(user: user, key: key)
-        }
-        if let password = try EnvironmentVariable.text("MINIVAULT_PASSWORD") {
+        do throws(VaultError) {
+            return .deviceKey(user: user, key: try deviceKey(of: user, at: url))
+        } catch  where error.code == .login {
+            guard let password = try EnvironmentVariable.text("MINIVAULT_PASSWORD") else { throw error }
             return .password(user: user, password: try PasswordText(password))
         }
-        throw VaultError(
-            .login,
-            "\(user) has not logged in to \(url.place) from this device: run 'minivault login \(url.withUser(user.text))'."
-        )
+    }
+
+    /// The user as whom a URL logs in: the one that it names, or the one who runs this program.
+    package static func user(of url: ServerURL) throws(VaultError) -> UserName {
+        try UserName(url.user ?? VaultLocation.userName)
+    }
+
+    /// This device's key for logging in as a user.
+    ///
+    /// - Throws: `login` where it has none.
+    package static func deviceKey(of user: UserName, at url: ServerURL) throws(VaultError) -> any DeviceSigner {
+        guard let key = try DeviceKeys(directory: ClientFiles.deviceKeys).load(for: user.text, at: url) else {
+            throw VaultError(
+                .login,
+                "\(user) has not logged in to \(url.place) from this device: run 'minivault login \(url.withUser(user.text))'."
+            )
+        }
+        return key
     }
 }

@@ -5,13 +5,28 @@ package import VaultWire
 /// As whom a client logs in, and by what it proves it.
 package enum ClientIdentity: Sendable {
     case password(user: UserName, password: PasswordText)
-    case deviceKey(user: UserName, key: Curve25519.Signing.PrivateKey)
+    case deviceKey(user: UserName, key: any DeviceSigner)
 
     package var user: UserName {
         switch self {
         case .password(let user, _), .deviceKey(let user, _): user
         }
     }
+}
+
+/// Signs logins by a device key, which may be elsewhere.
+package protocol DeviceSigner: Sendable {
+    /// The 32 bytes of the key that servers know.
+    var publicKeyBytes: [UInt8] { get }
+
+    /// Signs a login; may wait for whoever has the key.
+    func sign(_ proof: DeviceProof) throws(VaultError) -> [UInt8]
+}
+
+extension Curve25519.Signing.PrivateKey: DeviceSigner {
+    package var publicKeyBytes: [UInt8] { Array(publicKey.rawRepresentation) }
+
+    package func sign(_ proof: DeviceProof) throws(VaultError) -> [UInt8] { try proof.sign(with: self) }
 }
 
 /// Decides whether a server is the right one, before anything is sent to it.

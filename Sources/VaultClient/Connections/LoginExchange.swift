@@ -1,4 +1,3 @@
-import Crypto
 import FoundationEssentials
 import VaultModel
 import VaultWire
@@ -7,7 +6,7 @@ import VaultWire
 struct LoginExchange {
     private enum Method {
         case password(ScramClient, user: UserName)
-        case deviceKey(user: UserName, key: Curve25519.Signing.PrivateKey, nonce: [UInt8])
+        case deviceKey(user: UserName, key: any DeviceSigner, nonce: [UInt8])
         case ticket([UInt8], isControl: Bool)
     }
 
@@ -50,7 +49,7 @@ struct LoginExchange {
             method = .password(scram, user: user)
         case .deviceKey(let user, let key, let nonce):
             message.loginBegin.key.user = user.text
-            message.loginBegin.key.publicKey = key.publicKey.rawRepresentation
+            message.loginBegin.key.publicKey = Data(key.publicKeyBytes)
             message.loginBegin.key.nonce = Data(nonce)
             message.loginBegin.key.vault = vault
         case .ticket(let ticket, let isControl):
@@ -77,7 +76,7 @@ struct LoginExchange {
         case (.deviceKey(let user, let key, let nonce), .nonce(let other)):
             let proof = try DeviceProof(
                 user: user, clientNonce: nonce, serverNonce: Array(other), certificate: server)
-            message.loginProof.signature = Data(try proof.sign(with: key))
+            message.loginProof.signature = Data(try key.sign(proof))
         default:
             throw LoginExchange.outOfTurn
         }

@@ -15,6 +15,12 @@ package final class RemoteVault: Vault {
         package var bandwidth: BandwidthLimit?
         /// Is told when the connection is cut and taken up again.
         package var onEvent: @Sendable (SessionEvent) -> Void = { _ in }
+        /// Connects to a server.
+        ///
+        /// - Returns: a connected socket, which is the caller's.
+        package typealias Dialer = @Sendable (ServerURL) async throws(VaultError) -> Int32
+        /// Connects for a process that may not; nil for one that may.
+        package var dial: Dialer?
 
         package init() {}
     }
@@ -37,7 +43,8 @@ package final class RemoteVault: Vault {
     ) async throws(VaultError) -> RemoteVault {
         let counter = WireCounter()
         let session = try await ClientSession.begin(
-            ClientConnector(url: url, trust: trust, counter: counter), as: identity, vault: url.vault ?? "",
+            ClientConnector(url: url, trust: trust, counter: counter, dial: options.dial), as: identity,
+            vault: url.vault ?? "",
             pace: options.bandwidth, onEvent: options.onEvent)
         return RemoteVault(url, session, counter, options)
     }

@@ -26,6 +26,16 @@ package struct DeviceProof: Sendable {
             user: user, clientNonce: clientNonce, serverNonce: serverNonce, certificate: certificate)
     }
 
+    /// A proof that another process has made.
+    ///
+    /// - Throws: `invalid` for what is no proof of a login.
+    package init(message: [UInt8]) throws(VaultError) {
+        guard message.starts(with: DeviceProof.label) else {
+            throw VaultError(.invalid, "What a device key is to sign is no login.")
+        }
+        self.message = message
+    }
+
     /// The label, both nonces, the binding behind its length, the key's fingerprint, the user behind its length;
     /// lengths are one byte.
     private static func message(

@@ -47,7 +47,7 @@ final class FakeServer: LoginServer {
             trust.noteIterations(state.value.iterations, user)
             return open(user.text)
         case .deviceKey(let user, let key):
-            guard state.value.enrolled[Array(key.publicKey.rawRepresentation)] != nil else {
+            guard state.value.enrolled[key.publicKeyBytes] != nil else {
                 throw VaultError(.login, "The key is not known.")
             }
             return open(user.text)
