@@ -10,11 +10,23 @@ final class HookLogLines: Sendable {
         var dropped = 0
     }
 
-    private let logger: Logger
+    /// Takes a line: its level as hooks name it, its text, and the place of its hook.
+    typealias Sink = @Sendable (_ level: String, _ text: String, _ place: String?, HookEvent?) -> Void
+
+    private let sink: Sink
     private let state = Mutex(State())
 
-    init(_ logger: Logger) {
-        self.logger = logger
+    init(_ sink: @escaping Sink) {
+        self.sink = sink
+    }
+
+    convenience init(_ logger: Logger) {
+        self.init { level, text, place, event in
+            let level = Logger.Level(rawValue: level == "warn" ? "warning" : level) ?? .info
+            var metadata = event?.metadata ?? [:]
+            if let place { metadata["hook"] = "\(printable(place))" }
+            logger.log(level: level, "\(printable(text))", metadata: metadata)
+        }
     }
 
     /// - Parameters:
@@ -33,11 +45,7 @@ final class HookLogLines: Sendable {
             if !isWritten { state.dropped += 1 }
             return (isWritten, dropped)
         }
-        if dropped > 0 { logger.warning("hooks write too much", metadata: ["dropped": "\(dropped)"]) }
-        guard isWritten else { return }
-        let level = Logger.Level(rawValue: level == "warn" ? "warning" : level) ?? .info
-        var metadata = event?.metadata ?? [:]
-        if let place { metadata["hook"] = "\(printable(place))" }
-        logger.log(level: level, "\(printable(text))", metadata: metadata)
+        if dropped > 0 { sink("warn", "hooks write too much: \(dropped) lines were dropped", nil, nil) }
+        if isWritten { sink(level, text, place, event) }
     }
 }

@@ -38,13 +38,21 @@ final class HookPool: Sendable {
     private let state = Mutex(State())
     private let loading = AsyncLock()
     private let log: HookLogLines
+    private let suspends: Bool
 
-    init(_ settings: HookSettings, _ launcher: any HookLauncher, _ services: ServerServices, _ logger: Logger) {
+    /// - Parameters:
+    ///   - lines: takes what hooks write; nil for the log.
+    ///   - suspends: whether a hook that keeps failing rests.
+    init(
+        _ settings: HookSettings, _ launcher: any HookLauncher, _ services: ServerServices, _ logger: Logger,
+        lines: HookLogLines? = nil, suspends: Bool = true
+    ) {
+        self.suspends = suspends
         self.settings = settings
         self.launcher = launcher
         self.services = services
         self.logger = logger
-        log = HookLogLines(logger)
+        log = lines ?? HookLogLines(logger)
     }
 
     var table: HookTable { state.withLock { $0.table } }
@@ -347,7 +355,7 @@ final class HookPool: Sendable {
                     let (event, party) = (run.job.event, hook.party(of: run.job.event))
                     state.counts.add(part, to: hook, on: event.vaultName)
                     state.paces.note(part.seconds, of: party)
-                    if let change = state.suspensions.note(party, failed: part.hasFailed, at: now) {
+                    if suspends, let change = state.suspensions.note(party, failed: part.hasFailed, at: now) {
                         changes.append((hook, event, change))
                     }
                 }

@@ -222,7 +222,7 @@ extension HookOutcome {
 
 extension Entry {
     /// A save as the entry that it would make.
-    fileprivate init(staged: StagedSave, by user: String) {
+    init(staged: StagedSave, by user: String) {
         self.init(
             name: staged.intent.name, kind: staged.intent.kind, content: staged.content, version: 0, sequence: 0,
             attributes: staged.intent.attributes, savedAt: currentSeconds(), savedBy: user,

@@ -1,13 +1,10 @@
 import Glibc
-import Synchronization
-import VaultLua
 import VaultModel
 import VaultServer
 import VaultStore
 
-/// Runs a file of hooks in this process on events that are made up, and prints what comes of it: a server and its workers
-/// in one.
-final class HookTrial: HookService {
+/// Runs a file of hooks on events that are made up, and prints what comes of it.
+struct HookTrial {
     /// A local file that an event is about, and its name.
     struct Subject: Sendable {
         var path: LocalPath
@@ -21,24 +18,16 @@ final class HookTrial: HookService {
         var subjects: [Subject]
     }
 
-    private struct State {
-        var hooks: [HookDeclaration] = []
-        var failure: VaultError?
-        var bench: TrialBench?
-        /// Those to come, the next one last.
-        var calls: [HookCall] = []
-        /// What they are about.
-        var entries: [UInt64: Entry] = [:]
-        var current: HookCall?
+    /// What has come of a trial.
+    struct Report: Sendable {
+        var hooks: [HookDeclaration]
+        /// How each event has ended.
         var statuses: [ExitStatus] = []
-        /// Ends the program at a deadline.
-        var watch: Task<Void, any Error>?
     }
 
     private let file: LocalPath
     private let use: HookUseOptions
     private let events: Events?
-    private let state = Mutex(State())
 
     /// - Parameter events: nil for none: the file is only loaded.
     init(_ file: LocalPath, _ use: HookUseOptions, _ events: Events? = nil) {
@@ -47,274 +36,122 @@ final class HookTrial: HookService {
         self.events = events
     }
 
-    /// How each event has ended.
-    var statuses: [ExitStatus] { state.withLock { $0.statuses } }
-
     /// Loads the file, and runs what it declares on all events.
     ///
-    /// - Returns: what it declares.
     /// - Throws: why the file cannot be used.
-    func run() async throws(VaultError) -> [HookDeclaration] {
+    func run() async throws(VaultError) -> Report {
+        var settings = HookSettings(file: file)
+        use.apply(to: &settings)
         let bench = try await TrialBench()
-        state.withLock { $0.bench = bench }
-        let result: Result<Void, VaultError>
         do throws(VaultError) {
-            watch(.seconds(HookTrial.loadSecondsMax), "The file was not loaded in \(HookTrial.loadSecondsMax) s.")
-            try await HookRunner(self, HookRunner.Host(directory: bench.files, connect: HookConnections.open)).run()
-            result = .success(())
+            let report = try await run(settings, bench)
+            await bench.remove()
+            return report
         } catch {
-            result = error.code == .cancelled ? .success(()) : .failure(error)
-        }
-        endWatch()
-        await bench.remove()
-        try result.get()
-        return try state.withLock { (state) throws(VaultError) in
-            if let failure = state.failure { throw failure }
-            return state.hooks
+            await bench.remove()
+            throw error
         }
     }
 
-    // MARK: What a worker asks for
-
-    func setup() async throws(VaultError) -> HookSetup {
-        let text = try SmallFile.read(file, bytesMax: HookLimits.fileBytesMax)
-        return HookSetup(
-            file: String(decoding: file.lastComponent, as: UTF8.self), text: text,
-            memoryBytes: use.hookMemory.map { Int(clamping: $0.bytes) } ?? HookTrial.memoryBytes,
-            programs: use.programs, hosts: use.hosts)
-    }
-
-    func ready(_ hooks: Result<[HookDeclaration], VaultError>) async throws(VaultError) {
-        endWatch()
-        do throws(VaultError) {
-            let hooks = try hooks.get()
-            let calls = try await calls(try HookTable(hooks))
-            state.withLock { state in
-                state.hooks = hooks
-                state.calls = calls.reversed()
-            }
-        } catch {
-            state.withLock { $0.failure = error }
+    private func run(_ settings: HookSettings, _ bench: TrialBench) async throws(VaultError) -> Report {
+        let launcher = try HookProcesses(bench.workers, settings)
+        let rehearsal = try HookRehearsal(settings, launcher, in: bench.accounts, on: bench.vault) {
+            level, text, place in
+            Output.line("  \(place.map { "\($0) " } ?? "")\(level): \(text)")
         }
-    }
-
-    func report(_ answers: [HookAnswer], isLast: Bool) throws(VaultError) {
-        endWatch()
-        for answer in answers { tell(answer) }
-    }
-
-    func next(after answers: [HookAnswer]) throws(VaultError) -> [HookCall] {
-        try report(answers, isLast: false)
-        while true {
-            let call = state.withLock { state in
-                state.current = state.calls.popLast()
-                return state.current
-            }
-            guard let call else { throw .cancelled }
-            if call.hooks.isEmpty {
-                finish(call, "no hook is asked", .done)
-                continue
-            }
-            let hooks = state.withLock { state in call.hooks.map { state.hooks[$0 - 1] } }
-            let timeout = hooks.reduce(Duration.zero) { $0 + $1.timeout }
-            let places = hooks.map(\.place).joined(separator: ", ")
-            watch(timeout, "\(HookTrial.subject(of: call)): the hook at \(places) did not end within \(timeout).")
-            return [call]
+        defer { rehearsal.close() }
+        var report = Report(hooks: try await rehearsal.load())
+        guard let events else { return report }
+        if events.subjects.isEmpty {
+            let occasion = HookRehearsal.Occasion(kind: events.kind, user: events.user)
+            report.statuses.append(tell(await rehearsal.happen(occasion), of: events.kind, events.kind.rawValue))
         }
-    }
-
-    func log(_ level: String, _ text: String, hook: Int, event: UInt64) {
-        let place = state.withLock { hook > 0 && hook <= $0.hooks.count ? $0.hooks[hook - 1].place + " " : "" }
-        Output.line("  \(place)\(level): \(text)")
-    }
-
-    func reject(_ reason: String, event: UInt64) {}
-
-    func vault(of event: UInt64) -> any Vault {
-        guard let bench = state.withLock({ $0.bench }) else { preconditionFailure("hooks run before there is a vault") }
-        return bench.kept
-    }
-
-    func entry(of event: HookCall) async throws(VaultError) -> Entry? { state.withLock { $0.entries[event.number] } }
-
-    func openContent(of event: HookCall) async throws(VaultError) -> (OpenRead, any Vault) {
-        guard let name = event.name, let bench = state.withLock({ $0.bench }) else {
-            throw VaultError(.invalid, "The event '\(event.kind.rawValue)' is about no content.")
-        }
-        let vault = event.kind == .beforeSave ? bench.contents : bench.vault
-        return (try await vault.openRead(name, .current), vault)
-    }
-
-    func value(_ key: String, for event: UInt64) async throws(VaultError) -> (json: [UInt8], version: UInt64) {
-        let value = try await bench().hookValue(key)
-        return (value.value, value.version)
-    }
-
-    func store(
-        _ json: [UInt8], as key: String, ifVersion: UInt64, for event: UInt64
-    ) async throws(VaultError) -> Bool {
-        try await bench().store(json, as: key, ifVersion: ifVersion) != nil
-    }
-
-    func add(
-        _ amount: Double, to key: String, once id: String, for event: UInt64
-    ) async throws(VaultError) -> [UInt8] {
-        try await bench().add(amount, to: key, once: id.isEmpty ? nil : id).value
-    }
-
-    private func bench() throws(VaultError) -> StoredVault {
-        guard let bench = state.withLock({ $0.bench }) else { throw .cancelled }
-        return bench.vault
-    }
-
-    // MARK: Events
-
-    private func calls(_ table: HookTable) async throws(VaultError) -> [HookCall] {
-        guard let events, let bench = state.withLock({ $0.bench }) else { return [] }
-        func call(_ name: Name?, from former: Name? = nil, _ entry: Entry?) -> HookCall {
-            let hooks =
-                events.kind == .schedule
-                ? table.hooks.filter { $0.kind == .schedule } : table.hooks(for: events.kind, name, depth: 0)
-            return HookCall(
-                number: 1, hooks: hooks.map(\.number), id: UniqueID(),
-                kind: events.kind, name: name, formerName: former, vault: events.user, user: events.user,
-                peer: "127.0.0.1", time: currentNanoseconds() / 1_000_000_000, attempt: 1, size: entry?.size,
-                version: entry?.version ?? 0)
-        }
-        if events.subjects.isEmpty { return [call(nil, nil)] }
-        var calls: [HookCall] = []
         for subject in events.subjects {
-            let (entry, former) = try await bench.prepare(events.kind, subject)
-            calls.append(call(subject.name, from: former, entry))
-            let number = UInt64(calls.count)
-            calls[calls.count - 1].number = number
-            state.withLock { $0.entries[number] = entry }
-        }
-        return calls
-    }
-
-    private static func subject(of call: HookCall) -> String { call.name.map { "\($0)" } ?? call.kind.rawValue }
-
-    private func tell(_ answer: HookAnswer) {
-        guard let call = state.withLock({ $0.current }) else { return }
-        let milliseconds = Double(answer.runs.reduce(0) { $0 + $1.microseconds }) / 1000
-        let time = "(\((milliseconds * 10).rounded() / 10) ms)"
-        let place = state.withLock { state in answer.runs.last.map { state.hooks[$0.hook - 1].place } ?? "" }
-        if let rejection = answer.rejection {
-            return finish(call, "rejected by \(place): \(printable(rejection)) \(time)", .rejected)
-        }
-        if let failure = answer.failure {
-            let trace = (answer.traceback ?? "").split(separator: "\n").map { "\n    " + printable(String($0)) }
-                .joined()
-            return finish(call, "failed: \(printable(failure.message))\(trace)", .failed)
-        }
-        var words = [call.kind.isDeciding ? "accepted" : call.kind == .schedule ? "done" : "told"]
-        if let name = answer.name {
-            do throws(VaultError) {
-                words.append("renamed to '\(try Name(name))'")
-            } catch {
-                return finish(call, "failed: \(error)", .failed)
+            let result: HookRehearsal.Result
+            if events.kind == .beforeSave {
+                result = try await rehearsal.save(subject.path, as: subject.name, by: events.user)
+            } else {
+                result = await rehearsal.happen(try await bench.occasion(events.kind, subject, events.user))
             }
+            report.statuses.append(tell(result, of: events.kind, "\(subject.name)"))
         }
-        let tags = answer.tags.sorted { $0.key < $1.key }
-        for (key, value) in tags { words.append(value.map { "tagged \(key)=\($0)" } ?? "tag \(key) removed") }
-        finish(call, "\(printable(words.joined(separator: ", "))) \(time)", .done)
+        return report
     }
 
-    private func finish(_ call: HookCall, _ text: String, _ status: ExitStatus) {
-        state.withLock { $0.statuses.append(status) }
-        Output.line("\(HookTrial.subject(of: call))  \(text)")
-    }
-
-    // MARK: Deadlines
-
-    private static let loadSecondsMax: Int64 = 10
-    private static let memoryBytes = 64 << 20
-
-    /// Ends the program where this is not taken back in time: what runs cannot be stopped otherwise.
-    private func watch(_ limit: Duration, _ message: String) {
-        let bench = state.withLock { $0.bench }
-        let watch = Task {
-            try await Task.sleep(for: limit)
-            bench?.removeFiles()
-            Output.note("minivault: \(message)")
-            Output.finish(.failed)
-        }
-        state.withLock { state in
-            state.watch?.cancel()
-            state.watch = watch
-        }
-    }
-
-    private func endWatch() {
-        state.withLock { state in
-            state.watch?.cancel()
-            state.watch = nil
+    /// Prints what has become of an event.
+    private func tell(_ result: HookRehearsal.Result, of kind: HookKind, _ subject: String) -> ExitStatus {
+        let time = "(\((result.seconds * 10_000).rounded() / 10) ms)"
+        func line(_ text: String) { Output.line("\(subject)  \(text)") }
+        switch result.verdict {
+        case .unasked:
+            line("no hook is asked")
+            return .done
+        case .rejected(let reason, let place):
+            line("rejected by \(place): \(printable(reason)) \(time)")
+            return .rejected
+        case .failed(let error, nil) where error.code == .timeout:
+            Output.note("minivault: \(subject): \(printable(error.message))")
+            return .failed
+        case .failed(let error, let traceback):
+            let trace = (traceback ?? "").split(separator: "\n").map { "\n    " + printable(String($0)) }.joined()
+            line("failed: \(printable(error.message))\(trace)")
+            return .failed
+        case .accepted(let name, let tags):
+            var words = [kind.isDeciding ? "accepted" : kind == .schedule ? "done" : "told"]
+            if let name { words.append("renamed to '\(name)'") }
+            for (key, value) in tags.sorted(by: { $0.key < $1.key }) {
+                words.append(value.map { "tagged \(key)=\($0)" } ?? "tag \(key) removed")
+            }
+            line("\(printable(words.joined(separator: ", "))) \(time)")
+            return .done
         }
     }
 }
 
 /// What a trial works on, in a directory of its own.
-private final class TrialBench: Sendable {
+private struct TrialBench {
     private let directory: LocalPath
-    /// Where events have their files.
-    let files: LocalPath
     /// On which hooks act.
     let vault: StoredVault
-    /// Where contents are that nobody can see yet.
-    let contents: StoredVault
 
     init() async throws(VaultError) {
         let parent = EnvironmentVariable.bytes("TMPDIR") ?? Array("/tmp".utf8)
         directory = LocalPath(parent).appending("minivault-hooks-\(UniqueID())")
-        files = directory.appending("files")
-        try SmallFile.makeDirectory(files)
+        try SmallFile.makeDirectory(directory)
         vault = try await StoredVault.open(directory.appending("vault"), access: .create, savedBy: "hooks")
-        contents = try await StoredVault.open(directory.appending("contents"), access: .create, savedBy: "")
     }
 
-    /// The vault for hooks, which do not close it.
-    var kept: any Vault { KeptVault(other: vault) }
+    /// Where workers have their files.
+    var workers: LocalPath { directory.appending("workers") }
+    /// What a server keeps besides its vaults.
+    var accounts: LocalPath { directory.appending("accounts") }
 
-    /// Saves a file, and does with it what the event tells of.
-    ///
-    /// - Returns: what the event is about, and of a rename the name before.
-    func prepare(_ kind: HookKind, _ subject: HookTrial.Subject) async throws(VaultError) -> (Entry, Name?) {
+    /// Saves a file, and does with it what an event tells of.
+    func occasion(
+        _ kind: HookKind, _ subject: HookTrial.Subject, _ user: String
+    ) async throws(VaultError) -> HookRehearsal.Occasion {
         let name = subject.name
+        var occasion = HookRehearsal.Occasion(kind: kind, user: user, name: name)
         switch kind {
-        case .beforeSave:
-            var entry = try await FileSave(to: contents).save(subject.path, as: name).entry
-            entry.version = 0
-            return (entry, nil)
         case .rename:
             let former = try Name("before/\(name.text)")
             _ = try await FileSave(to: vault).save(subject.path, as: former)
-            let outcome = try await vault.changing(.rename(from: former, to: name))
-            guard let entry = outcome.entry else { throw VaultError(.internal, "A rename gave no entry.", name: name) }
-            return (entry, former)
+            occasion.entry = try await vault.changing(.rename(from: former, to: name)).entry
+            occasion.formerName = former
         case .remove:
             var entry = try await FileSave(to: vault).save(subject.path, as: name).entry
             _ = try await vault.changing(.remove(NamePrefix(name)))
             // The event is of the removal, which is a version of its own, and tells of what was removed.
             entry.version += 1
-            return (entry, nil)
-        case .save, .read, .beforeRead, .beforeRemove, .login, .schedule:
-            return (try await FileSave(to: vault).save(subject.path, as: name).entry, nil)
+            occasion.entry = entry
+        case .beforeSave, .save, .read, .beforeRead, .beforeRemove, .login, .schedule:
+            occasion.entry = try await FileSave(to: vault).save(subject.path, as: name).entry
         }
+        return occasion
     }
 
     func remove() async {
         await vault.close()
-        await contents.close()
-        removeFiles()
+        directory.removeTree()
     }
-
-    func removeFiles() { directory.removeTree() }
-}
-
-/// A vault that stays open.
-private struct KeptVault: ForwardingVault {
-    let other: any Vault
-
-    func close() async {}
 }

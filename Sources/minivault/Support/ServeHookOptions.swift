@@ -26,11 +26,7 @@ struct ServeHookOptions: ParsableArguments {
         if noHooks { return nil }
         var settings = HookSettings(file: file.map { CommandText.path($0) } ?? data.appending("hooks.lua"))
         settings.isFileOptional = file == nil
-        settings.programs = use.programs
-        settings.hosts = use.hosts
-        if let memory = use.hookMemory {
-            settings.memoryBytes = min(Int(clamping: memory.bytes), HookWorkerCommand.memoryBytesMax)
-        }
+        use.apply(to: &settings)
         if let hookWorkers { settings.workers = hookWorkers }
         return settings
     }
@@ -45,9 +41,14 @@ struct HookUseOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Let Lua allocate no more than this in a process (64M).", valueName: "size"))
     var hookMemory: ByteSize?
 
-    /// Both as they were typed.
-    var programs: [[UInt8]] { hooksExec.map { CommandText.bytes($0) } }
-    var hosts: [String] { hooksConnect.map { String(decoding: CommandText.bytes($0), as: UTF8.self) } }
+    func apply(to settings: inout HookSettings) {
+        // As they were typed.
+        settings.programs = hooksExec.map { CommandText.bytes($0) }
+        settings.hosts = hooksConnect.map { String(decoding: CommandText.bytes($0), as: UTF8.self) }
+        if let hookMemory {
+            settings.memoryBytes = min(Int(clamping: hookMemory.bytes), HookWorkerCommand.memoryBytesMax)
+        }
+    }
 
     func validate() throws {
         if let hookMemory, hookMemory.bytes < 4 << 20 { throw ValidationError("Hooks need 4M of memory at least.") }

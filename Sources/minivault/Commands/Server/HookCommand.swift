@@ -18,7 +18,7 @@ struct HookCheck: AsyncParsableCommand {
     @Argument(help: "The file of hooks.") var file: String
 
     func run() async throws {
-        let hooks = try await HookTrial(CommandText.path(file), use).run()
+        let hooks = try await HookTrial(CommandText.path(file), use).run().hooks
         for hook in hooks { Output.line(hook.line) }
         Output.note(hooks.count == 1 ? "1 hook, and nothing is wrong." : "\(hooks.count) hooks, and nothing is wrong.")
     }
@@ -65,9 +65,8 @@ struct HookTest: AsyncParsableCommand {
             HookTrial.Subject(path: path, name: try CommandText.name(of: path, as: name))
         }
         let events = HookTrial.Events(kind: kind, user: try CommandText.text(user), subjects: subjects)
-        let trial = HookTrial(CommandText.path(file), use, events)
-        _ = try await trial.run()
-        if let worst = trial.statuses.first(where: { $0 != .done }) { throw CommandFailure(status: worst) }
+        let report = try await HookTrial(CommandText.path(file), use, events).run()
+        if let worst = report.statuses.first(where: { $0 != .done }) { throw CommandFailure(status: worst) }
     }
 }
 
