@@ -277,11 +277,13 @@ let package = Package(
         .testTarget(
             name: "MinivaultTests",
             dependencies: [
-                "CProcess", "TestSupport", "VaultClient", "VaultModel", "VaultServer", "VaultStore", "minivault",
+                "CProcess", "TestSupport", "VaultClient", "VaultLua", "VaultModel", "VaultServer", "VaultStore",
+                "VaultWire",
+                "minivault",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
-            exclude: ["filter.c"],
+            exclude: ["Hooks/confinement.c", "filter.c"],
             swiftSettings: strict
         ),
         .executableTarget(
