@@ -66,8 +66,7 @@ struct Invocation {
     /// An argument that is the path of a local file which the script may use.
     func path(_ call: borrowing LuaCall, _ number: Int) throws -> LocalPath {
         let path = try call.path(number)
-        try session.confinement?.check(path)
-        return path
+        return try session.confinement?.reach(path) ?? path
     }
 
     /// What counts a transfer for whoever watches it: the script, or the program.

@@ -16,7 +16,8 @@ extension VaultLibrary {
                 let options = try invocation.options(call, 1)
                 let process = ChildProcess(
                     arguments: words, input: try options.bytes("stdin") ?? [],
-                    timeout: try options.seconds("timeout").map { .seconds($0) })
+                    timeout: try options.seconds("timeout").map { .seconds($0) },
+                    launcher: invocation.session.confinement?.launcher ?? LocalPrograms())
                 try invocation.site.wait(call) { () async throws(VaultError) in
                     try await process.run()
                 } then: { ending, call in

@@ -8,7 +8,7 @@ import VaultModel
 final class HookProgram {
     private let session: ScriptSession
     private let service: any HookService
-    private let directory: LocalPath
+    private let host: HookRunner.Host
     private let log: HookLog
     /// Those that hooks may start.
     private let programs: Set<[UInt8]>
@@ -21,13 +21,13 @@ final class HookProgram {
     private var path: LocalPath?
 
     init(
-        _ session: ScriptSession, _ service: any HookService, _ directory: LocalPath, _ programs: [[UInt8]],
+        _ session: ScriptSession, _ service: any HookService, _ host: HookRunner.Host, _ programs: [[UInt8]],
         _ log: HookLog
     ) {
         self.programs = Set(programs)
         self.session = session
         self.service = service
-        self.directory = directory
+        self.host = host
         self.log = log
     }
 
@@ -35,7 +35,7 @@ final class HookProgram {
 
     func begin(_ call: HookCall) {
         self.call = call
-        session.confinement = Confinement(directory: eventDirectory, programs: programs)
+        session.confinement = confinement
         source = nil
         session.useVault { [self] in vault() }
         log.enter(event: call.number, hook: call.hooks.count == 1 ? call.hooks[0] : 0)
@@ -52,7 +52,7 @@ final class HookProgram {
 
     func end() {
         log.enter(event: 0, hook: 0)
-        if path != nil { eventDirectory.removeTree() }
+        if path != nil { reached(eventDirectory).removeTree() }
         (call, source, entry, path) = (nil, nil, nil, nil)
         // Each event is a run of its own.
         session.derivedNames = DerivedNames()
@@ -180,7 +180,14 @@ final class HookProgram {
     }
 
     private var number: UInt64 { call?.number ?? 0 }
-    private var eventDirectory: LocalPath { directory.appending("\(number)") }
+    private var eventDirectory: LocalPath { host.directory.appending("\(number)") }
+    private var confinement: Confinement {
+        Confinement(
+            home: host.directory, directory: eventDirectory, programs: programs, launcher: host.programs)
+    }
+
+    /// A path in the worker's directory as the worker reaches it, which may not look into the directories above.
+    private func reached(_ path: LocalPath) -> LocalPath { Confinement.path(path, from: host.directory) }
 
     private func current() throws -> (HookCall, VaultSource) {
         guard let call else { throw LuaError.message("this event is over") }
@@ -204,15 +211,17 @@ final class HookProgram {
         then body: @escaping (HookCall, LocalPath, borrowing LuaCall) throws -> Void
     ) throws {
         let ((event, _), service, directory) = (try current(), service, eventDirectory)
+        let own = reached(directory)
         if let path { return try body(event, path, call) }
         try CallSite(session, name).wait(call) { () async throws(VaultError) in
             let (read, vault) = try await service.openContent(of: event)
-            let path = directory.appending(event.name.map { NameEscape.decode(Array($0.lastPart)) ?? [] } ?? [])
-            try SmallFile.makeDirectory(directory)
-            let file = try OpenFile(path, flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+            let last = event.name.map { NameEscape.decode(Array($0.lastPart)) ?? [] } ?? []
+            try SmallFile.makeDirectory(own)
+            let file = try OpenFile(
+                own.appending(last), flags: O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
             try await Download(from: vault).write(read, to: file)
             await vault.closeRead(read.id)
-            return path
+            return directory.appending(last)
         } then: { [self] path, call in
             self.path = path
             try body(event, path, call)
@@ -226,9 +235,9 @@ final class HookProgram {
         let timeout = try options.seconds("timeout").map { Duration.seconds($0) }
         let site = CallSite(session, "pipe")
         try site.perform { try session.confinement?.check(program: words[0]) }
-        try wait("pipe", call) { event, path, call in
-            var process = ChildProcess(arguments: words, input: [], timeout: timeout)
-            process.inputFile = path
+        try wait("pipe", call) { [host] event, path, call in
+            var process = ChildProcess(arguments: words, input: [], timeout: timeout, launcher: host.programs)
+            process.inputFile = Confinement.path(path, from: host.directory)
             let ready = process
             try site.wait(call) { () async throws(VaultError) in
                 try await ready.run()

@@ -7,16 +7,19 @@ package import VaultModel
 package struct HookRunner: Sendable {
     /// What the program around hooks does for them.
     package struct Host: Sendable {
-        /// A directory that nobody else uses, where events have their files.
+        /// A directory that nobody else uses, where events have their files. It is the process's working directory.
         let directory: LocalPath
+        /// Starts the programs that hooks may start.
+        let programs: any ProgramLauncher
         /// Opens another vault, if it is on one of the hosts.
         let connect: @Sendable (_ url: [UInt8], _ hosts: [String]) async throws(VaultError) -> any Vault
 
         package init(
-            directory: LocalPath,
+            directory: LocalPath, programs: any ProgramLauncher,
             connect: @escaping @Sendable (_ url: [UInt8], _ hosts: [String]) async throws(VaultError) -> any Vault
         ) {
             self.directory = directory
+            self.programs = programs
             self.connect = connect
         }
     }
@@ -47,7 +50,7 @@ package struct HookRunner: Sendable {
                     connect: { (url) async throws(VaultError) in try await host.connect(url, setup.hosts) },
                     log: { level, text in log.write(level, text) }, tell: { text in log.write(.error, text) })
                 try ScriptRunner.withSession(options, scriptHost) { session in
-                    try HookLoop(session, service, setup, host.directory, log).run()
+                    try HookLoop(session, service, setup, host, log).run()
                 }
             }
         }
@@ -66,15 +69,17 @@ private final class HookLoop {
     private static let reportAfter = Duration.milliseconds(5)
 
     init(
-        _ session: ScriptSession, _ service: any HookService, _ setup: HookSetup, _ directory: LocalPath, _ log: HookLog
+        _ session: ScriptSession, _ service: any HookService, _ setup: HookSetup, _ host: HookRunner.Host,
+        _ log: HookLog
     ) {
         self.session = session
         self.service = service
         self.setup = setup
         self.log = log
-        program = HookProgram(session, service, directory, setup.programs, log)
+        program = HookProgram(session, service, host, setup.programs, log)
         // Until there is an event there are no files.
-        session.confinement = Confinement(directory: directory.appending("none"), programs: [])
+        session.confinement = Confinement(
+            home: host.directory, directory: host.directory.appending("none"), programs: [], launcher: host.programs)
     }
 
     func run() throws {

@@ -25,6 +25,7 @@ struct ChildProcess {
     var inputFile: LocalPath?
     /// Nil for no limit.
     let timeout: Duration?
+    let launcher: any ProgramLauncher
 
     /// Runs the program to its end, on a thread of its own; kills it when time is up or the task is cancelled.
     ///
@@ -48,8 +49,11 @@ struct ChildProcess {
     private func runBlocking(_ isCancelled: Flag) throws(VaultError) -> Ending {
         let (inputEnds, outputEnds, errorEnds) = (try Pipe(), try Pipe(), try Pipe())
         let file = try inputFile.map { (path) throws(VaultError) in try OpenFile(path, flags: O_RDONLY | O_NOFOLLOW) }
-        let process = try spawn(
-            name, file?.descriptor ?? inputEnds.reading.descriptor, outputEnds.writing, errorEnds.writing)
+        let program = try launcher.start(
+            arguments,
+            ProgramStreams(
+                input: file?.descriptor ?? inputEnds.reading.descriptor, output: outputEnds.writing.descriptor,
+                errors: errorEnds.writing.descriptor))
         for pipe in [outputEnds, errorEnds] { pipe.writing.close() }
         inputEnds.reading.close()
         var exchange = Exchange(
@@ -66,58 +70,16 @@ struct ChildProcess {
             while try exchange.step(milliseconds: ChildProcess.pollMilliseconds) { try checkTime() }
             // A program may close its output and go on.
             while true {
-                if let code = ending(of: process) {
+                if let code = try program.ending() {
                     return Ending(code: code, output: exchange.received[0], errors: exchange.received[1])
                 }
                 try checkTime()
                 poll(nil, 0, 1)
             }
         } catch {
-            kill(process, SIGKILL)
-            while waitpid(process, nil, 0) < 0, errno == EINTR {}
+            program.kill()
             throw error
         }
-    }
-
-    private func spawn(
-        _ name: LocalPath, _ input: Int32, _ output: Pipe.End, _ errors: Pipe.End
-    ) throws(VaultError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for (end, descriptor) in zip([input, output.descriptor, errors.descriptor], Int32(0)...) {
-            posix_spawn_file_actions_adddup2(&actions, end, descriptor)
-        }
-        // A connection to a server would not end while the program runs.
-        cprocess_start_without(&actions, STDERR_FILENO + 1)
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { word in
-            LocalPath(word).withCString { strdup($0) }
-        }
-        defer { for word in words { free(word) } }
-        words.append(nil)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // It is to hear every signal, whatever this thread does.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var process = pid_t()
-        guard let program = words[0] else { throw VaultError(system: ENOMEM, "run", name) }
-        let status = posix_spawnp(&process, program, &actions, &attributes, words, environ)
-        guard status == 0 else { throw VaultError(system: status, "run", name) }
-        if let limit = OpenFileLimit.original { cprocess_limit_open_files(process, limit) }
-        return process
-    }
-
-    /// How the program has ended; nil while it runs.
-    private func ending(of process: pid_t) -> Int32? {
-        var status: Int32 = 0
-        let ended = waitpid(process, &status, WNOHANG)
-        if ended == 0 || (ended < 0 && errno == EINTR) { return nil }
-        let signal = status & 0x7F
-        return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
     }
 }
 

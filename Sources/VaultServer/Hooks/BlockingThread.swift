@@ -1,9 +1,9 @@
 import Glibc
 
 /// A thread for one piece of work that may block for long.
-struct BlockingThread {
+package struct BlockingThread {
     /// False where the system has no thread left.
-    let isStarted: Bool
+    package let isStarted: Bool
 
     private final class Work: Sendable {
         let body: @Sendable () -> Void
@@ -13,7 +13,7 @@ struct BlockingThread {
         }
     }
 
-    init(_ body: @escaping @Sendable () -> Void) {
+    package init(_ body: @escaping @Sendable () -> Void) {
         let work = Unmanaged.passRetained(Work(body))
         var thread = pthread_t()
         let status = pthread_create(

@@ -5,7 +5,7 @@ package import VaultStore
 
 /// Tries a file of hooks on events that are made up: in a server's workers, on a vault of its own, without a server.
 package final class HookRehearsal: Sendable {
-    /// What is made to happen.
+    /// Something that is made to happen.
     package struct Occasion: Sendable {
         package var kind: HookKind
         package var user: String
@@ -23,7 +23,7 @@ package final class HookRehearsal: Sendable {
         }
     }
 
-    /// What hooks say of it.
+    /// The decision of the hooks.
     package enum Verdict: Sendable {
         case unasked
         case accepted(name: Name?, tags: [TagText: TagText?])

@@ -1,68 +1,126 @@
 import CProcess
+import Dispatch
 import Glibc
 import Synchronization
 import VaultModel
 import VaultServer
 import VaultStore
 
-/// Starts workers of hooks: this program again, each in a group of processes and a directory of its own.
+/// Starts workers of hooks: this program again, each in a group of processes and a directory of its own, and as a user of
+/// its own where this one may give it one.
 struct HookProcesses: HookLauncher {
-    /// The worker's ends of the socket pairs for requests and for events.
+    /// The worker's ends of the socket pairs for requests, for events, and for what the server does for it.
     static let requests: Int32 = 3
     static let events: Int32 = 4
+    static let broker: Int32 = 5
 
     /// Whether this process has what a worker is started with.
     static var isWorker: Bool {
-        [requests, events].allSatisfy { socket in
+        [requests, events, broker].allSatisfy { socket in
             var type: Int32 = 0
             var length = socklen_t(MemoryLayout.size(ofValue: type))
             return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == Int32(SOCK_STREAM.rawValue)
         }
     }
 
+    /// Is told once, before the first worker starts, what workers lack here of what keeps them from the server and its machine.
+    private final class Notice: Sendable {
+        private let isTold = Atomic<Bool>(false)
+        private let tell: @Sendable (String) -> Void
+
+        init(_ tell: @escaping @Sendable (String) -> Void) {
+            self.tell = tell
+        }
+
+        func giveOnce() {
+            if isTold.exchange(true, ordering: .relaxed) { return }
+            var lacks: [String] = []
+            if !HookUser.isPossible { lacks.append("a user of their own, which only root can give them") }
+            if !HookProcesses.canConfineFiles {
+                lacks.append("a bar to other files than their own (Landlock), which this kernel or its service lacks")
+            }
+            if cprocess_can_filter() == 0 { lacks.append("a filter of system calls, which this kernel lacks") }
+            if !lacks.isEmpty { tell(lacks.joined(separator: "; ")) }
+        }
+    }
+
+    /// Looked up once: a service whose filter of system calls does not have these costs a process to find out.
+    private static let canConfineFiles = cprocess_can_confine_files() != 0
+
     private let directory: LocalPath
-    private let memoryBytes: Int
+    private let settings: HookSettings
+    private let notice: Notice
 
     /// - Parameters:
     ///   - directory: below which workers have their files. What a server that was killed has left there goes.
     ///   - settings: what hooks may use.
-    init(_ directory: LocalPath, _ settings: HookSettings) throws(VaultError) {
-        self.directory = directory
-        // Programs may need more memory than Lua code.
-        memoryBytes = settings.programs.isEmpty ? settings.memoryBytes : 0
+    ///   - tellMissing: is told once, before the first worker, what workers lack on this machine, if it is something.
+    init(
+        _ directory: LocalPath, _ settings: HookSettings, tellMissing: @escaping @Sendable (String) -> Void = { _ in }
+    ) throws(VaultError) {
+        notice = Notice(tellMissing)
+        // Programs are told of files in it, and run elsewhere.
+        self.directory = try directory.absolute
+        self.settings = settings
         // A server that has no hooks has no workers.
         if (try? FileStatus(of: directory)) != nil { try HookDirectory.removeLeftovers(in: directory) }
     }
 
-    /// What of the environment workers see, and the programs that they start: no secrets.
+    /// Variables of the environment that workers see, and the programs that are started for them: none has a secret.
     private static let variables = [
         "HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TZ", "USER", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME",
     ]
 
     func launch() throws(VaultError) -> HookLaunch {
+        notice.giveOnce()
         try SmallFile.makeDirectory(directory)
         DataOwner.inherit(directory)
-        let own = try HookDirectory(in: directory)
-        let (requests, events) = (try SocketPair(), try SocketPair())
-        let process = HookProcess(try spawn(own.path, requests.theirs, events.theirs), own)
+        let user = HookUser.isPossible ? try HookUser.take(besides: directory) : nil
+        // A worker that may open the server's files could open its memory too.
+        if user == nil, !HookProcesses.canConfineFiles { _ = cprocess_hide_memory() }
+        let own = try HookDirectory(in: directory, for: user)
+        let variables = HookProcesses.variables.compactMap { name in
+            EnvironmentVariable.bytes(name).map { Array("\(name)=".utf8) + $0 }
+        }
+        let place = ProgramPlace(
+            directory: own.file, environment: variables + [Array("TMPDIR=".utf8) + own.path.bytes])
+        let (requests, events, broker) = (try SocketPair(), try SocketPair(), try SocketPair())
+        let door = OpenFile(descriptor: broker.takeOurs(), path: LocalPath("the socket of a worker for hooks"))
+        let sockets = [requests.theirs, events.theirs, broker.theirs]
+        // They close with their pairs.
+        defer { withExtendedLifetime(broker) {} }
+        // The kernel ends a worker with the thread that has started it: that serves the worker for as long as it lives.
+        let started = Started()
+        let thread = BlockingThread { [settings] in
+            do throws(VaultError) {
+                let group = HookProcessGroup(
+                    of: try HookProcesses.spawn(own.path, sockets, place.environment, settings.memoryBytes, user))
+                started.set(.success(group))
+                HookBroker(group, place, settings).serve(door)
+            } catch {
+                started.set(.failure(error))
+            }
+        }
+        guard thread.isStarted else { throw VaultError(system: EAGAIN, "start", LocalPath("a thread")) }
+        let process = HookProcess(try started.wait(), own)
         return HookLaunch(process: process, requests: requests.takeOurs(), events: events.takeOurs())
     }
 
-    private func spawn(
-        _ directory: LocalPath, _ requests: Int32, _ events: Int32
+    private static func spawn(
+        _ directory: LocalPath, _ sockets: [Int32], _ environment: [[UInt8]], _ memoryBytes: Int, _ user: HookUser?
     ) throws(VaultError) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO)
-        // Their numbers may be each other's: the copies are made where neither is.
-        let spare = max(requests, events, HookProcesses.events) + 1
-        posix_spawn_file_actions_adddup2(&actions, requests, spare)
-        posix_spawn_file_actions_adddup2(&actions, events, spare + 1)
-        posix_spawn_file_actions_adddup2(&actions, spare, HookProcesses.requests)
-        posix_spawn_file_actions_adddup2(&actions, spare + 1, HookProcesses.events)
-        for copy in [spare, spare + 1] { posix_spawn_file_actions_addclose(&actions, copy) }
+        // Their numbers may be each other's: the copies are made where none is.
+        let spare = (sockets + [HookProcesses.broker]).reduce(0, max) + 1
+        for (copy, socket) in zip(spare..., sockets) { posix_spawn_file_actions_adddup2(&actions, socket, copy) }
+        for (copy, number) in zip(spare..., [HookProcesses.requests, HookProcesses.events, HookProcesses.broker]) {
+            posix_spawn_file_actions_adddup2(&actions, copy, number)
+            posix_spawn_file_actions_addclose(&actions, copy)
+        }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
@@ -75,63 +133,60 @@ struct HookProcesses: HookLauncher {
         let flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP
         posix_spawnattr_setflags(&attributes, Int16(flags))
         // Bytes, as paths and variables have them.
-        func word(_ parts: [UInt8]...) -> UnsafeMutablePointer<CChar>? {
-            LocalPath(parts.joined()).withCString { strdup($0) }
+        func copies(_ texts: [[UInt8]]) -> [UnsafeMutablePointer<CChar>?] {
+            texts.map { text in LocalPath(text).withCString { strdup($0) } } + [nil]
         }
-        let words = [
-            word(Array("minivault".utf8)), word(Array("hook-worker".utf8)), word(directory.bytes),
-            word(Array("\(memoryBytes)".utf8)), nil,
-        ]
-        let variables = HookProcesses.variables.compactMap { name in
-            EnvironmentVariable.bytes(name).map { word(Array("\(name)=".utf8), $0) }
-        }
-        let environment = variables + [word(Array("TMPDIR=".utf8), directory.bytes), nil]
-        defer { for text in words + environment { free(text) } }
+        let numbers = [
+            memoryBytes, Int(getpid()), user.map { Int($0.id) } ?? 0, HookProcesses.canConfineFiles ? 1 : 0,
+        ].map { Array("\($0)".utf8) }
+        let words = copies([Array("minivault".utf8), Array("hook-worker".utf8), directory.bytes] + numbers)
+        let variables = copies(environment)
+        defer { for text in words + variables { free(text) } }
         var process = pid_t()
-        let status = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, words, environment)
+        let status = posix_spawn(&process, "/proc/self/exe", &actions, &attributes, words, variables)
         guard status == 0 else { throw VaultError(system: status, "start", LocalPath("a worker for hooks")) }
         return process
     }
 }
 
-/// Two connected sockets: ours, and the one that a worker gets a copy of. What is not taken closes.
-private final class SocketPair {
-    private var ours: Int32
-    let theirs: Int32
-
-    init() throws(VaultError) {
-        var ends: [Int32] = [-1, -1]
-        guard cprocess_socket_pair(&ends) == 0 else {
-            throw VaultError(system: errno, "open", LocalPath("a socket pair"))
+extension LocalPath {
+    /// The path from the root, where it is one from the working directory.
+    fileprivate var absolute: LocalPath {
+        get throws(VaultError) {
+            if bytes.first == UInt8(ascii: "/") { return self }
+            guard let current = getcwd(nil, 0) else { throw VaultError(system: errno, "find", self) }
+            defer { free(current) }
+            return LocalPath(Array(UnsafeRawBufferPointer(start: current, count: strlen(current)))).appending(bytes)
         }
-        (ours, theirs) = (ends[0], ends[1])
+    }
+}
+
+/// The outcome of starting a worker, for the thread that waits for it.
+private final class Started: Sendable {
+    private let result = Mutex<Result<HookProcessGroup, VaultError>?>(nil)
+    private let semaphore = DispatchSemaphore(value: 0)
+
+    func set(_ result: Result<HookProcessGroup, VaultError>) {
+        self.result.withLock { $0 = result }
+        semaphore.signal()
     }
 
-    deinit {
-        if ours >= 0 { close(ours) }
-        close(theirs)
-    }
-
-    func takeOurs() -> Int32 {
-        defer { ours = -1 }
-        return ours
+    func wait() throws(VaultError) -> HookProcessGroup {
+        semaphore.wait()
+        guard let result = result.withLock({ $0 }) else { throw .cancelled }
+        return try result.get()
     }
 }
 
 /// A worker, from its start until its end has been waited for.
 private final class HookProcess: HookWorkerProcess {
-    private struct State {
-        var status: Int32?
-        /// Goes with the process.
-        var directory: HookDirectory?
-    }
+    private let group: HookProcessGroup
+    /// Goes with the process.
+    private let directory: Mutex<HookDirectory?>
 
-    private let id: pid_t
-    private let state: Mutex<State>
-
-    init(_ id: pid_t, _ directory: HookDirectory) {
-        self.id = id
-        state = Mutex(State(directory: directory))
+    init(_ group: HookProcessGroup, _ directory: HookDirectory) {
+        self.group = group
+        self.directory = Mutex(directory)
     }
 
     deinit {
@@ -139,35 +194,27 @@ private final class HookProcess: HookWorkerProcess {
     }
 
     func kill() {
-        state.withLock { state in
-            guard state.status == nil else { return }
-            // With the programs that it has started.
-            _ = Glibc.kill(-id, SIGKILL)
-            _ = Glibc.kill(id, SIGKILL)
-            var status: Int32 = 0
-            while waitpid(id, &status, 0) < 0, errno == EINTR {}
-            (state.status, state.directory) = (status, nil)
-        }
+        group.kill()
+        directory.withLock { $0 = nil }
     }
 
-    func ending() -> String? {
-        guard let status = state.withLock({ $0.status }) else { return nil }
-        let signal = status & 0x7F
-        if signal == 0 { return "it ended with the exit code \((status >> 8) & 0xFF)" }
-        return "it was ended by the signal \(signal) (\(String(cString: strsignal(signal))))"
-    }
+    func ending() -> String? { group.ending() }
 }
 
 /// A directory for the files of one worker, locked for as long as there is that, and removed after.
 private final class HookDirectory: Sendable {
     let path: LocalPath
-    private let file: OpenFile
+    let file: OpenFile
+    /// The worker's, whose the directory is: nobody else gets the number before it is gone.
+    private let user: HookUser?
 
-    init(in parent: LocalPath) throws(VaultError) {
+    init(in parent: LocalPath, for user: HookUser?) throws(VaultError) {
         path = parent.appending("\(UniqueID())")
         try SmallFile.makeDirectory(path)
         file = try OpenFile(path, flags: O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+        self.user = user
         _ = flock(file.descriptor, LOCK_EX | LOCK_NB)
+        if let user { try retrying("give away", path) { fchown(file.descriptor, user.id, user.id) } }
     }
 
     deinit {

@@ -18,10 +18,10 @@ struct HookTrial {
         var subjects: [Subject]
     }
 
-    /// What has come of a trial.
+    /// The outcome of a trial.
     struct Report: Sendable {
         var hooks: [HookDeclaration]
-        /// How each event has ended.
+        /// The status of each event.
         var statuses: [ExitStatus] = []
     }
 
@@ -123,7 +123,7 @@ private struct TrialBench {
 
     /// Where workers have their files.
     var workers: LocalPath { directory.appending("workers") }
-    /// What a server keeps besides its vaults.
+    /// Has the files that a server keeps besides its vaults.
     var accounts: LocalPath { directory.appending("accounts") }
 
     /// Saves a file, and does with it what an event tells of.

@@ -12,24 +12,34 @@ struct HookWorkerCommand: AsyncParsableCommand {
         shouldDisplay: false)
 
     @Argument(help: "Where events have their files.") var directory: String
-    @Argument(help: "Bytes that Lua may allocate; 0 for no limit of the process.") var memoryBytes: Int
+    @Argument(help: "Bytes that Lua may allocate.") var memoryBytes: Int
+    @Argument(help: "The number of the server's process.") var server: Int32
+    @Argument(help: "The number of the user to become; 0 for the one who starts it.") var user: UInt32
+    @Argument(help: "Whether it can give up files: 1 or 0.") var confinesFiles: Int
 
-    private static let filesMax: rlim_t = 512
     static let memoryBytesMax = 1 << 40
-    /// What the process needs besides Lua, in bytes.
-    private static let baseBytes = 512 << 20
 
     /// Privileges are each thread's own, and threads inherit them: they are dropped while this one is the only one.
     func validate() throws {
         guard HookProcesses.isWorker, memoryBytes >= 0, memoryBytes <= HookWorkerCommand.memoryBytesMax else {
             throw ValidationError("'hook-worker' is started by 'minivault serve' only.")
         }
-        limit()
+        do throws(VaultError) {
+            // Before the user changes, who may not look into the directories above.
+            try retrying("enter", path) { path.withCString { chdir($0) } }
+            try WorkerConfinement(
+                memoryBytes: memoryBytes, server: server, user: user == 0 ? nil : user,
+                confinesFiles: confinesFiles == 1
+            ).begin()
+        } catch {
+            Output.report(error)
+            _exit(ExitStatus.failed.rawValue)
+        }
     }
 
+    private var path: LocalPath { CommandText.path(directory) }
+
     func run() async throws {
-        let path = CommandText.path(directory)
-        guard path.withCString({ chdir($0) }) == 0 else { throw VaultError(system: errno, "enter", path) }
         let link: HookLink
         do throws(VaultError) {
             // Whatever it is at: the server has gone, or wants it gone.
@@ -40,28 +50,18 @@ struct HookWorkerCommand: AsyncParsableCommand {
             throw ValidationError("'hook-worker' is started by 'minivault serve' only.")
         }
         do throws(VaultError) {
-            try await HookRunner(link, HookRunner.Host(directory: path, connect: HookConnections.open)).run()
+            let broker = HookBrokerClient(HookProcesses.broker)
+            try await HookRunner(
+                link, HookRunner.Host(directory: path, programs: broker, connect: broker.open)
+            ).run()
         } catch {
             if error.code != .cancelled { Output.report(error) }
         }
         HookWorkerCommand.end()
     }
 
-    /// Gives up what hooks do not need. Where the kernel does not allow it, the sandbox of the code is what is left.
-    private func limit() {
-        // Not all that a server has open closes with a new program.
-        cprocess_close_from(HookProcesses.events + 1)
-        _ = cprocess_drop_privileges()
-        func set(_ resource: __rlimit_resource, _ value: rlim_t) {
-            var limit = rlimit(rlim_cur: value, rlim_max: value)
-            setrlimit(__rlimit_resource_t(resource.rawValue), &limit)
-        }
-        set(RLIMIT_CORE, 0)
-        set(RLIMIT_NOFILE, HookWorkerCommand.filesMax)
-        if memoryBytes > 0 { set(RLIMIT_DATA, rlim_t(2 * memoryBytes + HookWorkerCommand.baseBytes)) }
-    }
-
-    /// Ends the process, and the programs that it has started.
+    /// Ends the process, and the programs that were started for it, as far as they are its own user's; the server ends the
+    /// others.
     private static func end() -> Never {
         if getpgrp() == getpid() { kill(0, SIGKILL) }
         _exit(0)

@@ -97,7 +97,9 @@ struct Serve: AsyncParsableCommand {
         }
         let options = try options()
         let launcher = try options.hooks.map { settings in
-            try HookProcesses(options.data.appending("workers"), settings)
+            try HookProcesses(options.data.appending("workers"), settings) { missing in
+                logger.notice("workers of hooks are not wholly confined", metadata: ["missing": "\(missing)"])
+            }
         }
         let server = try await Server.start(
             options, accounts: try await openShared(), launcher: launcher, logger: logger)
