@@ -188,26 +188,53 @@ let package = Package(
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             path: "Tests/Support", exclude: ["clock.c", "refusals.c"], swiftSettings: strict),
+        .target(
+            name: "FuzzSupport", dependencies: ["VaultModel"], path: "Tests/Fuzzing/FuzzSupport", swiftSettings: strict),
+        .target(
+            name: "VaultWireFuzzing",
+            dependencies: [
+                "FuzzSupport", "VaultModel", "VaultWire", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Tests/Fuzzing/VaultWireFuzzing", swiftSettings: strict),
+        .target(
+            name: "VaultStoreFuzzing",
+            dependencies: [
+                "FuzzSupport", "VaultModel", "VaultStore", .product(name: "GRDBSQLite", package: "GRDB.swift"),
+            ],
+            path: "Tests/Fuzzing/VaultStoreFuzzing", swiftSettings: strict),
+        .target(
+            name: "VaultEnginesFuzzing",
+            dependencies: [
+                "FuzzSupport", "VaultEngines", "VaultModel", "VaultStore",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            path: "Tests/Fuzzing/VaultEnginesFuzzing", swiftSettings: strict),
+        .target(
+            name: "MinivaultFuzzing",
+            dependencies: [
+                "FuzzSupport", "LuaEngine", "VaultLua", "VaultModel", "VaultWire", "VaultWireFuzzing",
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+            ],
+            path: "Tests/Fuzzing/MinivaultFuzzing", swiftSettings: strict),
         .testTarget(
             name: "VaultModelTests", dependencies: ["CChunker", "TestSupport", "VaultModel", "VaultStore"],
             swiftSettings: strict),
         .testTarget(
             name: "VaultStoreTests",
             dependencies: [
-                "TestSupport", "VaultClient", "VaultEngines", "VaultModel", "VaultStore", "minivault",
+                "FuzzSupport", "TestSupport", "VaultClient", "VaultEngines", "VaultModel", "VaultStore",
+                "VaultStoreFuzzing", "minivault",
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
-            swiftSettings: strict
-        ),
-        .target(
-            name: "VaultWireFuzzing",
-            dependencies: ["VaultModel", "VaultWire", .product(name: "SwiftProtobuf", package: "swift-protobuf")],
-            path: "Tests/Fuzzing/VaultWireFuzzing",
+            exclude: ["Corpus"],
             swiftSettings: strict
         ),
         .testTarget(
             name: "VaultWireTests",
             dependencies: [
+                "FuzzSupport",
                 "TestSupport",
                 "VaultModel",
                 "VaultWire",
@@ -236,10 +263,12 @@ let package = Package(
         .testTarget(
             name: "VaultEnginesTests",
             dependencies: [
-                "TestSupport", "VaultClient", "VaultEngines", "VaultModel", "VaultServer", "VaultStore", "minivault",
+                "FuzzSupport", "TestSupport", "VaultClient", "VaultEngines", "VaultEnginesFuzzing", "VaultModel",
+                "VaultServer", "VaultStore", "minivault",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
+            exclude: ["Corpus"],
             swiftSettings: strict
         ),
         .testTarget(
@@ -277,13 +306,13 @@ let package = Package(
         .testTarget(
             name: "MinivaultTests",
             dependencies: [
-                "CProcess", "TestSupport", "VaultClient", "VaultLua", "VaultModel", "VaultServer", "VaultStore",
-                "VaultWire",
+                "CProcess", "FuzzSupport", "MinivaultFuzzing", "TestSupport", "VaultClient", "VaultLua", "VaultModel",
+                "VaultServer", "VaultStore", "VaultWire",
                 "minivault",
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDBSQLite", package: "GRDB.swift"),
             ],
-            exclude: ["Hooks/confinement.c", "filter.c"],
+            exclude: ["Corpus", "Hooks/confinement.c", "filter.c"],
             swiftSettings: strict
         ),
         .executableTarget(
@@ -311,7 +340,11 @@ if Context.environment["MINIVAULT_FUZZ"] != nil {
     package.targets += [
         .systemLibrary(name: "CLibFuzzer", path: "Tests/Fuzzing/CLibFuzzer"),
         .executableTarget(
-            name: "WireFuzzer", dependencies: ["CLibFuzzer", "VaultWireFuzzing"], path: "Tests/Fuzzing/WireFuzzer",
-            swiftSettings: strict),
+            name: "Fuzzer",
+            dependencies: [
+                "CLibFuzzer", "FuzzSupport", "MinivaultFuzzing", "VaultEnginesFuzzing", "VaultStoreFuzzing",
+                "VaultWireFuzzing",
+            ],
+            path: "Tests/Fuzzing/Fuzzer", swiftSettings: strict, linkerSettings: [lua]),
     ]
 }

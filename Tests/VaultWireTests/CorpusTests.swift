@@ -1,28 +1,25 @@
-import Foundation
+import FuzzSupport
 import Testing
 import VaultWireFuzzing
 
 @Suite struct CorpusTests {
-    /// The inputs that a fuzzer starts from, and those that once broke something.
-    private static let directory = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "Corpus")
+    private static let corpus = Corpus()
 
-    @Test(arguments: FuzzTarget.allCases) func everyCorpusFileIsHandled(by target: FuzzTarget) throws {
-        let files = try FileManager.default.contentsOfDirectory(
-            at: CorpusTests.directory.appending(path: target.rawValue), includingPropertiesForKeys: nil)
-        #expect(!files.isEmpty)
-        for file in files {
-            #expect(throws: Never.self, "\(file.lastPathComponent)") { try target.run([UInt8](Data(contentsOf: file))) }
+    @Test(arguments: WireFuzzTarget.allCases) func everyCorpusFileIsHandled(by target: WireFuzzTarget) throws {
+        let inputs = try CorpusTests.corpus.inputs(of: target)
+        #expect(!inputs.isEmpty)
+        for input in inputs {
+            #expect(throws: Never.self, "\(input.name)") { try target.run(input.bytes) }
         }
     }
 
     /// The same bytes to those for which they were not made: there, they are as good as any.
-    @Test(arguments: FuzzTarget.allCases) func everyTargetTakesTheInputsOfTheOthers(_ target: FuzzTarget) throws {
-        for other in FuzzTarget.allCases {
-            let directory = CorpusTests.directory.appending(path: other.rawValue)
-            let files = try FileManager.default.contentsOfDirectory(at: directory, includingPropertiesForKeys: nil)
-            for file in files {
-                let bytes = try [UInt8](Data(contentsOf: file))
-                #expect(throws: Never.self, "\(file.lastPathComponent)") { try target.run(bytes) }
+    @Test(arguments: WireFuzzTarget.allCases) func everyTargetTakesTheInputsOfTheOthers(
+        _ target: WireFuzzTarget
+    ) throws {
+        for other in WireFuzzTarget.allCases {
+            for input in try CorpusTests.corpus.inputs(of: other) {
+                #expect(throws: Never.self, "\(input.name)") { try target.run(input.bytes) }
             }
         }
     }

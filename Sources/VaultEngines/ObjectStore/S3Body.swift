@@ -1,17 +1,17 @@
 import AsyncHTTPClient
 import Crypto
 import NIOCore
-import VaultModel
+package import VaultModel
 
 /// The bytes of a request, which stay where they are until they are sent, a part at a time.
-struct S3Body: Sendable {
+package struct S3Body: Sendable {
     /// Parts of the bytes, one behind the other.
     let parts: [BufferSlice]
     let count: Int
     /// The SHA-256 of all of them.
     let digest: VaultModel.Digest
 
-    init(_ parts: [BufferSlice]) {
+    package init(_ parts: [BufferSlice]) {
         self.parts = parts
         count = parts.reduce(0) { $0 + $1.count }
         var hash = SHA256()

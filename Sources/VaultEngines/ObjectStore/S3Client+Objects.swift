@@ -1,6 +1,6 @@
 import Crypto
 import NIOHTTP1
-import VaultModel
+package import VaultModel
 
 extension S3Client {
     /// An object as a listing tells of it.
@@ -12,7 +12,7 @@ extension S3Client {
     }
 
     /// Looks whether the bucket is there and may be used, so that who has named it wrongly hears of it at once.
-    func look() async throws(VaultError) {
+    package func look() async throws(VaultError) {
         var request = Request(method: .GET)
         request.query = [("list-type", "2"), ("prefix", location.prefix), ("max-keys", "1")]
         do throws(VaultError) {

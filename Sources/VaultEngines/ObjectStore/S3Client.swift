@@ -3,13 +3,13 @@ import NIOCore
 import NIOHTTP1
 import NIOSSL
 import Synchronization
-import VaultModel
+package import VaultModel
 
 /// Asks an object store, signs what it asks, and tries again what failed on the way.
 ///
 /// Every request may be repeated: an object is stored under its key with the same bytes, or read, or removed. A timeout, a
 /// lost connection and an answer from 500 on leave open what has happened.
-final class S3Client: Sendable {
+package final class S3Client: Sendable {
     struct Request: Sendable {
         var method: HTTPMethod
         var key = ""
@@ -49,7 +49,7 @@ final class S3Client: Sendable {
     private let skew = Mutex<Int64>(0)
     private let credentials: Mutex<S3Credentials>
 
-    init(_ location: S3Location, clock: @escaping @Sendable () -> Int64) throws(VaultError) {
+    package init(_ location: S3Location, clock: @escaping @Sendable () -> Int64) throws(VaultError) {
         self.location = location
         self.clock = clock
         credentials = Mutex(location.credentials)
@@ -73,7 +73,7 @@ final class S3Client: Sendable {
         http = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
     }
 
-    func close() async { try? await http.shutdown() }
+    package func close() async { try? await http.shutdown() }
 
     deinit {
         // Of one that was closed this does nothing.

@@ -1,8 +1,8 @@
 /// The XML of an object store's answers, which has elements and text, no attributes that matter, and little depth.
-struct S3Document {
+package struct S3Document {
     private let text: Substring
 
-    init(_ text: String) {
+    package init(_ text: String) {
         self.text = text[...]
     }
 
@@ -11,7 +11,7 @@ struct S3Document {
     }
 
     /// The contents of all elements of a name, none of which is in another one.
-    func elements(_ name: String) -> [S3Document] {
+    package func elements(_ name: String) -> [S3Document] {
         var found: [S3Document] = []
         var rest = text
         while let start = rest.range(of: "<\(name)>") {
@@ -23,7 +23,7 @@ struct S3Document {
     }
 
     /// The text of the first element of a name; nil where there is none.
-    func first(_ name: String) -> String? { elements(name).first?.content }
+    package func first(_ name: String) -> String? { elements(name).first?.content }
 
     private var content: String {
         var text = String(self.text)

@@ -1,17 +1,17 @@
 import NIOHTTP1
-import VaultModel
+package import VaultModel
 
 /// Stores an object in parts, several of which are on their way at once.
-struct S3MultipartUpload: Sendable {
+package struct S3MultipartUpload: Sendable {
     private let client: S3Client
     private let key: String
 
-    init(_ client: S3Client, key: String) {
+    package init(_ client: S3Client, key: String) {
         self.client = client
         self.key = key
     }
 
-    func store(_ body: S3Body) async throws(VaultError) {
+    package func store(_ body: S3Body) async throws(VaultError) {
         let begun = try await client.perform(S3Client.Request(method: .POST, key: key, query: [("uploads", "")]))
         guard let id = begun.document.first("UploadId") else {
             throw VaultError(.internal, "The object store began an upload without naming it.")

@@ -13,7 +13,7 @@ package final class S3PackStore: PackStore {
     private let folder: String
     private let appends: AppendGatherer
 
-    init(_ client: S3Client, vault: UniqueID) {
+    package init(_ client: S3Client, vault: UniqueID) {
         self.client = client
         self.vault = vault
         folder = "\(client.location.prefix)\(vault)/packs/"

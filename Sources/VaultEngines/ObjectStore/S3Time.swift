@@ -1,7 +1,7 @@
 /// Times as an object store writes them, in UTC.
-enum S3Time {
+package enum S3Time {
     /// `20130524T000000Z` for seconds since 1970.
-    static func stamp(_ time: Int64) -> String {
+    package static func stamp(_ time: Int64) -> String {
         let days = (time >= 0 ? time : time - 86_399) / 86_400
         let second = time - days * 86_400
         let (year, month, day) = civil(days)
@@ -10,14 +10,14 @@ enum S3Time {
     }
 
     /// Seconds since 1970 of `2013-05-24T00:00:00.000Z`; nil for another text.
-    static func seconds(iso text: String) -> Int64? {
+    package static func seconds(iso text: String) -> Int64? {
         let numbers = text.split { !$0.isNumber }.compactMap { Int64($0) }
         guard numbers.count >= 6, text.contains("T"), text.hasSuffix("Z") else { return nil }
         return plausible(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5])
     }
 
     /// Seconds since 1970 of `Fri, 24 May 2013 00:00:00 GMT`; nil for another text.
-    static func seconds(http text: String) -> Int64? {
+    package static func seconds(http text: String) -> Int64? {
         let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
         let parts = text.split(whereSeparator: { $0 == " " || $0 == ":" || $0 == "," })
         guard parts.count == 8, let day = Int64(parts[1]), let month = months.firstIndex(of: String(parts[2])),

@@ -1,9 +1,9 @@
-import LuaEngine
-import VaultModel
+package import LuaEngine
+package import VaultModel
 
 /// Entries, outcomes and reports as Lua tables.
-enum EntryValue {
-    static func table(_ entry: Entry, outcome: SaveOutcome? = nil) -> LuaTable {
+package enum EntryValue {
+    package static func table(_ entry: Entry, outcome: SaveOutcome? = nil) -> LuaTable {
         var table = LuaTable(fields: [
             "name": entry.name.bytes,
             "kind": entry.kind.description,
@@ -36,7 +36,7 @@ enum EntryValue {
         return table
     }
 
-    static func table(_ report: TreeReport) -> LuaTable {
+    package static func table(_ report: TreeReport) -> LuaTable {
         LuaTable(fields: [
             "saved": report.saved,
             "skipped": report.skipped,

@@ -111,6 +111,23 @@ extension Format {
         ])
     }
 
+    static func json(_ user: Accounts.User) -> JSON {
+        .object([
+            ("name", .string(user.name)), ("created_at", .integer(Int(user.createdAt))),
+            (
+                "grants",
+                .array(
+                    user.access.map { access in
+                        .object([
+                            ("vault", .string(access.vault)), ("prefix", .string(access.grant.prefix.top?.text ?? "")),
+                            ("rights", .string("\(access.grant.rights)")),
+                        ])
+                    })
+            ),
+            ("keys", .array(user.keys.map { json($0) })),
+        ])
+    }
+
     static func json(_ key: Accounts.DeviceKey) -> JSON {
         .object([
             ("label", .string(key.label)), ("enrolled_at", .integer(Int(key.enrolledAt))),

@@ -1,7 +1,6 @@
 import Glibc
 import VaultLua
 import VaultModel
-import VaultServer
 
 /// Numbers and entries as people read them.
 enum Format {
@@ -115,23 +114,6 @@ enum Format {
         return .object([
             name, ("version", .integer(Int(clamping: outcome.entry.version))), size,
             ("new_bytes", .integer(Int(clamping: outcome.newBytes))), ("created", .boolean(outcome.isCreated)),
-        ])
-    }
-
-    static func json(_ user: Accounts.User) -> JSON {
-        .object([
-            ("name", .string(user.name)), ("created_at", .integer(Int(user.createdAt))),
-            (
-                "grants",
-                .array(
-                    user.access.map { access in
-                        .object([
-                            ("vault", .string(access.vault)), ("prefix", .string(access.grant.prefix.top?.text ?? "")),
-                            ("rights", .string("\(access.grant.rights)")),
-                        ])
-                    })
-            ),
-            ("keys", .array(user.keys.map { json($0) })),
         ])
     }
 }

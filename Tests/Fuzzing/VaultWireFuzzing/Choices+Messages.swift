@@ -1,4 +1,5 @@
 import FoundationEssentials
+import FuzzSupport
 import SwiftProtobuf
 import VaultWire
 

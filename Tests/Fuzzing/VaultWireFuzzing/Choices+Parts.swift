@@ -1,6 +1,7 @@
 import FoundationEssentials
+package import FuzzSupport
 import VaultModel
-import VaultWire
+package import VaultWire
 
 /// Parts of messages: plain ones first, then such as no honest peer sends.
 extension Choices {
@@ -44,7 +45,7 @@ extension Choices {
         one(of: [.file, .link, .directory, .removed, .file, .unspecified, .UNRECOGNIZED(5), .UNRECOGNIZED(-1)])
     }
 
-    mutating func entry() -> WireEntry {
+    package mutating func entry() -> WireEntry {
         var entry = WireEntry()
         entry.name = nameBytes()
         entry.kind = kind()
@@ -155,6 +156,15 @@ extension Choices {
         keep.zone = text()
         keep.dryRun = flag()
         return keep
+    }
+
+    /// Tags in any order, with keys that come twice.
+    mutating func tagPairs() -> [WireTagPair] {
+        (0..<below(4)).map { _ in
+            var pair = WireTagPair()
+            (pair.key, pair.value) = (text(), text())
+            return pair
+        }
     }
 
     /// Some of what `make` makes, up to `countMax`, and once in a while far more.

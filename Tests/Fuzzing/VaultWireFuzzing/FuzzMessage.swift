@@ -1,3 +1,4 @@
+import FuzzSupport
 import SwiftProtobuf
 import VaultModel
 import VaultWire

@@ -1,45 +1,44 @@
-import VaultModel
-import VaultWire
+package import VaultModel
 
 /// The choices of a generator, drawn from a fuzzer's input.
 ///
 /// Few bytes make one choice, so that a fuzzer which changes a byte changes one thing. Once the input is
 /// used up, every choice is the first there is, which generators make the plain one.
-struct Choices {
+package struct Choices: Sendable {
     private var bytes: ArraySlice<UInt8>
 
-    init(_ bytes: [UInt8]) {
+    package init(_ bytes: [UInt8]) {
         self.bytes = bytes[...]
     }
 
-    var isEmpty: Bool { bytes.isEmpty }
+    package var isEmpty: Bool { bytes.isEmpty }
 
     /// What is left of the input, which stays left.
-    var rest: [UInt8] { Array(bytes) }
+    package var rest: [UInt8] { Array(bytes) }
 
-    mutating func byte() -> UInt8 { bytes.popFirst() ?? 0 }
+    package mutating func byte() -> UInt8 { bytes.popFirst() ?? 0 }
 
-    mutating func flag() -> Bool { byte() & 1 == 1 }
+    package mutating func flag() -> Bool { byte() & 1 == 1 }
 
     /// True once in `count` times.
-    mutating func rarely(_ count: Int = 16) -> Bool { below(count) == count - 1 }
+    package mutating func rarely(_ count: Int = 16) -> Bool { below(count) == count - 1 }
 
     /// How often a step is taken with the same choices: some bounds are reached by repetition only.
-    mutating func repetitions() -> Int { rarely(8) ? 80 : 1 }
+    package mutating func repetitions() -> Int { rarely(8) ? 80 : 1 }
 
-    mutating func below(_ count: Int) -> Int {
+    package mutating func below(_ count: Int) -> Int {
         var value = Int(byte())
         if count > 256 { value = value << 8 | Int(byte()) }
         if count > 65_536 { value = value << 16 | Int(byte()) << 8 | Int(byte()) }
         return value % count
     }
 
-    mutating func one<Element>(of elements: [Element]) -> Element {
+    package mutating func one<Element>(of elements: [Element]) -> Element {
         elements[below(elements.count)]
     }
 
     /// A number that often is one of those at which arithmetic breaks.
-    mutating func number<Value: FixedWidthInteger>(_: Value.Type = Value.self) -> Value {
+    package mutating func number<Value: FixedWidthInteger>(_: Value.Type = Value.self) -> Value {
         switch below(8) {
         case 0: return Value(truncatingIfNeeded: below(16))
         case 1: return .max
@@ -55,29 +54,20 @@ struct Choices {
     }
 
     /// Bytes of the input itself, up to `countMax` of them.
-    mutating func someBytes(_ countMax: Int = 24) -> [UInt8] {
+    package mutating func someBytes(_ countMax: Int = 24) -> [UInt8] {
         let count = below(countMax + 1)
         return (0..<count).map { _ in byte() }
     }
 
-    mutating func text() -> String {
+    package mutating func text() -> String {
         let texts = ["", "a", "Europe/Berlin", "e\u{301}", "\u{1B}[2J", "‛", "\0", "\u{202E}x\\\n", "../../etc"]
         if rarely(64) { return String(repeating: "\u{202E}x\\\n", count: one(of: [10, 1_500])) }
         return flag() ? one(of: texts) : String(decoding: someBytes(), as: UTF8.self)
     }
 
-    mutating func tags() -> [TagText: TagText] {
+    package mutating func tags() -> [TagText: TagText] {
         var tags: [TagText: TagText] = [:]
         for _ in 0..<below(4) { tags[TagText(text())] = TagText(text()) }
         return tags
-    }
-
-    /// Tags in any order, with keys that come twice.
-    mutating func tagPairs() -> [WireTagPair] {
-        (0..<below(4)).map { _ in
-            var pair = WireTagPair()
-            (pair.key, pair.value) = (text(), text())
-            return pair
-        }
     }
 }

@@ -1,5 +1,7 @@
-/// What a fuzzer can be set upon: each takes any bytes, and finds that everything held, or throws or traps.
-package enum FuzzTarget: String, CaseIterable, Sendable {
+package import FuzzSupport
+
+/// What a peer's bytes reach below TLS.
+package enum WireFuzzTarget: String, FuzzTarget {
     /// The bytes are a connection's, to a server or to a client.
     case connection
     /// The bytes are one message, whose parts become what they mean.
@@ -29,18 +31,4 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .certificate: try fuzzCertificate(input)
         }
     }
-}
-
-/// Something that must hold whatever a peer sends, and did not.
-package struct BrokenInvariant: Error, CustomStringConvertible {
-    package let description: String
-
-    init(_ description: String) {
-        self.description = description
-    }
-}
-
-/// Makes sure that something holds.
-func require(_ holds: Bool, _ what: @autoclosure () -> String) throws(BrokenInvariant) {
-    if !holds { throw BrokenInvariant(what()) }
 }

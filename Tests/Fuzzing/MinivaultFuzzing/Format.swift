@@ -1,0 +1,1 @@
+../../../Sources/minivault/Support/Format.swift
