@@ -99,6 +99,12 @@ package final class S3PackStore: PackStore {
             guard let name = object.key.split(separator: "/").last, name.hasSuffix(".pack"),
                 let id = UniqueID(name.dropLast(5))
             else { continue }
+            // Lengths are added up.
+            guard object.length <= StoreLimits.packBytesMax else {
+                throw VaultError(
+                    .integrity,
+                    "The object store lists '\(printable(object.key))' with \(object.length) bytes, which no pack has.")
+            }
             packs[PackID(id)] = PackStatus(
                 length: object.length, isFresh: object.age < StoreLimits.unrecordedSeconds)
         }
