@@ -119,9 +119,18 @@ struct Query {
 
     func name(_ column: Int32) throws -> Name {
         let bytes = bytes(column)
-        if let name = Name(exactly: bytes) { return name }
+        if isText(column), let name = Name(exactly: bytes) { return name }
         throw damage("the name '\(printable(bytes.prefix(Name.partBytesMax)))'")
     }
+
+    /// A text behind which a next page can start: bytes that are not text, and what is read as other text, are behind every
+    /// text.
+    func key(_ column: Int32) throws -> String {
+        if isText(column), let key = String(validating: bytes(column), as: UTF8.self) { return key }
+        throw damage("a key that is no text")
+    }
+
+    private func isText(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_TEXT }
 
     func bytes(_ column: Int32) -> [UInt8] {
         guard let memory = sqlite3_column_blob(handle, column) else { return [] }
@@ -137,6 +146,12 @@ struct Query {
             start: sqlite3_column_blob(handle, column), count: Int(sqlite3_column_bytes(handle, column)))
         guard let digest = Digest(memory) else { throw damage("a digest of \(memory.count) bytes") }
         return digest
+    }
+
+    /// Refuses a row that is not behind the place at which its page was to begin: in a file that is not sorted as it says,
+    /// SQLite finds any, and who asks for one page behind another would never come to the end.
+    func checkOrder(_ isBehind: Bool) throws {
+        if !isBehind { throw damage("rows that are not in their order") }
     }
 
     /// The error for a row that the catalog never stored; the statement is at its end.

@@ -16,7 +16,11 @@ extension SQLiteCatalog {
             query.bind(time)
             query.bind(Int64(limit))
             var records: [AuditRecord] = []
-            while try query.step() { records.append(try SQLiteCatalog.auditRecord(query)) }
+            while try query.step() {
+                let record = try SQLiteCatalog.auditRecord(query)
+                try query.checkOrder(record.sequences.lowerBound > sequence)
+                records.append(record)
+            }
             return records
         }
     }

@@ -93,9 +93,11 @@ extension SQLiteCatalog {
             query.bind(Int64(limit))
             var groups: [StoredGroup] = []
             while try query.step() {
+                let last = try query.count(0)
+                try query.checkOrder(last > sequence)
                 groups.append(
                     StoredGroup(
-                        lastSequence: try query.count(0), digest: try query.digest(1),
+                        lastSequence: last, digest: try query.digest(1),
                         location: try SQLiteCatalog.location(query, from: 2), time: try query.int(5)))
             }
             return groups

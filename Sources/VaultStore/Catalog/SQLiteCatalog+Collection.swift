@@ -288,6 +288,9 @@ extension SQLiteCatalog {
                             : try SQLiteCatalog.location(query, from: 1),
                         isDamaged: try isLost || query.flag(4)))
             }
+            if let after, let last = chunks.last {
+                try query.checkOrder(after.bytes.lexicographicallyPrecedes(last.digest.bytes))
+            }
             return chunks
         }
     }

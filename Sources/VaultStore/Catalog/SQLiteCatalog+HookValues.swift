@@ -25,7 +25,9 @@ extension SQLiteCatalog {
             query.bind(Int64(limit))
             var values: [(key: String, value: HookValue)] = []
             while try query.step() {
-                values.append((query.text(0), HookValue(value: query.bytes(1), version: try query.count(2))))
+                let next = try query.key(0)
+                try query.checkOrder(key.utf8.lexicographicallyPrecedes(next.utf8))
+                values.append((next, HookValue(value: query.bytes(1), version: try query.count(2))))
             }
             return values
         }

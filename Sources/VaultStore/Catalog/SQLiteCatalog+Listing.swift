@@ -54,8 +54,9 @@ extension SQLiteCatalog {
             var stored: [(StoredVersion, isUnnamed: Bool)] = []
             while try query.step() {
                 let isUnnamed = query.isNull(2)
-                stored.append(
-                    (try SQLiteCatalog.storedVersion(query, name: isUnnamed ? SQLiteCatalog.unnamed : nil), isUnnamed))
+                let version = try SQLiteCatalog.storedVersion(query, name: isUnnamed ? SQLiteCatalog.unnamed : nil)
+                try query.checkOrder(version.object > afterObject)
+                stored.append((version, isUnnamed))
             }
             return try stored.map { stored, isUnnamed in
                 let isCovered = isUnnamed ? prefix.top == nil : prefix.contains(stored.entry.name)
@@ -370,7 +371,11 @@ private struct NameListing {
         }
         rows.bind(Int64(limit))
         var result: [Candidate] = []
-        while try rows.step() { result.append(try make(rows)) }
+        while try rows.step() {
+            let candidate = try make(rows)
+            if let after { try rows.checkOrder(after < candidate.name) }
+            result.append(candidate)
+        }
         return result
     }
 

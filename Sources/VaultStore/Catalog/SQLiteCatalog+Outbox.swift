@@ -43,7 +43,11 @@ extension SQLiteCatalog {
             query.bind(min(number, StoreLimits.numberMax))
             query.bind(Int64(limit))
             var records: [OutboxRecord] = []
-            while try query.step() { records.append(try SQLiteCatalog.outboxRecord(query)) }
+            while try query.step() {
+                let record = try SQLiteCatalog.outboxRecord(query)
+                try query.checkOrder(record.number > number)
+                records.append(record)
+            }
             return records
         }
     }

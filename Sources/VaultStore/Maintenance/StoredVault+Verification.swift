@@ -152,10 +152,12 @@ extension StoredVault {
     }
 }
 
-/// Walks the chunks and list nodes of a content.
+/// Walks the chunks and list nodes of a content, and each node once, however often the content has it: a few nodes can name
+/// each other so often that nobody sees the end.
 private struct ContentWalk {
     private let reader: RecordReader
     private var pending: [(digest: Digest, depth: UInt8)]
+    private var walked: Set<Digest> = []
     /// Whether a node could not be read.
     private(set) var hasDamage = false
 
@@ -164,14 +166,19 @@ private struct ContentWalk {
         pending = content.size > 0 ? [(content.root, content.depth)] : []
     }
 
-    /// The next digests of the content; nil behind the last.
+    /// The next digests of the content, which may be none; nil behind the last.
     mutating func nextReadable() async throws(VaultError) -> [Digest]? {
         guard let next = pending.popLast() else { return nil }
         guard next.depth > 0 else { return [next.digest] }
+        guard walked.insert(next.digest).inserted else { return [] }
         let node: ListNode
         do {
             node = try await reader.node(next.digest)
         } catch  where error.code == .integrity {
+            hasDamage = true
+            return [next.digest]
+        }
+        guard node.level == next.depth else {
             hasDamage = true
             return [next.digest]
         }

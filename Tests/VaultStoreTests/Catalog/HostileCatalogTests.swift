@@ -143,6 +143,66 @@ import VaultModel
         }
     }
 
+    /// A few nodes make a file of 2^60 bytes, each of which is the same.
+    @Test func nodesThatNameTheSameOnesAreWalkedOnce() async throws {
+        try await withTemporaryDirectory { directory in
+            let chunk = Chunk(digest: Digest(of: [1]), bytes: BufferSlice(copying: [1]))
+            var reference = chunk.reference
+            var records = [PackRecord(kind: .chunk, digest: chunk.digest, bytes: chunk.bytes)]
+            for level in 1...5 as ClosedRange<UInt8> {
+                let references = Array(repeating: reference, count: ListNode.referencesMax)
+                let node = ListNode(level: level, references: references)
+                let bytes = node.encoded
+                reference = ChunkReference(digest: Digest(of: bytes), span: node.span)
+                records.append(
+                    PackRecord(kind: .listNode, digest: reference.digest, bytes: BufferSlice(copying: bytes)))
+            }
+            try await withVault(directory) { vault in
+                try await vault.save("x", [1])
+                let appended = try await vault.packs.append(records)
+                let received = zip(records, appended.locations).map {
+                    ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
+                }
+                _ = try await vault.catalog.record(
+                    UnrecordedChunks(received: received), of: UploadID(UniqueID()), by: "", at: 1)
+            }
+            let root = reference.digest.description
+            try await change(
+                directory, ["UPDATE entry SET depth = 5, size = \(reference.span), root = x'\(root)'"])
+            try await withVault(directory) { vault in
+                #expect(try await vault.verify(VerifyRequest(prefix: try NamePrefix("x"))).isClean)
+                let read = try await vault.openRead(try name("x"), .current)
+                #expect(try await vault.layout(read.id, from: 1 << 59, count: 1).map(\.position) == [1 << 59])
+                await vault.closeRead(read.id)
+            }
+        }
+    }
+
+    /// What is no text is behind all texts, so that every page would begin with it.
+    @Test(arguments: ["x'6b'", "CAST(x'6bff' AS TEXT)"])
+    func aKeyThatIsNoTextDoesNotKeepAMigrationFromItsEnd(_ key: String) async throws {
+        try await withTemporaryDirectory { directory in
+            let source = directory.appending("a")
+            try await withVault(source) { vault in _ = try await vault.store([1], as: "k", ifVersion: 0) }
+            try await change(source, ["UPDATE hook_value SET key = \(key)"])
+            await expect(.integrity) {
+                try await withVault(source) { vault in
+                    try await withVault(directory.appending("b")) { copy in
+                        _ = try await VaultMigration(from: vault, to: copy).run()
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func aNameThatIsNoTextIsDamage() async throws {
+        try await withTemporaryDirectory { directory in
+            try await makeVault(directory)
+            try await change(directory, ["UPDATE entry SET name = CAST(name AS BLOB)"])
+            await expect(.integrity) { _ = try await withVault(directory) { try await $0.keep(last: 1) } }
+        }
+    }
+
     @Test(arguments: [
         ["ALTER TABLE entry RENAME TO kept", "CREATE VIEW entry AS SELECT * FROM kept"],
         [
