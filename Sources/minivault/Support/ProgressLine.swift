@@ -53,16 +53,21 @@ struct ProgressLine {
         guard reading.done > 0 || reading.total > 0 else { return "" }
         var parts = [Format.bytes(reading.done)]
         if reading.total > reading.done, !isTree { parts[0] += " of \(Format.bytes(reading.total))" }
-        parts.append("\(Format.bytes(UInt64(pace.rate)))/s")
+        parts.append(perSecond(pace.rate))
         if reading.total > reading.done, !isTree, let left = pace.secondsLeft(for: reading.total - reading.done) {
             parts.append(Format.duration(seconds: left) + " left")
         }
-        if showsWire { parts.append("\(Format.bytes(UInt64(pace.wireRate)))/s on the wire") }
+        if showsWire { parts.append("\(perSecond(pace.wireRate)) on the wire") }
         if reading.files > 0 { parts.append("\(reading.files) files") }
         if reading.reused > 0 { parts.append("\(Format.bytes(reading.reused)) reused") }
         if let name = reading.name { parts.append(name.description) }
         let text = parts.joined(separator: "  ")
         return text.count < width ? text : String(text.prefix(width - 2)) + "…"
+    }
+
+    /// A rate as people read it. What a vault says of sizes may come to more than there are numbers for.
+    private static func perSecond(_ rate: Double) -> String {
+        "\(Format.bytes(UInt64(exactly: rate.rounded(.down)) ?? .max))/s"
     }
 }
 
