@@ -181,7 +181,8 @@ package struct FileStatus: Sendable, Hashable {
         case S_IFDIR: kind = .directory
         default: kind = .other
         }
-        size = UInt64(status.st_size)
+        // A file system of somebody else's making may say less than nothing.
+        size = UInt64(clamping: status.st_size)
         mode = UInt32(status.st_mode & 0o7777)
         modified = FileStatus.nanoseconds(status.st_mtim)
         changed = FileStatus.nanoseconds(status.st_ctim)
