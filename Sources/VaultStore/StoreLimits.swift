@@ -10,7 +10,7 @@ package enum StoreLimits {
     static let groupChangesMax = 1 << 16
     static let groupBytesMax = 16 << 20
     /// No count, size or sequence of a vault is above it: a few of them can be added, and SQLite's numbers are signed.
-    static let numberMax: UInt64 = 1 << 62
+    package static let numberMax: UInt64 = 1 << 62
     /// Bytes of a value in the catalog; answers to changes are the longest.
     static let catalogValueBytesMax: Int32 = 128 << 20
     /// Keys and values of one version's tags together.

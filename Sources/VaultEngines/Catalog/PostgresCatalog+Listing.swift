@@ -55,7 +55,9 @@ extension PostgresCatalog {
                 FROM entry WHERE vault = $1 AND object > $2 ORDER BY object LIMIT $3
                 """, [vaultValue, .int(afterObject), .int(Int64(limit))])
             let stored = try rows.rows.map { row in
-                (version: try PostgresCatalog.storedVersion(row), isUnnamed: row.bool(17))
+                let isUnnamed = row.bool(17)
+                let name = isUnnamed ? Name(validated: Array("-".utf8)) : nil
+                return (version: try PostgresCatalog.storedVersion(row, name: name), isUnnamed: isUnnamed)
             }
             let covered = stored.filter { stored in
                 stored.isUnnamed ? prefix.top == nil : prefix.contains(stored.version.entry.name)

@@ -13,23 +13,30 @@ extension PostgresCatalog {
 
     /// Reads a row of `object, since, name` and the columns of a version.
     static func storedVersion(_ row: PostgresRow, name: Name? = nil) throws -> StoredVersion {
-        guard let kind = Entry.Kind(rawValue: UInt8(truncatingIfNeeded: row.int(5))) else {
+        guard let kind = UInt8(exactly: row.int(5)).flatMap(Entry.Kind.init) else {
             throw CatalogDamage(what: "an entry of kind \(row.int(5))")
         }
-        var attributes = Attributes(mode: UInt32(truncatingIfNeeded: row.int(10)), modified: row.int(11))
+        guard let mode = UInt32(exactly: row.int(10)), mode <= Attributes.modeMax else {
+            throw CatalogDamage(what: "the mode \(row.int(10))")
+        }
+        var attributes = Attributes(mode: mode, modified: row.int(11))
         if !row.isNull(12) {
-            attributes.origin = Attributes.Origin(changed: row.int(12), inode: row.unsigned(13))
+            attributes.origin = Attributes.Origin(changed: row.int(12), inode: row.bits(13))
         }
         return StoredVersion(
             object: row.unsigned(0), since: row.unsigned(1),
             entry: Entry(
-                name: name ?? Name(validated: row.bytes(2)), kind: kind,
-                content: Content(
-                    chunker: UInt32(truncatingIfNeeded: row.int(7)), size: row.unsigned(6),
-                    depth: UInt8(truncatingIfNeeded: row.int(8)), root: try row.digest(9)),
+                name: try name ?? row.name(2), kind: kind, content: try content(row),
                 version: row.unsigned(3), sequence: row.unsigned(4), attributes: attributes,
                 savedAt: row.int(14), savedBy: row.text(15),
                 tags: row.isNull(16) ? [:] : try Tags.decode(row.bytes(16))))
+    }
+
+    private static func content(_ row: PostgresRow) throws -> Content {
+        guard let chunker = UInt32(exactly: row.int(7)), let size = UInt64(exactly: row.int(6)),
+            size <= Content.sizeMax, let depth = UInt8(exactly: row.int(8)), depth <= ListNode.levelMax
+        else { throw CatalogDamage(what: "content of \(row.int(6)) bytes and depth \(row.int(8))") }
+        return Content(chunker: chunker, size: size, depth: depth, root: try row.digest(9))
     }
 
     /// The values of the columns of versions, an array for each column.

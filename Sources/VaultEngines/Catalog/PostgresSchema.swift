@@ -32,6 +32,7 @@ enum PostgresSchema {
                     .invalid,
                     "The catalog has format \(found), this program knows \(format): use a newer one.")
             }
+            guard found >= 0 else { throw CatalogDamage(what: "the format \(found)") }
             guard found < format else { return }
             if found == 0 { try connection.run("CREATE SCHEMA IF NOT EXISTS minivault") }
             for migration in migrations[Int(found)...] {

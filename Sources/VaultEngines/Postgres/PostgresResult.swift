@@ -62,7 +62,11 @@ struct PostgresRow {
         return bytes.dropFirst().reduce(Int64(Int8(bitPattern: first))) { $0 << 8 | Int64($1) }
     }
 
-    func unsigned(_ column: Int32) -> UInt64 { UInt64(bitPattern: int(column)) }
+    /// A number that counts or orders something; the nearest up to ``StoreLimits/numberMax`` for one that no catalog has,
+    /// so that a few can be added.
+    func unsigned(_ column: Int32) -> UInt64 { min(UInt64(clamping: int(column)), StoreLimits.numberMax) }
+    /// A number of which all 64 bits count.
+    func bits(_ column: Int32) -> UInt64 { UInt64(bitPattern: int(column)) }
     func bool(_ column: Int32) -> Bool { int(column) != 0 }
     func bytes(_ column: Int32) -> [UInt8] { Array(result.value(row, column)) }
     func text(_ column: Int32) -> String { String(decoding: result.value(row, column), as: UTF8.self) }
@@ -71,5 +75,10 @@ struct PostgresRow {
         let bytes = result.value(row, column)
         guard let digest = Digest(bytes) else { throw CatalogDamage(what: "a digest of \(bytes.count) bytes") }
         return digest
+    }
+
+    func name(_ column: Int32) throws(CatalogDamage) -> Name {
+        guard let name = Name(exactly: bytes(column)) else { throw CatalogDamage(what: "a name that is none") }
+        return name
     }
 }

@@ -42,6 +42,43 @@ import VaultModel
         }
     }
 
+    @Test(arguments: [
+        "entry SET size = -1", "entry SET size = 9223372036854775807", "entry SET depth = 4000",
+        "entry SET mode = 65536",
+        "entry SET kind = 300", "entry SET chunker = -1", "entry SET name = '\\x2e2e'",
+    ])
+    func aRowThatNoCatalogHasIsDamage(_ change: String) async throws {
+        try await places.alone().with { engines in
+            let vault = try await engines.makeVault(UniqueID())
+            _ = try await vault.save([small("a", [1])])[0].get()
+            try await engines.database.pool.with { connection in
+                try connection.run("UPDATE \(change)")
+                return
+            }
+            let error = await #expect(throws: VaultError.self) { _ = try await vault.list(ListQuery()) }
+            #expect(error?.code == .integrity)
+            await vault.close()
+        }
+    }
+
+    /// Numbers at the ends of what the database holds can be counted on.
+    @Test(arguments: ["sequence", "stored_bytes", "epoch", "quota"], [Int64.min, .max])
+    func noNumberOfAVaultEndsTheProgram(_ column: String, _ value: Int64) async throws {
+        try await places.alone().with { engines in
+            let vault = try await engines.makeVault(UniqueID())
+            _ = try await vault.save([small("a", [1])])[0].get()
+            try await engines.database.pool.with { connection in
+                try connection.run("UPDATE vault SET \(column) = \(value)")
+                return
+            }
+            _ = try? await vault.list(ListQuery())
+            _ = try? await vault.usage()
+            _ = try? await vault.save([small("b", [2])])
+            _ = try? await vault.collect()
+            await vault.close()
+        }
+    }
+
     private func emptyFile(_ name: String) throws -> CommitCall {
         let intent = SaveIntent(name: try Name(name), attributes: Attributes(mode: 0, modified: 0))
         return CommitCall(requests: [.save(CommitSave(intent: intent, content: .empty))], by: Caller(user: "anna"))
