@@ -198,8 +198,8 @@ class Served(Service):
         password.chmod(0o600)
         self.environment = os.environ | {"XDG_CONFIG_HOME": str(directory / "config"), "HOME": str(directory)}
         self.call("user", "add", USER, "--data", data, "--password-file", password)
-        self.start([self.binary, "serve", "--data", data, "--listen", f"127.0.0.1:{self.port}", *options],
-                   stdout=subprocess.DEVNULL)
+        self.command = [self.binary, "serve", "--data", data, "--listen", f"127.0.0.1:{self.port}", *options]
+        self.start(self.command, stdout=subprocess.DEVNULL)
         self.url = f"minivault://{USER}@127.0.0.1:{self.port}"
         self.call("login", self.url, "--accept-new", "--password-file", password)
 

@@ -207,6 +207,14 @@ class Restic:
         return [*command, "--target", self.restored], None, self.restored / str(source).lstrip("/")
 
 
+def built_program():
+    """The program to measure, built if it is not named."""
+    if named := os.environ.get("MINIVAULT_BINARY"):
+        return pathlib.Path(named).resolve(strict=True)
+    subprocess.run([TOP / "scripts/minivault", "--help"], stdout=subprocess.DEVNULL, check=True)
+    return TOP / ".build/release/minivault"
+
+
 def on_interrupt(handler):
     """Has Ctrl-C and its like handled by a function, or ignored."""
     for number in INTERRUPTS:
