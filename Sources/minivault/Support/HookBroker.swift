@@ -95,6 +95,9 @@ final class HookBroker: Sendable {
             throw HookBroker.malformed
         }
         guard programs.contains(name) else { throw .notAllowed(program: name) }
+        var words = words
+        // The option names it from where the server was started, and the program starts elsewhere.
+        if name.contains(UInt8(ascii: "/")) { words[0] = try LocalPath(name).absolute.bytes }
         let id = try group.start(words, place, streams.map(\.descriptor))
         let program = ChildProgram(id)
         let descriptor = cprocess_open_process(id)
