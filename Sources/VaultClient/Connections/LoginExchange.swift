@@ -15,7 +15,7 @@ struct LoginExchange {
     private let vault: String
     private var method: Method
     private var isProven = false
-    /// How often the password was hashed.
+    /// The number of times that the password was hashed.
     private var iterations = 0
 
     /// - Parameters:

@@ -1,6 +1,6 @@
 package import VaultModel
 
-/// How often servers have had passwords hashed for a login, one line for each user: `host:port iterations USER COUNT`.
+/// The iterations by which servers have had passwords hashed for a login, one line for each user: `host:port iterations USER COUNT`.
 ///
 /// Whoever receives a password's proof can guess the password from it, at a cost that grows with the iterations.
 extension KnownServers {
@@ -66,7 +66,7 @@ extension ServerTrust {
                   minivault login \(url.withUser(user.text))
                 """)
         }
-        // Where nothing can be written, as in a home that is only read, nothing is remembered.
+        // Nothing is remembered where nothing can be written, as in a home that is only read.
         trust.noteIterations = { count, user in try? known.remember(iterations: count, of: user, at: url) }
         return trust
     }

@@ -328,7 +328,7 @@ private struct PostgresListing {
         return nil
     }
 
-    /// What candidates held at the snapshot; nil for nothing.
+    /// The entries of candidates at the snapshot; nil for one that held nothing.
     private func current(_ candidates: [Candidate]) throws -> [Entry?] {
         let old = candidates.filter { $0.current.entry.sequence > sequence }.map(\.current.object)
         let earlier =

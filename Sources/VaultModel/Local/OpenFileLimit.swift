@@ -32,7 +32,7 @@ package enum OpenFileLimit {
         return Int(next) + files <= count
     }
 
-    /// How many files the process may have open now.
+    /// The number of files that the process may have open now.
     package static var count: Int { current.map { Int(clamping: $0.rlim_cur) } ?? 1024 }
 
     private static var current: rlimit? {

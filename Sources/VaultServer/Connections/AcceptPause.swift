@@ -24,7 +24,7 @@ final class AcceptPause: ChannelDuplexHandler {
         self.logger = logger
     }
 
-    /// What is asked for meanwhile is done at its end.
+    /// Holds a read back until the rest is over.
     func read(context: ChannelHandlerContext) {
         if !isPausing { context.read() }
     }
@@ -69,7 +69,7 @@ final class AcceptPause: ChannelDuplexHandler {
         if let lastTold, now - lastTold < .seconds(ServerLimits.acceptFailureSeconds) { return }
         lastTold = now
         logger.error(
-            "no connection can be accepted for now",
+            "no connection can be accepted",
             metadata: ["port": "\(context.channel.localAddress?.port ?? 0)", "reason": "\(reason)"])
     }
 }
