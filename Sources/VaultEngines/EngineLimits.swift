@@ -30,7 +30,7 @@ enum EngineLimits {
     /// Names that a listing reads at once, at least, and how many earlier versions of each, or of one alone, a page has.
     static let listStepMin = 16
     static let versionsPerName = 32
-    static let versionsPerPage = 256
+    static let versionsPerPage = 64
 
     // MARK: The object store
 

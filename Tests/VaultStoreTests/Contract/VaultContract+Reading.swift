@@ -217,7 +217,7 @@ extension VaultContract {
                     pages += 1
                     query = page.next
                 }
-                #expect(pages > 4)
+                #expect(pages > 3)
                 #expect(
                     entries.map(\.name.text) == ["a"] + Array(repeating: "b", count: 80)
                         + (0..<80).map { "c/\($0 + 100)" } + ["d"])
