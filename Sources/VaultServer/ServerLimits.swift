@@ -64,8 +64,8 @@ package enum ServerLimits {
     package static let memoryBytesMin = 128 << 20
     static let memoryBytesBase = 64 << 20
 
-    /// How much of a process's memory is for what users cause it to hold: half of what it has not for itself. The other half is
-    /// what the allocation of memory, the libraries and the catalogs' rows take meanwhile.
+    /// The part of a process's memory that is for what users cause it to hold: half of all that it does not need for itself.
+    /// The other half is for the allocation of memory, the libraries and the catalogs' rows.
     package static func heldBytes(ofProcess bytes: Int) -> Int { max(bytes - memoryBytesBase, memoryBytesBase) / 2 }
 
     /// Bytes of memory for the making of a page: its entries, the message, and the frames.

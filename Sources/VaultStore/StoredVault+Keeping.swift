@@ -125,7 +125,7 @@ private struct Thinning {
 
     /// Drops versions as far as hooks let them go.
     ///
-    /// - Returns: what has changed since it was judged, and stays for now.
+    /// - Returns: what has changed since it was judged, and stays.
     private mutating func drop(_ drops: [Drop], judgedAt sequence: UInt64) async throws(VaultError) -> [Drop] {
         if isDryRun {
             for drop in drops { count(drop) }
@@ -198,7 +198,7 @@ extension VaultError {
     /// For a name of which hooks would never have seen what is there.
     fileprivate static func keptChanging(_ name: Name) -> VaultError {
         VaultError(
-            .conflict, "'\(name)' kept changing while hooks were asked about it: all its versions stay for now.",
+            .conflict, "'\(name)' kept changing while hooks were asked about it: all its versions stay.",
             name: name, isRetryable: true)
     }
 }

@@ -295,7 +295,7 @@ final class ConnectionEvents: FrameEvents, @unchecked Sendable {
         withExtendedLifetime((share, loan)) {}
     }
 
-    /// What the share of a request's message has room for besides.
+    /// Bytes of an answer for which the share of a request's message has room besides.
     static let shortBytes = 4 << 10
 
     /// Sends an answer that is short and has no content.

@@ -4,8 +4,8 @@ import VaultTransport
 
 /// Counts connections: in all, of each address, and of each user.
 ///
-/// Where there are as many as there may be, one that has not logged in gives way to the next: strangers who say nothing
-/// keep nobody out.
+/// One that has not logged in gives way to the next where there are as many as there may be: strangers who say nothing keep
+/// nobody out.
 final class ConnectionLimiter: Sendable {
     fileprivate struct Member {
         var connection: ServerConnection

@@ -126,7 +126,7 @@ final class FairBudget: Sendable {
 
     /// Has the slowest peer give way where somebody has waited for long who holds less than that peer's user.
     ///
-    /// What has been lent for longest is the slowest, since all of it is bounded.
+    /// The peer to whom something has been lent for longest is the slowest, since all of it is bounded.
     ///
     /// - Parameters:
     ///   - patience: for which one waits before others have to give way.
@@ -237,7 +237,7 @@ extension FairBudget.State {
                 take(first.bytes, of: user)
                 return removeWaiting(of: user, at: 0).map { ($0, user) }
             }
-            // What is freed gathers for one who holds nothing, and is not taken by small wishes of others.
+            // Freed bytes gather for one who holds nothing, and are not taken by small wishes of others.
             if held == 0 { return nil }
         }
         return nil

@@ -98,8 +98,8 @@ extension Session {
         return judgement
     }
 
-    /// What the user may know of an outcome: not what an entry has that others gave it. Without the right to read, neither
-    /// how many names there were nor whether anything is another now.
+    /// The outcome without what the user may not know: what an entry has that others gave it, and, without the right to read,
+    /// how many names there were and whether anything is another now.
     private func told(_ outcome: ChangeOutcome, of change: Change?) -> ChangeOutcome {
         let rules = rules
         let isBlind =
