@@ -78,6 +78,8 @@ package enum StoreLimits {
     static let reserveBytesMin = 1 << 20
     /// The same for a server's accounts, so that logins are written down and rights taken away on a full disk.
     static let accountsReserveBytes = 2 << 20
+    /// Steps of SQLite's machine, some milliseconds, between looks whether the task of a long statement is cancelled.
+    static let uninterruptedSteps: Int32 = 50_000
     /// Bytes of the memory that the processes at one database share, for four times the usual length of its log.
     static let sharedMemoryBytes = 128 << 10
     /// Milliseconds to wait for another process's change.

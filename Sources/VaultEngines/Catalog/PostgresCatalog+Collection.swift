@@ -156,6 +156,7 @@ extension PostgresCatalog {
         for need: Need, _ read: (Digest) async throws(VaultError) -> ListNode, _ connection: PostgresConnection
     ) async throws {
         while true {
+            if Task.isCancelled { throw CancellationError() }
             let digests = try run(
                 [
                     PostgresQuery(

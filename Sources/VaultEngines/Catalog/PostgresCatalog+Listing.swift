@@ -233,6 +233,7 @@ private struct PostgresListing {
             if let cut = try add(candidates(named: name), behind: query.afterSequence ?? 0) { return cut }
         }
         while !isFull {
+            if Task.isCancelled { throw CancellationError() }
             let wanted = step
             let names = try candidates(after: after, limit: wanted)
             after = names.last?.name ?? after

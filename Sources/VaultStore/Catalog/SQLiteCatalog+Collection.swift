@@ -30,18 +30,18 @@ extension SQLiteCatalog {
         try await writeLock.withLock { () throws(VaultError) in
             try begin()
             do throws(VaultError) {
-                try access { database in
+                try accessInterruptibly { database in
                     try SQLiteCatalog.startMarking(database, at: time)
                     try SQLiteCatalog.markRoots(of: ["entry", "version"], for: .versions, database)
                 }
                 try await mark(for: .versions, node)
-                try access { try SQLiteCatalog.markRoots(of: ["dropped"], for: .reads, $0) }
+                try accessInterruptibly { try SQLiteCatalog.markRoots(of: ["dropped"], for: .reads, $0) }
                 try await mark(for: .reads, node)
-                let retained = try access { database in
+                let retained = try accessInterruptibly { database in
                     try SQLiteCatalog.markUploads(database)
                     return try SQLiteCatalog.retained(database)
                 }
-                let count = try access { try SQLiteCatalog.sweep($0) }
+                let count = try accessInterruptibly { try SQLiteCatalog.sweep($0) }
                 try commitTransaction()
                 return ForgottenContent(chunks: count, retained: retained)
             } catch {
@@ -49,6 +49,10 @@ extension SQLiteCatalog {
                 throw error
             }
         }
+    }
+
+    private func accessInterruptibly<Value>(_ body: (Database) throws -> Value) throws(VaultError) -> Value {
+        try access { database in try interruptible(database) { try body(database) } }
     }
 
     /// Removes what has run out, so that nothing is marked for it. What is dated far ahead has been dated by a clock that

@@ -161,9 +161,10 @@ package final class SQLiteCatalog: Catalog {
 
     // MARK: Access
 
+    /// Reads a snapshot; ends with `cancelled`, however much there is to read, where the task is cancelled.
     func read<Value>(_ body: (Database) throws -> Value) throws(VaultError) -> Value {
         do {
-            return try gate.enter { try pool.read(body) }
+            return try gate.enter { try pool.read { database in try interruptible(database) { try body(database) } } }
         } catch {
             throw catalogError(error, path)
         }
@@ -234,6 +235,7 @@ func catalogError(_ error: any Error, _ path: LocalPath) -> VaultError {
             cause: cause)
     }
     switch error.resultCode {
+    case .SQLITE_INTERRUPT: return .cancelled
     // All statements are fixed, so that one which fails by itself has met other tables than ours, or rows that cannot be.
     case .SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR, .SQLITE_CONSTRAINT, .SQLITE_MISMATCH, .SQLITE_TOOBIG:
         return VaultError(.integrity, "The catalog '\(path)' is damaged: \(repair).", path: path, cause: cause)
@@ -261,6 +263,14 @@ extension VaultError {
 /// catalog has.
 private func distrust(_ database: Database) {
     csqlite_distrust(database.sqliteConnection, StoreLimits.catalogValueBytesMax)
+}
+
+/// Runs `body`, of which a statement that takes long ends with `SQLITE_INTERRUPT` once the task is cancelled.
+func interruptible<Value>(_ database: Database, _ body: () throws -> Value) throws -> Value {
+    let connection = database.sqliteConnection
+    sqlite3_progress_handler(connection, StoreLimits.uninterruptedSteps, { _ in Task.isCancelled ? 1 : 0 }, nil)
+    defer { sqlite3_progress_handler(connection, 0, nil, nil) }
+    return try body()
 }
 
 /// Keeps the files of the write-ahead log when the database is closed: on a full disk there would be no room to make them

@@ -98,6 +98,7 @@ extension StoredVault {
             }
             var continued: Set<Digest> = []
             while let item = try await next() {
+                if Task.isCancelled { throw .cancelled }
                 guard case .record(let header, let location) = item, header.kind == .journalGroup,
                     let bytes = try await recordReader.payload(header.digest, at: location),
                     let group = JournalGroup(decoding: bytes.bytes)
@@ -180,6 +181,7 @@ extension StoredVault {
         var records: [RecordReader.Expected] = []
         var isAtEnd = false
         while !isAtEnd {
+            if Task.isCancelled { throw .cancelled }
             let item: PackScanner.Item?
             do throws(VaultError) {
                 item = try await scanner.next()
