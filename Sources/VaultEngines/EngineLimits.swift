@@ -16,6 +16,8 @@ enum EngineLimits {
 
     /// Changed rows that are told the database together.
     static let rowsSentMax = 10_000
+    /// Dropped versions that are told the database together, so that it is soon known how long that takes.
+    static let dropsSentMax = 512
     /// Milliseconds that a statement of a collection may take.
     static let collectionMilliseconds: Int64 = 3_600_000
     /// Seconds between looks at the database's clock.
@@ -58,6 +60,8 @@ enum EngineLimits {
     static let singlePutBytesMax = 32 << 20
     static let partBytes = 16 << 20
     static let partsInFlight = 3
+    /// The same for an object that is made as its parts come: one is on its way, and one fills.
+    static let builtPartBytes = 8 << 20
     /// Bytes of an object that are read back at once.
     static let checkBytes = 1 << 20
     static let deletesInFlight = 16

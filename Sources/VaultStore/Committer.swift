@@ -18,18 +18,16 @@ final class Committer: Sendable {
 
     private let catalog: any Catalog
     private let packs: any PackStore
-    private let vault: UniqueID
     private let clock: @Sendable () -> Int64
     private let state = Mutex(State())
 
-    init(catalog: any Catalog, packs: any PackStore, vault: UniqueID, clock: @escaping @Sendable () -> Int64) {
+    init(catalog: any Catalog, packs: any PackStore, clock: @escaping @Sendable () -> Int64) {
         self.catalog = catalog
         self.packs = packs
-        self.vault = vault
         self.clock = clock
     }
 
-    /// Carries out the requests of a call in their order, durably; see ``Catalog/commit(_:vault:at:append:)``.
+    /// Carries out the requests of a call in their order, durably; see ``Catalog/commit(_:at:into:)``.
     func commit(_ call: CommitCall) async throws(VaultError) -> [Result<CommitResult, VaultError>] {
         if call.requests.isEmpty { return [] }
         let result = await withCheckedContinuation { continuation in
@@ -57,19 +55,35 @@ final class Committer: Sendable {
     }
 
     private func commit(_ batch: [Pending]) async {
+        let batch = endAbandoned(batch)
+        if batch.isEmpty { return }
         do throws(VaultError) {
-            let packs = packs
-            let results = try await catalog.commit(
-                batch.map(\.call), vault: vault, at: clock()
-            ) { (records, placed) throws(VaultError) in
-                try await packs.append(records, placed: placed)
-            }
+            let results = try await catalog.commit(batch.map(\.call), at: clock(), into: packs)
             for (pending, results) in zip(batch, results) {
                 pending.continuation.resume(returning: .success(results))
             }
+            putBack(batch.dropFirst(results.count))
         } catch {
+            let left = error.code == .cancelled ? endAbandoned(batch) : batch
+            if left.count < batch.count { return putBack(left[...]) }
             for pending in batch { pending.continuation.resume(returning: .failure(error)) }
         }
+    }
+
+    /// Answers the calls for which nobody waits any more.
+    ///
+    /// - Returns: the others.
+    private func endAbandoned(_ batch: [Pending]) -> [Pending] {
+        batch.filter { pending in
+            guard pending.call.presence?.isOver == true else { return true }
+            pending.continuation.resume(returning: .failure(.cancelled))
+            return false
+        }
+    }
+
+    /// Lets calls be the first of the next transaction.
+    private func putBack(_ batch: ArraySlice<Pending>) {
+        state.withLock { $0.pending.insert(contentsOf: batch, at: 0) }
     }
 
     /// The commits at the front that fit one transaction; one at least.

@@ -8,7 +8,7 @@ package enum StoreLimits {
     package static let recordBytesMax = 64 << 20
     /// A journal group ends with the change that reaches one of these; its commit goes on in another.
     static let groupChangesMax = 1 << 16
-    static let groupBytesMax = 16 << 20
+    static let groupBytesMax = 2 << 20
     /// No count, size or sequence of a vault is above it: a few of them can be added, and SQLite's numbers are signed.
     package static let numberMax: UInt64 = 1 << 62
     /// Bytes of a value in the catalog; answers to changes are the longest.
@@ -46,8 +46,23 @@ package enum StoreLimits {
     static let readAheadBytesMax = 32 << 20
     /// How often hooks are asked about a name that keeps changing before it loses versions.
     static let judgementsMax = 3
-    /// Names that the changes of one transaction copy.
-    static let copiedNamesMax = 500_000
+    /// Names that the removals, copies and renames of one request are about together, and the bytes of these names and of
+    /// their tags. They are one commit, for which all others wait: some 20 s for so many names of the usual length.
+    package static let namesPerChangeMax = 1_000_000
+    package static let nameBytesPerChangeMax = 1 << 30
+    /// Names that a change of a prefix has in memory at once: at first, at least, and at most as many as fit into these bytes.
+    static let walkedNames = 64
+    static let walkedNamesMin = 16
+    static let walkedNamesMax = 1024
+    static let walkedBytesMax = 512 << 10
+    /// Bytes of the tags that differ, of those that hooks add to what one change brings.
+    package static let judgedTagBytesMax = 64 << 20
+    /// Work after which what can be divided goes on in another commit, so that others have their turn.
+    static let commitWork = Duration.milliseconds(25)
+    /// Versions of one name that `keep` drops at once.
+    static let droppedVersionsMax = 256
+    /// Versions that `keep` looks at together.
+    package static let consideredVersionsMax = 1 << 16
     /// Open reads whose list nodes stay in memory, some 160 KB each at most.
     static let rememberedPathsMax = 64
     /// Seconds that the answer to a named change is kept.

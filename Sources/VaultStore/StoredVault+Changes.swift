@@ -16,9 +16,16 @@ extension StoredVault {
     package func change(
         _ changes: [Change], by caller: Caller, change: UniqueID?, judgement: CommitCall.Judgement? = nil
     ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {
+        let presence = CommitCall.Presence()
         var call = CommitCall(requests: changes.map { .change($0) }, by: caller, change: change)
-        call.judgement = judgement
-        return try await commitChanges(call)
+        (call.judgement, call.presence) = (judgement, presence)
+        return try await mappingErrors {
+            try await withTaskCancellationHandler {
+                try await commitChanges(call)
+            } onCancel: {
+                presence.end()
+            }
+        }
     }
 
     func commitChanges(

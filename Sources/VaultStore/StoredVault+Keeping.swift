@@ -6,6 +6,11 @@ package struct ThinnedName: Sendable {
     package var newest: Entry
     /// Whether another object has the name by now: what the name holds is something else.
     package var isTaken: Bool
+
+    package init(newest: Entry, isTaken: Bool) {
+        self.newest = newest
+        self.isTaken = isTaken
+    }
 }
 
 extension StoredVault {
@@ -59,7 +64,23 @@ private struct Thinning {
     /// An object with the versions that the policy does not keep.
     private struct Drop {
         var history: ObjectHistory
+        /// Oldest first.
         var versions: [UInt64]
+        /// How many of them are gone already.
+        var droppedCount = 0
+
+        /// The places among the versions of what is dropped at once.
+        var parts: [Range<Int>] {
+            stride(from: 0, to: versions.count, by: StoreLimits.droppedVersionsMax).map { start in
+                start..<min(start + StoreLimits.droppedVersionsMax, versions.count)
+            }
+        }
+
+        func request(_ part: Range<Int>) -> CommitRequest {
+            .drop(
+                object: history.object, name: history.name, versions: Array(versions[part]),
+                isPart: part.upperBound < versions.count)
+        }
     }
 
     let vault: StoredVault
@@ -123,12 +144,13 @@ private struct Thinning {
         return drops
     }
 
-    /// Drops versions as far as hooks let them go.
+    /// Drops versions as far as hooks let them go, in as many commits as that takes. Each of these is short: others have
+    /// their turn in between.
     ///
     /// - Returns: what has changed since it was judged, and stays.
     private mutating func drop(_ drops: [Drop], judgedAt sequence: UInt64) async throws(VaultError) -> [Drop] {
         if isDryRun {
-            for drop in drops { count(drop) }
+            for drop in drops { count(drop.versions.count, of: drop, isLast: true) }
             return []
         }
         var left = drops
@@ -138,38 +160,42 @@ private struct Thinning {
                 if let refusal { keep(drop, for: refusal) } else { left.append(drop) }
             }
         }
-        if left.isEmpty { return [] }
-        var call = CommitCall(
-            requests: left.map { .drop(object: $0.history.object, name: $0.history.name, versions: $0.versions) },
-            by: caller)
-        if deciding != nil { call.judgement = CommitCall.Judgement(at: sequence) }
-        var moved: [Drop] = []
-        for (drop, result) in zip(left, try await vault.commitChanges(call)) {
-            switch result {
-            case .success: count(drop)
-            case .failure(let error) where error.code == .conflict && error.isRetryable: moved.append(drop)
-            case .failure(let error): throw error
+        let parts = left.indices.flatMap { place in left[place].parts.map { (place, $0) } }
+        var moved: Set<Int> = []
+        var done = 0
+        while done < parts.count {
+            if Task.isCancelled { throw .cancelled }
+            let next = parts[done...].prefix(Limits.pageEntries)
+            var call = CommitCall(requests: next.map { place, part in left[place].request(part) }, by: caller)
+            call.isDivisible = true
+            if deciding != nil { call.judgement = CommitCall.Judgement(at: sequence) }
+            let results = try await vault.commitChanges(call)
+            for ((place, part), result) in zip(next, results) {
+                switch result {
+                case .success:
+                    count(part.count, of: left[place], isLast: part.upperBound == left[place].versions.count)
+                    left[place].droppedCount += part.count
+                case .failure(let error) where error.code == .conflict && error.isRetryable: moved.insert(place)
+                case .failure(let error): throw error
+                }
             }
+            done += results.count
         }
-        return moved
+        return moved.sorted().map { left[$0] }
     }
 
     /// Asks about each name once, however many versions it is to lose.
     private func refusals(
         of drops: [Drop], _ deciding: StoredVault.ThinningDecider
     ) async throws(VaultError) -> [VaultError?] {
-        let former = try await vault.catalog.formerNames(
-            of: drops.filter { $0.history.name == nil }.map(\.history.object))
+        let thinned = try await vault.catalog.thinnedNames(
+            of: drops.map(\.history).filter { $0.name.map(deciding.wants) ?? true }.map(\.object))
         var asked: [Int] = []
         var names: [ThinnedName] = []
         for (place, drop) in drops.enumerated() {
-            let object = drop.history.object
-            guard var newest = drop.history.newest, let name = drop.history.name ?? former[object],
-                deciding.wants(name)
-            else { continue }
-            newest.name = name
+            guard let name = thinned[drop.history.object], deciding.wants(name.newest.name) else { continue }
             asked.append(place)
-            names.append(ThinnedName(newest: newest, isTaken: drop.history.name == nil))
+            names.append(name)
         }
         var refusals: [VaultError?] = Array(repeating: nil, count: drops.count)
         if names.isEmpty { return refusals }
@@ -181,15 +207,16 @@ private struct Thinning {
         return refusals
     }
 
-    private mutating func count(_ drop: Drop) {
-        let versions = drop.history.versions.count
-        report.keptVersions += versions - drop.versions.count
-        report.droppedVersions += drop.versions.count
-        if drop.versions.count == versions { report.forgottenNames += 1 }
+    /// - Parameter isLast: whether nothing is left to drop of the name.
+    private mutating func count(_ versions: Int, of drop: Drop, isLast: Bool) {
+        report.droppedVersions += versions
+        if !isLast { return }
+        report.keptVersions += drop.history.versions.count - drop.versions.count
+        if drop.versions.count == drop.history.versions.count { report.forgottenNames += 1 }
     }
 
     private mutating func keep(_ drop: Drop, for reason: VaultError) {
-        report.keptVersions += drop.history.versions.count
+        report.keptVersions += drop.history.versions.count - drop.droppedCount
         report.reject(reason)
     }
 }

@@ -62,7 +62,7 @@ package final class StoredVault: Vault {
         self.access = access
         caller = Caller(user: savedBy)
         self.clock = clock
-        committer = Committer(catalog: catalog, packs: packs, vault: id, clock: clock)
+        committer = Committer(catalog: catalog, packs: packs, clock: clock)
     }
 
     package func close() async {

@@ -19,6 +19,7 @@ import VaultModel
         func append(
             _ records: [PackRecord], placed: ([PackLocation]) -> Void
         ) async throws(VaultError) -> Appended { try await packs.append(records, placed: placed) }
+        func builder() throws(VaultError) -> any PackBuilder { try packs.builder() }
         func read(
             _ pack: PackID, at offset: UInt64, into memory: UnsafeMutableRawBufferPointer
         ) async throws(VaultError) -> Int {

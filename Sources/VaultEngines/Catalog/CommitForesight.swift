@@ -30,7 +30,7 @@ struct CommitForesight {
             add(from)
             add(to)
         case .change(.revert(let name, _)), .change(.tag(let name, _)): add(name)
-        case .drop(_, let name, _):
+        case .drop(_, let name, _, _):
             if let name { names.insert(name) }
         }
     }

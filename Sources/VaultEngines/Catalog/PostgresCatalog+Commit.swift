@@ -3,14 +3,11 @@ package import VaultStore
 
 extension PostgresCatalog {
     package func commit(
-        _ calls: [CommitCall], vault: UniqueID, at time: Int64,
-        append: ([PackRecord], ([PackLocation]) -> Void) async throws(VaultError) -> Appended
+        _ calls: [CommitCall], at time: Int64, into packs: any PackStore
     ) async throws(VaultError) -> [[Result<CommitResult, VaultError>]] {
         for _ in 0..<EngineLimits.commitTriesMax {
             let outcome = try await lock.withLock { () async throws(VaultError) in
-                try await pool.with { connection in
-                    try await commit(calls, at: time, on: connection, append: append)
-                }
+                try await pool.with { connection in try await commit(calls, at: time, into: packs, on: connection) }
             }
             var isDone = outcome.isKnown
             if !isDone { isDone = try await hasHappened(outcome) }
@@ -33,13 +30,14 @@ extension PostgresCatalog {
     }
 
     private func commit(
-        _ calls: [CommitCall], at time: Int64, on connection: PostgresConnection,
-        append: ([PackRecord], ([PackLocation]) -> Void) async throws(VaultError) -> Appended
+        _ calls: [CommitCall], at time: Int64, into packs: any PackStore, on connection: PostgresConnection
     ) async throws -> CommitOutcome {
+        let storage = CommitStorage(packs)
         do {
             let rows = try PostgresRows(connection, self, for: calls)
-            var transaction = try CommitTransaction(rows, at: time, reservedBytes: reservations.bytes)
-            var outcome = CommitOutcome(results: try calls.map { try transaction.apply($0, rows) })
+            var transaction = try CommitTransaction(
+                rows, at: time, reservedBytes: reservations.bytes, spill: { try storage.spill($0) })
+            var outcome = CommitOutcome(results: try transaction.apply(calls, rows))
             guard transaction.hasEffect else {
                 connection.rollBack()
                 return outcome
@@ -47,7 +45,7 @@ extension PostgresCatalog {
             let records = transaction.records()
             // The database works while the records are on their way.
             var noted = Result<Void, any Error>.failure(VaultError.unplaced)
-            let appended = try await append(records) { locations in
+            let appended = try await storage.store(records) { locations in
                 noted = Result { try transaction.finish(rows, locations) }
             }
             try noted.get()
@@ -63,6 +61,7 @@ extension PostgresCatalog {
             return outcome
         } catch {
             connection.rollBack()
+            await storage.discard()
             throw error
         }
     }

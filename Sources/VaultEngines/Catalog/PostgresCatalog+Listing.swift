@@ -51,38 +51,95 @@ extension PostgresCatalog {
         try await read { connection in
             let rows = try connection.run(
                 """
-                SELECT object, since, coalesce(name, ''), \(PostgresSchema.versionColumns), name IS NULL
+                SELECT object, version, sequence, saved_at, kind, coalesce(name, ''), name IS NULL
                 FROM entry WHERE vault = $1 AND object > $2 ORDER BY object LIMIT $3
                 """, [vaultValue, .int(afterObject), .int(Int64(limit))])
-            let stored = try rows.rows.map { row in
-                let isUnnamed = row.bool(17)
-                let name = isUnnamed ? Name(validated: Array("-".utf8)) : nil
-                return (version: try PostgresCatalog.storedVersion(row, name: name), isUnnamed: isUnnamed)
+            var histories = try rows.rows.map { row in
+                ObjectHistory(
+                    object: row.unsigned(0), name: row.bool(6) ? nil : try row.name(5),
+                    versions: [PostgresCatalog.candidate(row)])
             }
-            let covered = stored.filter { stored in
-                stored.isUnnamed ? prefix.top == nil : prefix.contains(stored.version.entry.name)
+            let isCovered = { (history: ObjectHistory) in
+                history.name.map { prefix.contains($0) } ?? (prefix.top == nil)
             }
-            let earlier = Dictionary(
-                grouping: try versions(of: covered.map(\.version.object), on: connection), by: \.object)
-            let isCovered = Set(covered.map(\.version.object))
-            return stored.map { stored in
-                let (object, entry) = (stored.version.object, stored.version.entry)
-                let versions = (earlier[object] ?? []).map { $0.entry(entry.name) } + [entry]
-                return ObjectHistory(
-                    object: object, name: stored.isUnnamed ? nil : entry.name,
-                    entries: isCovered.contains(object) ? versions : [])
+            let earlier = try candidates(of: histories.filter(isCovered).map(\.object), connection)
+            histories.removeAll { $0.object > earlier.last }
+            for index in histories.indices {
+                let isCovered = isCovered(histories[index])
+                histories[index].versions =
+                    isCovered
+                    ? earlier.versions[histories[index].object, default: []] + histories[index].versions : []
             }
+            return histories
         }
     }
 
-    package func formerNames(of objects: [UInt64]) async throws(VaultError) -> [UInt64: Name] {
+    /// The earlier versions of objects, oldest first.
+    ///
+    /// - Returns: the versions by object, and the last object for which they are all: where there are very many, those of
+    ///   the first objects only.
+    private func candidates(
+        of objects: [UInt64], _ connection: PostgresConnection
+    ) throws -> (versions: [UInt64: [KeepPolicy.Candidate]], last: UInt64) {
+        func find(_ objects: [UInt64], limit: Int64) throws -> PostgresResult {
+            try connection.run(
+                """
+                SELECT found.* FROM unnest($2) AS asked (which), LATERAL (
+                  SELECT object, version, sequence, saved_at, kind FROM version
+                  WHERE vault = $1 AND object = which OFFSET 0) AS found ORDER BY object, sequence LIMIT $3
+                """, [vaultValue, .ints(objects), .int(limit)])
+        }
+        var found = try find(objects, limit: Int64(StoreLimits.consideredVersionsMax))
+        var last = UInt64(Int64.max)
+        if found.count == StoreLimits.consideredVersionsMax, let first = found.first?.unsigned(0) {
+            // Of the last object there may be more.
+            let cut = found.rows.reduce(first) { max($0, $1.unsigned(0)) }
+            last = max(first, cut - 1)
+            if cut == first { found = try find([first], limit: .max) }
+        }
+        var versions: [UInt64: [KeepPolicy.Candidate]] = [:]
+        for row in found.rows where row.unsigned(0) <= last {
+            versions[row.unsigned(0), default: []].append(PostgresCatalog.candidate(row))
+        }
+        return (versions, last)
+    }
+
+    /// Reads the columns `object, version, sequence, saved_at, kind`.
+    private static func candidate(_ row: PostgresRow) -> KeepPolicy.Candidate {
+        KeepPolicy.Candidate(
+            version: row.unsigned(1), sequence: row.unsigned(2), savedAt: row.int(3),
+            isRemoval: row.int(4) == Int64(Entry.Kind.removed.rawValue))
+    }
+
+    package func thinnedNames(of objects: [UInt64]) async throws(VaultError) -> [UInt64: ThinnedName] {
         if objects.isEmpty { return [:] }
         return try await read { connection in
-            let rows = try connection.run(
-                "SELECT object, name FROM former_name WHERE vault = $1 AND object = ANY($2) ORDER BY until",
-                [vaultValue, .ints(objects)])
-            var found: [UInt64: Name] = [:]
-            for row in rows.rows { found[row.unsigned(0)] = Name(validated: row.bytes(1)) }
+            let results = try connection.run([
+                PostgresQuery(
+                    "SELECT object, name FROM former_name WHERE vault = $1 AND object = ANY($2) ORDER BY until",
+                    [vaultValue, .ints(objects)]),
+                PostgresQuery(
+                    """
+                    SELECT object, since, coalesce(name, ''), \(PostgresSchema.versionColumns), name IS NULL
+                    FROM entry WHERE vault = $1 AND object = ANY($2)
+                    """, [vaultValue, .ints(objects)]),
+            ])
+            var former: [UInt64: Name] = [:]
+            for row in results[0].rows { former[row.unsigned(0)] = try row.name(1) }
+            var found: [UInt64: ThinnedName] = [:]
+            for row in results[1].rows {
+                let isTaken = row.bool(17)
+                guard let name = isTaken ? former[row.unsigned(0)] : try row.name(2) else { continue }
+                let stored = try PostgresCatalog.storedVersion(row, name: name)
+                found[stored.object] = ThinnedName(newest: stored.entry, isTaken: isTaken)
+            }
+            let removed = found.filter { $0.value.newest.kind == .removed }.map(\.key)
+            let earlier = try versions(
+                of: removed, where: "kind <> 4 ORDER BY sequence DESC LIMIT 1", [], on: connection)
+            for version in earlier {
+                guard let thinned = found[version.object] else { continue }
+                found[version.object]?.newest = version.entry(thinned.newest.name)
+            }
             return found
         }
     }

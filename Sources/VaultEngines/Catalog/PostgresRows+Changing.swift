@@ -3,7 +3,7 @@ import VaultStore
 
 /// What a commit changes, and how the database is told of it.
 extension PostgresRows {
-    func apply(_ change: JournalChange, sequence: UInt64, time: Int64) throws {
+    func apply(_ change: JournalChange, sequence: UInt64, time: Int64, pausing: () throws -> Void) throws {
         switch change {
         case .save(let saved):
             if !drops.isEmpty { try send() }
@@ -13,6 +13,7 @@ extension PostgresRows {
         case .drop(let object, let versions):
             if !changed.isEmpty { try send() }
             drops += versions.map { Drop(object: object, version: $0, sequence: sequence) }
+            if drops.count >= EngineLimits.dropsSentMax { try send() }
         case .settle(let name, let modified):
             if !drops.isEmpty { try send() }
             guard var current = try entry(name) else { return }
@@ -118,6 +119,8 @@ extension PostgresRows {
         queueVersions()
         queueEntries()
         queueDrops()
+        if !events.isEmpty { outgoing.append(catalog.inserting(events)) }
+        events = []
     }
 
     func queueVersions() {
@@ -227,7 +230,6 @@ extension PostgresRows {
                 PostgresQuery("DELETE FROM upload_chunk WHERE vault = $1 AND upload = ANY ($2)", [vault, ids]))
             outgoing.append(PostgresQuery("DELETE FROM upload WHERE vault = $1 AND id = ANY ($2)", [vault, ids]))
         }
-        if !events.isEmpty { outgoing.append(catalog.inserting(events)) }
         if !records.isEmpty { outgoing.append(catalog.inserting(records)) }
         queueAnswers()
         let head = groups.last

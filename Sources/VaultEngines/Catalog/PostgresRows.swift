@@ -40,6 +40,7 @@ final class PostgresRows: CommitRows {
     var superseded: [(version: StoredVersion, until: UInt64)] = []
     var drops: [Drop] = []
     var outgoing: [PostgresQuery] = []
+    /// In the order in which they happened.
     var events: [OutboxEvent] = []
     var records: [AuditRecord] = []
     var kept: [(answer: StoredAnswer, key: AnswerKey, time: Int64)] = []
@@ -180,28 +181,57 @@ final class PostgresRows: CommitRows {
         return has
     }
 
-    func live(_ prefix: NamePrefix) throws -> [StoredVersion] {
+    func live(_ prefix: NamePrefix, after: Name?, limit: Int) throws -> [Entry] {
         var live: [StoredVersion] = []
-        if let top = prefix.top {
-            if let entry = try entry(top) { live.append(entry) }
-            guard try hasNames(below: top) else { return live.filter { $0.entry.kind != .removed } }
+        if after != nil {
+            // What has been passed need not be remembered.
+            try send()
+            forget()
+        } else if let top = prefix.top {
+            if let entry = try entry(top), entry.entry.kind != .removed { live.append(entry) }
+            guard try hasNames(below: top) else { return live.map(\.entry) }
         }
         try send()
-        let condition = prefix.top == nil ? "name IS NOT NULL" : PostgresRows.isBelow
+        let range = PostgresRows.range(of: prefix, after: after)
         let rows = try connection.run(
             """
-            SELECT \(PostgresCatalog.entryColumns) FROM entry WHERE vault = $1 AND \(condition) AND kind <> 4
-            ORDER BY \(PostgresSchema.head("name")), name
-            """, [vault] + (prefix.top.map { [.bytes($0.firstBelow), .bytes($0.behindBelow)] } ?? [])
+            SELECT \(PostgresCatalog.entryColumns) FROM entry WHERE vault = $1 AND \(PostgresRows.isBelow) AND kind <> 4
+            ORDER BY \(PostgresSchema.head("name")), name LIMIT $4
+            """, [vault, .bytes(range.start), .bytes(range.end), .int(Int64(limit - live.count))]
         ).rows
         for row in rows {
             let version = try PostgresCatalog.storedVersion(row)
             entries[version.entry.name] = .some(version)
             live.append(version)
         }
-        // They are about to be removed, copied or renamed, one by one.
-        try foresee(live.map(\.entry.name))
-        return live.filter { $0.entry.kind != .removed }
+        return live.map(\.entry)
+    }
+
+    func hasMoved(_ prefix: NamePrefix, since sequence: UInt64) throws -> Bool {
+        if let top = prefix.top {
+            if let found = try entry(top), found.entry.kind != .removed,
+                found.since > sequence || found.entry.sequence > sequence
+            {
+                return true
+            }
+            guard try hasNames(below: top) else { return false }
+        }
+        try send()
+        let range = PostgresRows.range(of: prefix, after: nil)
+        return try connection.run(
+            """
+            SELECT 1 FROM entry WHERE vault = $1 AND \(PostgresRows.isBelow) AND kind <> 4
+            AND (since > $4 OR sequence > $4) LIMIT 1
+            """, [vault, .bytes(range.start), .bytes(range.end), .int(sequence)]
+        ).count > 0
+    }
+
+    /// The values of `$2` and `$3` of ``isBelow`` for the names strictly below a prefix and behind a name.
+    static func range(of prefix: NamePrefix, after: Name?) -> (start: [UInt8], end: [UInt8]) {
+        let floor = prefix.top?.firstBelow ?? []
+        let start = after.map { $0.bytes.lexicographicallyPrecedes(floor) ? floor : $0.bytes } ?? floor
+        // No UTF-8 text has the byte FF, so that it is behind all names.
+        return (start, prefix.top?.behindBelow ?? [0xFF])
     }
 
     /// Of a name: to be between `$2` and `$3`.

@@ -58,14 +58,17 @@ extension S3Client {
 
     /// Reads an object back that was stored without its outcome being known at first.
     ///
+    /// - Parameters:
+    ///   - count: the bytes that it should have.
+    ///   - digest: the SHA-256 of them.
     /// - Throws: `integrity` where it holds something else.
-    func check(_ key: String, holds body: S3Body) async throws(VaultError) {
+    func check(_ key: String, holds count: Int, _ digest: VaultModel.Digest) async throws(VaultError) {
         var hash = SHA256()
-        let buffer = Buffer(byteCount: min(body.count, EngineLimits.checkBytes))
+        let buffer = Buffer(byteCount: min(count, EngineLimits.checkBytes))
         var position = 0
-        while position < body.count {
+        while position < count {
             let memory = UnsafeMutableRawBufferPointer(
-                rebasing: buffer.memory[..<min(buffer.capacity, body.count - position)])
+                rebasing: buffer.memory[..<min(buffer.capacity, count - position)])
             let range = "bytes=\(position)-\(position + memory.count - 1)"
             let answer = try await perform(
                 Request(method: .GET, key: key, headers: [("range", range)]), into: memory)
@@ -73,7 +76,7 @@ extension S3Client {
             hash.update(bufferPointer: UnsafeRawBufferPointer(memory))
             position += memory.count
         }
-        guard hash.finalize().withUnsafeBytes({ VaultModel.Digest($0) }) == body.digest else {
+        guard hash.finalize().withUnsafeBytes({ VaultModel.Digest($0) }) == digest else {
             throw S3Client.holdsSomethingElse(key)
         }
     }

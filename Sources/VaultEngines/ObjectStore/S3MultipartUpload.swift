@@ -12,19 +12,29 @@ package struct S3MultipartUpload: Sendable {
     }
 
     package func store(_ body: S3Body) async throws(VaultError) {
+        let id = try await begin()
+        do throws(VaultError) {
+            let tags = try await send(S3MultipartUpload.parts(of: body), of: id)
+            try await complete(id, tags, count: body.count, digest: body.digest)
+        } catch {
+            await abandon(id)
+            throw error
+        }
+    }
+
+    /// - Returns: the store's id of the upload.
+    func begin() async throws(VaultError) -> String {
         let begun = try await client.perform(S3Client.Request(method: .POST, key: key, query: [("uploads", "")]))
         guard let id = begun.document.first("UploadId") else {
             throw VaultError(.internal, "The object store began an upload without naming it.")
         }
-        do throws(VaultError) {
-            let tags = try await send(S3MultipartUpload.parts(of: body), of: id)
-            try await complete(id, tags, body)
-        } catch {
-            // What stays of it costs room, no more: buckets are told to forget such uploads after a day.
-            _ = try? await client.perform(
-                S3Client.Request(method: .DELETE, key: key, query: [("uploadId", id)]), accepting: [404])
-            throw error
-        }
+        return id
+    }
+
+    /// Gives an upload up. What stays of it costs room, no more: buckets are told to forget such uploads after a day.
+    func abandon(_ id: String) async {
+        _ = try? await client.perform(
+            S3Client.Request(method: .DELETE, key: key, query: [("uploadId", id)]), accepting: [404])
     }
 
     /// The body in parts of about the same size; none is cut within a piece of memory that is smaller than a part.
@@ -57,16 +67,7 @@ package struct S3MultipartUpload: Sendable {
                     if index >= EngineLimits.partsInFlight, let (done, tag) = try await group.next() {
                         tags[done] = tag
                     }
-                    group.addTask {
-                        let answer = try await client.perform(
-                            S3Client.Request(
-                                method: .PUT, key: key, query: [("partNumber", "\(index + 1)"), ("uploadId", id)],
-                                body: part))
-                        guard let tag = answer.headers.first(name: "etag") else {
-                            throw VaultError(.internal, "The object store took a part without a tag for it.")
-                        }
-                        return (index, tag)
-                    }
+                    group.addTask { (index, try await send(part, number: index + 1, of: id)) }
                 }
                 for try await (done, tag) in group { tags[done] = tag }
                 return tags
@@ -74,7 +75,26 @@ package struct S3MultipartUpload: Sendable {
         }
     }
 
-    private func complete(_ id: String, _ tags: [String], _ body: S3Body) async throws(VaultError) {
+    /// Sends a part, the first of which has number 1.
+    ///
+    /// - Returns: the store's tag of it.
+    func send(_ part: S3Body, number: Int, of id: String) async throws(VaultError) -> String {
+        let answer = try await client.perform(
+            S3Client.Request(
+                method: .PUT, key: key, query: [("partNumber", "\(number)"), ("uploadId", id)], body: part))
+        guard let tag = answer.headers.first(name: "etag") else {
+            throw VaultError(.internal, "The object store took a part without a tag for it.")
+        }
+        return tag
+    }
+
+    /// Makes the object of parts that have been sent.
+    ///
+    /// - Parameters:
+    ///   - tags: those of all parts, in their order.
+    ///   - count: bytes of the object.
+    ///   - digest: the SHA-256 of the object.
+    func complete(_ id: String, _ tags: [String], count: Int, digest: VaultModel.Digest) async throws(VaultError) {
         let list = tags.enumerated().map { index, tag in
             "<Part><PartNumber>\(index + 1)</PartNumber><ETag>\(tag)</ETag></Part>"
         }.joined()
@@ -85,7 +105,7 @@ package struct S3MultipartUpload: Sendable {
         // A repetition finds the upload gone that the first request has completed; and the store may find a fault after
         // it has begun its answer.
         if answer.unknownOutcomes > 0 || answer.status == 404 || answer.document.first("Code") != nil {
-            try await client.check(key, holds: body)
+            try await client.check(key, holds: count, digest)
         }
     }
 }

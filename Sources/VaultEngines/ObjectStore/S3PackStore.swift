@@ -20,7 +20,7 @@ package final class S3PackStore: PackStore {
         let folder = folder
         appends = AppendGatherer { (records) throws(VaultError) in
             let pack = Pack(records, of: vault)
-            try await S3PackStore.store(pack, in: folder, client)
+            try await S3PackStore.store(pack.body, under: S3PackStore.key(of: pack.id, in: folder), client)
             return pack.locations
         }
     }
@@ -38,11 +38,17 @@ package final class S3PackStore: PackStore {
         if records.isEmpty {
             placed([])
         } else {
-            async let storing: Void = S3PackStore.store(pack, in: folder, client)
+            let key = S3PackStore.key(of: pack.id, in: folder)
+            async let storing: Void = S3PackStore.store(pack.body, under: key, client)
             placed(pack.locations)
             do { try await storing } catch { throw VaultError(error) }
         }
         return Appended(locations: pack.locations, hold: nil)
+    }
+
+    package func builder() -> any PackBuilder {
+        let id = PackID()
+        return S3PackBuilder(id, of: vault, client, key: S3PackStore.key(of: id, in: folder))
     }
 
     /// A pack before it is stored.
@@ -70,14 +76,12 @@ package final class S3PackStore: PackStore {
         }
     }
 
-    private static func store(_ pack: Pack, in folder: String, _ client: S3Client) async throws(VaultError) {
-        let body = pack.body
-        let key = key(of: pack.id, in: folder)
+    static func store(_ body: S3Body, under key: String, _ client: S3Client) async throws(VaultError) {
         if body.count > EngineLimits.singlePutBytesMax {
             try await S3MultipartUpload(client, key: key).store(body)
         } else {
             let answer = try await client.perform(S3Client.Request(method: .PUT, key: key, body: body))
-            if answer.unknownOutcomes > 0 { try await client.check(key, holds: body) }
+            if answer.unknownOutcomes > 0 { try await client.check(key, holds: body.count, body.digest) }
         }
     }
 

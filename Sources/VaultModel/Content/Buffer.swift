@@ -47,6 +47,18 @@ package struct BufferSlice: Sendable {
         self = bytes.withUnsafeBytes { BufferSlice(Buffer(copying: $0), 0..<bytes.count) }
     }
 
+    /// A copy of `parts`, one behind the other.
+    package init(joining parts: [[UInt8]]) {
+        let count = parts.reduce(0) { $0 + $1.count }
+        let buffer = Buffer(byteCount: count)
+        var start = 0
+        for part in parts {
+            UnsafeMutableRawBufferPointer(rebasing: buffer.memory[start...]).copyBytes(from: part)
+            start += part.count
+        }
+        self.init(buffer, 0..<count)
+    }
+
     package var count: Int { range.count }
 
     package func withUnsafeBytes<Result, Failure: Error>(

@@ -122,8 +122,8 @@ extension Session {
     /// What hooks say of content that a change brings under other names.
     struct Arrival: Sendable {
         var refusal: VaultError?
-        /// Tags that hooks add, by the names that get them.
-        var tags: [Name: [TagText: TagText?]] = [:]
+        /// Tags that hooks add.
+        var tags = JudgedTags()
     }
 
     /// Asks hooks about what changes bring under other names, as if it were saved there: nothing comes past them by a
@@ -176,7 +176,12 @@ extension Session {
                     .rejected, "'\(name)' was rejected: hooks want it to be named '\(wanted)'.", name: name)
                 return
             }
-            if !tags.isEmpty { arrival.tags[name] = tags }
+            if tags.isEmpty || arrival.tags.add(tags, to: name) { continue }
+            arrival.refusal = VaultError(
+                .invalid,
+                "Hooks add more than \(StoreLimits.judgedTagBytesMax >> 20) MiB of tags to what is brought with '\(name)': take a smaller prefix at a time.",
+                name: name)
+            return
         }
     }
 

@@ -73,7 +73,7 @@ extension Session {
         for (index, refusal) in try await refusals(ofTaking: changes).enumerated() {
             if let refusal { refused[index] = refused[index] ?? refusal }
         }
-        var tags: [[Name: [TagText: TagText?]]] = []
+        var tags: [JudgedTags] = []
         for (index, arrival) in try await arrivals(of: changes).enumerated() {
             if let refusal = arrival.refusal { refused[index] = refused[index] ?? refusal }
             tags.append(arrival.tags)

@@ -42,7 +42,7 @@ extension CommitRequest {
         case .change(.copy(_, let to)): (.copy, to)
         case .change(.revert(let name, _)): (.revert, name)
         case .change(.tag(let name, _)): (.tag, name)
-        case .drop(_, let name, _): (.keep, name)
+        case .drop(_, let name, _, _): (.keep, name)
         }
     }
 }

@@ -48,13 +48,18 @@ package protocol Catalog: Sendable {
     /// A call that repeats another one, by the user and the id of its change, is answered like that one
     /// was and changes nothing. Answers are kept for seven days.
     ///
-    /// - Parameter append: stores the records of the commit, its journal group last, and tells first where they are
-    ///   going to be; called with everything decided and nothing visible.
-    /// - Returns: a result for each request of each call; one that is refused changes nothing.
-    /// - Throws: where none of the requests took effect.
+    /// Where much has been done, the calls that are left wait for the next commit, and so do requests of a call that is
+    /// divisible.
+    ///
+    /// - Parameters:
+    ///   - time: seconds since 1970 UTC.
+    ///   - packs: where the records go, the last journal group behind all others; they are durable before anything is
+    ///     visible.
+    /// - Returns: a result for each request of each call that was carried out, one call at least; a request that is refused
+    ///   changes nothing.
+    /// - Throws: where none of the requests took effect; `cancelled` where a caller has left meanwhile.
     func commit(
-        _ calls: [CommitCall], vault: UniqueID, at time: Int64,
-        append: ([PackRecord], ([PackLocation]) -> Void) async throws(VaultError) -> Appended
+        _ calls: [CommitCall], at time: Int64, into packs: any PackStore
     ) async throws(VaultError) -> [[Result<CommitResult, VaultError>]]
 
     /// What the commit of an upload was answered; nil where it is not known, or no longer.
@@ -119,13 +124,15 @@ package protocol Catalog: Sendable {
     func history(_ name: Name, after sequence: UInt64) async throws(VaultError) -> VersionPage
     func list(_ query: ListQuery) async throws(VaultError) -> ListPage
 
-    /// The objects of a listing with all their versions, removed ones included, for `keep`.
+    /// The objects of a listing with all their versions, removed ones included, for `keep`; none behind the last.
+    ///
+    /// - Parameter limit: the most objects; where they have very many versions, fewer come at once.
     func objects(
         _ prefix: NamePrefix, afterObject: UInt64, limit: Int
     ) async throws(VaultError) -> [ObjectHistory]
 
-    /// The last names of objects that have lost theirs to others.
-    func formerNames(of objects: [UInt64]) async throws(VaultError) -> [UInt64: Name]
+    /// Objects under the names that they had last, by object; none for an object that is gone.
+    func thinnedNames(of objects: [UInt64]) async throws(VaultError) -> [UInt64: ThinnedName]
 
     /// Takes or renews a lease on the state as of now: until it ends, nothing that was needed then is
     /// collected.
@@ -255,20 +262,13 @@ package struct ObjectHistory: Sendable {
     package var object: UInt64
     /// The present name; nil for a removed object whose name another one has taken.
     package var name: Name?
+    /// None where the listing is not about the object.
     package var versions: [KeepPolicy.Candidate]
-    /// The newest version with content, or the removal where none is left; nil where there are no versions here.
-    package var newest: Entry?
 
-    /// - Parameter entries: the versions, oldest first; none for an object that the listing is not about.
-    package init(object: UInt64, name: Name?, entries: [Entry]) {
+    package init(object: UInt64, name: Name?, versions: [KeepPolicy.Candidate]) {
         self.object = object
         self.name = name
-        versions = entries.map { entry in
-            KeepPolicy.Candidate(
-                version: entry.version, sequence: entry.sequence, savedAt: entry.savedAt,
-                isRemoval: entry.kind == .removed)
-        }
-        newest = entries.last { $0.kind != .removed } ?? entries.last
+        self.versions = versions
     }
 }
 

@@ -1,3 +1,4 @@
+import Synchronization
 package import VaultModel
 
 /// The requests of one call, which are answered and audited together.
@@ -8,13 +9,28 @@ package struct CommitCall: Sendable {
     package var change: UniqueID?
     /// What hooks have said of the changes, or of the names that lose versions; nil where none was asked.
     package var judgement: Judgement?
+    /// Whether a commit may carry out the first requests only, one at least: those that come behind are asked for again.
+    package var isDivisible = false
+    /// Tells whether anybody waits for the call; nil for one that is carried out in any case.
+    package var presence: Presence?
+
+    /// Whether somebody still waits for what he has asked for.
+    package final class Presence: Sendable {
+        private let hasLeft = Atomic<Bool>(false)
+
+        package init() {}
+
+        package var isOver: Bool { hasLeft.load(ordering: .relaxed) }
+
+        package func end() { hasLeft.store(true, ordering: .relaxed) }
+    }
 
     /// What hooks were asked about, and what they want besides.
     package struct Judgement: Sendable {
         /// The sequence at which they were asked: what moved since, they have not seen.
         package var sequence: UInt64
         /// Tags for what a change brings, by the place of the change among the requests.
-        package var tags: [Int: [Name: [TagText: TagText?]]] = [:]
+        package var tags: [Int: JudgedTags] = [:]
 
         package init(at sequence: UInt64) {
             self.sequence = sequence
@@ -32,8 +48,8 @@ package struct CommitCall: Sendable {
 package enum CommitRequest: Sendable {
     case save(CommitSave)
     case change(Change)
-    /// The name is that of the object, for the audit.
-    case drop(object: UInt64, name: Name?, versions: [UInt64])
+    /// Forgets versions of an object. The name is the object's, for the audit; a part is followed by more of the same object.
+    case drop(object: UInt64, name: Name?, versions: [UInt64], isPart: Bool = false)
 }
 
 /// A save whose content is stored, or comes with it.

@@ -16,8 +16,14 @@ package protocol CommitRows {
     func entry(_ name: Name) throws -> StoredVersion?
     /// Whether anything that is no removal has a name below this one.
     func hasNames(below name: Name) throws -> Bool
-    /// What is current under the names of a prefix, in the order of names.
-    func live(_ prefix: NamePrefix) throws -> [StoredVersion]
+    /// What is current under the next names of a prefix, in the order of names.
+    ///
+    /// - Parameters:
+    ///   - after: the name behind which to go on; nil at the beginning.
+    ///   - limit: the most names; fewer are the last.
+    func live(_ prefix: NamePrefix, after: Name?, limit: Int) throws -> [Entry]
+    /// Whether anything that is current under a prefix came, changed or got its name after a sequence.
+    func hasMoved(_ prefix: NamePrefix, since sequence: UInt64) throws -> Bool
     func version(_ number: UInt64, of current: StoredVersion) throws -> Entry?
     /// The last version that a name had under an object which has left it; 0 for none.
     func lastRetiredVersion(of name: Name) throws -> UInt64
@@ -28,7 +34,10 @@ package protocol CommitRows {
     /// Is told of names that will be asked for one by one.
     func foresee(_ names: [Name]) throws
 
-    func apply(_ change: JournalChange, sequence: UInt64, time: Int64) throws
+    /// Applies a change.
+    ///
+    /// - Parameter pausing: is called between parts of a change of many names, and ends it by what it throws.
+    func apply(_ change: JournalChange, sequence: UInt64, time: Int64, pausing: () throws -> Void) throws
     /// Remembers by what the unchanged file will be recognised.
     func setOrigin(_ origin: Attributes.Origin, of name: Name) throws
     /// Forgets an unfinished upload, whose chunks a version needs from now on.
@@ -127,7 +136,7 @@ extension CommitRows {
         for (group, _) in groups {
             try foresee(group.changes.compactMap(\.savedName))
             for (index, change) in group.changes.enumerated() {
-                try apply(change, sequence: group.firstSequence + UInt64(index), time: group.time)
+                try apply(change, sequence: group.firstSequence + UInt64(index), time: group.time) {}
             }
         }
         try finish([], groups.map(\.stored), sequence: last.group.lastSequence)

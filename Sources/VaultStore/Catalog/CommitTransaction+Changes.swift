@@ -42,15 +42,13 @@ extension CommitTransaction {
     /// Whether what a change takes content from, or takes away, is not what was there at a sequence. That less is there
     /// matters to nobody.
     func hasMoved(_ change: Change, since sequence: UInt64, _ rows: Rows) throws -> Bool {
-        let sources: [StoredVersion]
         switch change {
-        case .remove(let prefix, _): sources = try rows.live(prefix)
-        case .rename(let from, _), .copy(let from, _): sources = try rows.live(NamePrefix(from))
+        case .remove(let prefix, _): try rows.hasMoved(prefix, since: sequence)
+        case .rename(let from, _), .copy(let from, _): try rows.hasMoved(NamePrefix(from), since: sequence)
         // An earlier version stays what it is, unless the name is another object's by now.
-        case .revert(let name, _): return try rows.entry(name).map { $0.since > sequence } ?? false
-        case .tag: return false
+        case .revert(let name, _): try rows.entry(name).map { $0.since > sequence } ?? false
+        case .tag: false
         }
-        return sources.contains { $0.since > sequence || $0.entry.sequence > sequence }
     }
 
     private func nothing(under name: Name) -> VaultError {
@@ -63,58 +61,110 @@ extension CommitTransaction {
         if let top = prefix.top, let ifVersion {
             try CommitTransaction.check(ifVersion, rows.entry(top), top)
         }
-        let removed = try rows.live(prefix).map(\.entry)
-        guard !removed.isEmpty else {
+        let survey = try survey(prefix, rows)
+        guard survey.count > 0 else {
             guard let top = prefix.top else { return ChangeOutcome(count: 0, entry: nil) }
             throw nothing(under: top)
         }
         var last: Entry?
-        for entry in removed { last = try record(removal(of: entry, by: by, rows), rows) }
+        var names = LiveNames(prefix, survey)
+        while let page = try next(of: &names, rows) {
+            try rows.foresee(page.map(\.name))
+            for entry in page { last = try record(removal(of: entry, by: by, rows), rows) }
+        }
         directories = []
-        return ChangeOutcome(count: removed.count, entry: removed.count == 1 ? last : nil)
+        return ChangeOutcome(count: survey.count, entry: survey.count == 1 ? last : nil)
     }
 
     private mutating func rename(
         _ from: Name, _ to: Name, by: String, _ rows: Rows
     ) throws -> ChangeOutcome {
-        let moved = try rows.live(NamePrefix(from)).map(\.entry)
-        guard !moved.isEmpty else { throw nothing(under: from) }
-        let room = try room(forTarget: to, from: from, rows)
-        for entry in moved { _ = try target(of: entry.name, from: from, to: to) }
-        try take(room, by: by, rows)
-        try record(.rename(from: from, to: to, isPrefix: moved[0].name != from), rows)
-        for entry in moved {
-            let target = try target(of: entry.name, from: from, to: to)
-            try tell(.rename, target, formerName: entry.name, version: entry.version, rows)
+        let survey = try survey(NamePrefix(from), rows) {
+            _ = try CommitTransaction.target(of: $0.name, from: from, to: to)
+        }
+        guard let first = survey.first else { throw nothing(under: from) }
+        try take(try room(forTarget: to, from: from, rows), by: by, rows)
+        try record(.rename(from: from, to: to, isPrefix: first.name != from), rows)
+        if isTelling {
+            // Nothing else is current there.
+            var names = LiveNames(NamePrefix(to))
+            while let page = try next(of: &names, rows) {
+                for entry in page {
+                    let former = try CommitTransaction.target(of: entry.name, from: to, to: from)
+                    try tell(.rename, entry.name, formerName: former, version: entry.version, rows)
+                }
+            }
         }
         directories = []
-        return ChangeOutcome(
-            count: moved.count, entry: try rows.entry(to)?.entry)
+        return ChangeOutcome(count: survey.count, entry: try rows.entry(to)?.entry)
     }
 
     private mutating func copy(
         _ from: Name, _ to: Name, by: String, _ rows: Rows
     ) throws -> ChangeOutcome {
-        let copied = try rows.live(NamePrefix(from)).map(\.entry)
-        guard !copied.isEmpty else { throw nothing(under: from) }
-        // A copy of a copy and so on grows beyond all bounds, and is in memory until it is committed.
-        guard copiedNames + copied.count <= StoreLimits.copiedNamesMax else {
-            throw VaultError(
-                .invalid, "More than \(StoreLimits.copiedNamesMax) names are copied at once: copy '\(from)' in parts.",
-                name: from)
+        let survey = try survey(NamePrefix(from), rows) {
+            _ = try CommitTransaction.target(of: $0.name, from: from, to: to)
         }
-        copiedNames += copied.count
-        let room = try room(forTarget: to, from: from, rows)
-        let targets = try copied.map { try target(of: $0.name, from: from, to: to) }
-        try take(room, by: by, rows)
+        guard survey.count > 0 else { throw nothing(under: from) }
+        try take(try room(forTarget: to, from: from, rows), by: by, rows)
         var last: Entry?
-        try rows.foresee(targets)
-        for (entry, target) in zip(copied, targets) {
-            let before = try rows.entry(target)?.entry
-            let version = try nextVersion(of: target, after: before, rows)
-            last = try record(entry.again(as: target, version: version, by: by), rows)
+        var names = LiveNames(NamePrefix(from), survey)
+        while let page = try next(of: &names, rows) {
+            let targets = try page.map { try CommitTransaction.target(of: $0.name, from: from, to: to) }
+            try rows.foresee(targets)
+            for (entry, target) in zip(page, targets) {
+                let before = try rows.entry(target)?.entry
+                let version = try nextVersion(of: target, after: before, rows)
+                last = try record(entry.again(as: target, version: version, by: by), rows)
+            }
         }
-        return ChangeOutcome(count: copied.count, entry: copied.count == 1 ? last : nil)
+        return ChangeOutcome(count: survey.count, entry: survey.count == 1 ? last : nil)
+    }
+
+    /// Adds tags of hooks to what a change has brought.
+    mutating func tag(_ change: Change, _ tags: JudgedTags, by caller: Caller, _ rows: Rows) throws {
+        guard let target = change.target else { return }
+        var names = LiveNames(target)
+        while let page = try next(of: &names, rows) {
+            for entry in page {
+                guard let tags = tags[entry.name] else { continue }
+                // What cannot be tagged so is as it was without the hook.
+                _ = try apply(.change(.tag(entry.name, tags)), by: caller, rows)
+            }
+        }
+    }
+
+    // MARK: Prefixes
+
+    /// Looks at all that a change of a prefix is about, before it changes anything.
+    ///
+    /// - Parameter check: throws what refuses the change because of an entry.
+    /// - Throws: `invalid` for more names than one request may change.
+    private mutating func survey(
+        _ prefix: NamePrefix, _ rows: Rows, _ check: (Entry) throws -> Void = { _ in }
+    ) throws -> LiveNames.Survey {
+        var survey = LiveNames.Survey()
+        var names = LiveNames(prefix)
+        while let page = try next(of: &names, rows) {
+            survey.add(page)
+            guard callNames + survey.count <= StoreLimits.namesPerChangeMax else {
+                throw VaultError.tooMuch("\(StoreLimits.namesPerChangeMax) names", prefix)
+            }
+            guard callBytes + survey.bytes <= StoreLimits.nameBytesPerChangeMax else {
+                throw VaultError.tooMuch("\(StoreLimits.nameBytesPerChangeMax >> 20) MiB of names and tags", prefix)
+            }
+            for entry in page { try check(entry) }
+        }
+        callNames += survey.count
+        callBytes += survey.bytes
+        walkedNames += survey.count
+        return survey
+    }
+
+    private func next(of names: inout LiveNames, _ rows: Rows) throws -> [Entry]? {
+        let page = try names.next(rows)
+        if names.isLong { try pause() }
+        return page
     }
 
     private func room(forTarget to: Name, from: Name, _ rows: Rows) throws -> Room {
@@ -127,8 +177,19 @@ extension CommitTransaction {
         return try room(for: to, rows)
     }
 
-    private func target(of name: Name, from: Name, to: Name) throws -> Name {
+    private static func target(of name: Name, from: Name, to: Name) throws -> Name {
         try Name(to.bytes + name.bytes.dropFirst(from.bytes.count))
+    }
+}
+
+extension Change {
+    /// Where it brings content; nil for one that brings none.
+    fileprivate var target: NamePrefix? {
+        switch self {
+        case .rename(_, let to), .copy(_, let to): NamePrefix(to)
+        case .revert(let name, _): NamePrefix(name)
+        case .remove, .tag: nil
+        }
     }
 }
 
@@ -138,5 +199,14 @@ extension Entry {
         SavedVersion(
             name: name, kind: kind, version: version, content: content, attributes: attributes, savedBy: by,
             tags: tags)
+    }
+}
+
+extension VaultError {
+    fileprivate static func tooMuch(_ bound: String, _ prefix: NamePrefix) -> VaultError {
+        let place = prefix.top.map { "under '\($0)'" } ?? "in the vault"
+        return VaultError(
+            .invalid, "More than \(bound) \(place) would be changed at once: take a smaller prefix at a time.",
+            name: prefix.top)
     }
 }

@@ -13,49 +13,85 @@ package struct CommitTransaction<Rows: CommitRows> {
     /// What uploads reserved, and what of it the commit records.
     private let reservedBytes: UInt64
     package private(set) var endedBytes: UInt64 = 0
-    private let head: JournalHead
     private let time: Int64
     private let firstSequence: UInt64
+    private var journal: JournalWriter
+    /// Stores a group that is full while the commit goes on.
+    private let spill: (PackRecord) throws -> PackLocation
+    /// How long the commit has been at work.
+    private let elapsed: () -> Duration
 
-    private var changes: [JournalChange] = []
     private var chunks: [(record: PackRecord, isCharged: Bool)] = []
     private var pending: Set<Digest> = []
     /// Those that the present call has brought.
     private var brought: Set<Digest> = []
     private var received: [ReceivedChunk] = []
-    private var groups: [JournalGroup.Written] = []
+    /// Groups that have been stored, and the one that comes last.
+    private var groups: [StoredGroup] = []
+    private var lastGroup: JournalWriter.Written?
     private var touchedRows = false
     /// Names that have names below them, by saves of this commit; not asked for again.
     var directories: Set<Name> = []
-    var copiedNames = 0
-    /// As whom the present call changes the vault.
+    /// Names that changes of prefixes have been about: in the present call, with their bytes, and in all.
+    var callNames = 0
+    var callBytes = 0
+    var walkedNames = 0
+    /// As whom the present call changes the vault, and whether somebody waits for it.
     private var caller: Caller?
+    private var presence: CommitCall.Presence?
 
     /// - Parameters:
     ///   - now: seconds since 1970 UTC.
     ///   - reservedBytes: what uploads have reserved of the quota.
-    package init(_ rows: Rows, at now: Int64, reservedBytes: UInt64) throws {
+    ///   - elapsed: how long the commit has been at work; nil for the time since now.
+    ///   - spill: stores the record of a journal group, of which a commit of many changes has several.
+    package init(
+        _ rows: Rows, at now: Int64, reservedBytes: UInt64, elapsed: (() -> Duration)? = nil,
+        spill: @escaping (PackRecord) throws -> PackLocation = { _ in throw VaultError.unplaced }
+    ) throws {
+        let begin = ContinuousClock.now
+        self.elapsed = elapsed ?? { ContinuousClock.now - begin }
+        self.spill = spill
         self.reservedBytes = reservedBytes
         let state = try rows.state()
         sequence = state.sequence
         storedBytes = state.storedBytes
         epoch = state.epoch
         quota = state.quota
-        head = state.head
+        let head = state.head
         // A clock that was wrong once dates what was saved then, and nothing after it. One who has waited for another's
         // commit has looked at the clock before that one; this is no clock that went back.
         let waited = head.time.subtractingReportingOverflow(now)
         let isOvertaken = !waited.overflow && (1...StoreLimits.overtakenSeconds).contains(waited.partialValue)
         time = isOvertaken ? head.time : now
         firstSequence = sequence + 1
+        journal = JournalWriter(after: head.digest, time: time, firstSequence: firstSequence)
     }
 
-    package var hasEffect: Bool { !changes.isEmpty || !chunks.isEmpty || touchedRows }
+    package var hasEffect: Bool { sequence >= firstSequence || !chunks.isEmpty || touchedRows }
+
+    /// Carries out calls, the first ones only where they change very much; see ``Catalog/commit(_:at:into:)``.
+    package mutating func apply(
+        _ calls: [CommitCall], _ rows: Rows
+    ) throws -> [[Result<CommitResult, VaultError>]] {
+        var results: [[Result<CommitResult, VaultError>]] = []
+        for call in calls {
+            if walkedNames > StoreLimits.commitRequestsMax { break }
+            results.append(try apply(call, rows))
+        }
+        return results
+    }
 
     /// Carries out the requests of a call, or answers it like the one that it repeats.
+    ///
+    /// - Returns: a result for each request; of a call that is divisible, for the first ones perhaps.
+    /// - Throws: `CancellationError` where nobody waits for the call any more: the commit must not take effect then.
     package mutating func apply(
         _ call: CommitCall, _ rows: Rows
     ) throws -> [Result<CommitResult, VaultError>] {
+        presence = call.presence
+        (callNames, callBytes) = (0, 0)
+        let begin = elapsed()
         if let results = try rows.results(ofRepeated: call) { return results }
         if let judgement = call.judgement, try hasMoved(call, since: judgement.sequence, rows) {
             // Not kept as the answer: it is asked for again.
@@ -64,22 +100,22 @@ package struct CommitTransaction<Rows: CommitRows> {
         caller = call.by
         brought = []
         var audit = AuditTrail(of: call.by, at: time)
-        let results = try call.requests.enumerated().map { place, request -> Result<CommitResult, VaultError> in
+        var results: [Result<CommitResult, VaultError>] = []
+        for (place, request) in call.requests.enumerated() {
+            if call.isDivisible, !results.isEmpty, elapsed() - begin >= StoreLimits.commitWork { break }
             let before = sequence
             if let judgement = call.judgement, try hasMoved(request, since: judgement.sequence, rows) {
-                return .failure(.movedMeanwhile)
+                results.append(.failure(.movedMeanwhile))
+                continue
             }
             let result = try apply(request, by: call.by, rows)
-            if case .success = result {
-                for (name, tags) in call.judgement?.tags[place] ?? [:] {
-                    // What cannot be tagged so is as it was without the hook.
-                    _ = try apply(.change(.tag(name, tags)), by: call.by, rows)
-                }
+            if case .success = result, let tags = call.judgement?.tags[place], case .change(let change) = request {
+                try tag(change, tags, by: call.by, rows)
             }
             if !call.by.peer.isEmpty, sequence > before, case .success(let result) = result {
                 audit.add(request, result, before + 1...sequence)
             }
-            return result
+            results.append(result)
         }
         for record in audit.records { try rows.insert(record) }
         if let change = call.change {
@@ -98,25 +134,26 @@ package struct CommitTransaction<Rows: CommitRows> {
     /// Whether a name that is to lose versions has become another object's, or holds something else.
     private func hasMoved(_ request: CommitRequest, since sequence: UInt64, _ rows: Rows) throws -> Bool {
         // An object without a name cannot change any more.
-        guard case .drop(let object, let name?, _) = request else { return false }
+        guard case .drop(let object, let name?, _, _) = request else { return false }
         guard let current = try rows.entry(name), current.object == object else { return true }
         return current.since > sequence || current.entry.sequence > sequence
     }
 
-    private mutating func apply(
+    mutating func apply(
         _ request: CommitRequest, by caller: Caller, _ rows: Rows
     ) throws -> Result<CommitResult, VaultError> {
+        let before = sequence
         do {
             switch request {
             case .save(let save):
                 return .success(try self.save(save, by: caller, rows))
             case .change(let change):
                 return .success(.changed(try self.change(change, by: caller.user, rows)))
-            case .drop(let object, _, let versions):
+            case .drop(let object, _, let versions, let isPart):
                 try record(.drop(object: object, versions: versions), rows)
-                return .success(.changed(ChangeOutcome(count: 1, entry: nil)))
+                return .success(.changed(ChangeOutcome(count: isPart ? 0 : 1, entry: nil)))
             }
-        } catch let error as VaultError {
+        } catch let error as VaultError where sequence == before {
             return .failure(error)
         }
     }
@@ -294,6 +331,9 @@ package struct CommitTransaction<Rows: CommitRows> {
             attributes: saved.attributes, savedAt: time, savedBy: saved.savedBy, tags: saved.tags)
     }
 
+    /// Whether hooks may want to hear of what happens.
+    var isTelling: Bool { caller?.telling != nil }
+
     /// Writes down for the hooks what has happened, if they want to hear of it.
     func tell(
         _ kind: OutboxEvent.Kind, _ name: Name, formerName: Name? = nil, version: UInt64, _ rows: Rows
@@ -307,26 +347,32 @@ package struct CommitTransaction<Rows: CommitRows> {
 
     mutating func record(_ change: JournalChange, _ rows: Rows) throws {
         sequence += 1
-        try rows.apply(change, sequence: sequence, time: time)
-        changes.append(change)
+        try rows.apply(change, sequence: sequence, time: time, pausing: pause)
+        if let full = journal.add(change) { groups.append(stored(full, at: try spill(full.record))) }
     }
 
-    /// What the commit has to store: its chunks, then its journal.
+    /// Stops a change of many names for which nobody waits any more.
+    func pause() throws {
+        if presence?.isOver == true { throw CancellationError() }
+    }
+
+    /// The records that the commit has still to store: its chunks, then the rest of its journal.
     package mutating func records() -> [PackRecord] {
-        groups = JournalGroup.groups(of: changes, after: head.digest, time: time, firstSequence: firstSequence)
-        return chunks.map(\.record) + groups.map(\.record)
+        lastGroup = journal.finish()
+        return chunks.map(\.record) + [lastGroup?.record].compactMap(\.self)
     }
 
-    /// Notes where the records are.
+    private func stored(_ group: JournalWriter.Written, at location: PackLocation) -> StoredGroup {
+        StoredGroup(lastSequence: group.lastSequence, digest: group.record.digest, location: location, time: time)
+    }
+
+    /// Notes where the records are that ``records()`` told of.
     package mutating func finish(_ rows: Rows, _ locations: [PackLocation]) throws {
         let stored = zip(chunks, locations).map { chunk, location in
             ReceivedChunk(digest: chunk.record.digest, location: location, isCharged: chunk.isCharged)
         }
-        let placed = zip(groups, locations.dropFirst(chunks.count)).map { group, location in
-            StoredGroup(
-                lastSequence: group.lastSequence, digest: group.record.digest, location: location, time: time)
-        }
-        try rows.finish(stored + received, placed, sequence: sequence)
+        if let lastGroup, let location = locations.last { groups.append(self.stored(lastGroup, at: location)) }
+        try rows.finish(stored + received, groups, sequence: sequence)
     }
 }
 

@@ -3,14 +3,20 @@ import VaultModel
 
 extension SQLiteCatalog {
     /// Applies a change of the journal. Commits and rebuilding a catalog both do it here.
+    ///
+    /// - Parameter pausing: see ``CommitRows/apply(_:sequence:time:pausing:)``.
     static func apply(
-        _ change: JournalChange, sequence: UInt64, time: Int64, _ database: Database
+        _ change: JournalChange, sequence: UInt64, time: Int64, _ database: Database, pausing: () throws -> Void
     ) throws {
         switch change {
         case .save(let saved):
             try apply(saved, sequence: sequence, time: time, database)
         case .rename(let from, let to, let isPrefix):
-            try rename(from, to, isPrefix: isPrefix, sequence: sequence, database)
+            if isPrefix {
+                try renameAll(below: from, to, sequence: sequence, database, pausing: pausing)
+            } else {
+                try rename(from, to, sequence: sequence, database)
+            }
         case .drop(let object, let versions):
             try drop(versions, of: object, sequence: sequence, database)
         case .settle(let name, let modified):
@@ -68,28 +74,36 @@ extension SQLiteCatalog {
         try update.first()
     }
 
-    private static func rename(
-        _ from: Name, _ to: Name, isPrefix: Bool, sequence: UInt64, _ database: Database
+    private static func renameAll(
+        below from: Name, _ to: Name, sequence: UInt64, _ database: Database, pausing: () throws -> Void
     ) throws {
-        var names = try Query(
-            database,
-            isPrefix
-                ? "SELECT name FROM entry WHERE name > ? AND name < ? AND kind <> 4"
-                : "SELECT name FROM entry WHERE name = ?")
-        if isPrefix { bindRange(below: from, to: &names) } else { names.bind(text: from.bytes) }
-        var moved: [Name] = []
-        while try names.step() { moved.append(try names.name(0)) }
-        for name in moved {
-            let target = try renamed(name, from, to)
-            try leave(target, sequence: sequence, database)
-            try leave(name, sequence: sequence, keepsObject: true, database)
-            var update = try Query(
-                database, "UPDATE entry SET name = ?, since = ? WHERE name = ?")
-            update.bind(text: target.bytes)
-            update.bind(sequence)
-            update.bind(text: name.bytes)
-            try update.first()
+        guard !NamePrefix(from).contains(to), !NamePrefix(to).contains(from) else {
+            throw CatalogDamage(what: "a prefix that is renamed into itself")
         }
+        var after = from.bytes + [UInt8(ascii: "/")]
+        while true {
+            var names = try Query(
+                database, "SELECT name FROM entry WHERE name > ? AND name < ? AND kind <> 4 ORDER BY name LIMIT ?")
+            names.bind(text: after)
+            names.bind(text: from.bytes + [UInt8(ascii: "0")])
+            names.bind(Int64(StoreLimits.walkedNames))
+            var moved: [Name] = []
+            while try names.step() { moved.append(try names.name(0)) }
+            for name in moved { try rename(name, renamed(name, from, to), sequence: sequence, database) }
+            guard moved.count == StoreLimits.walkedNames, let last = moved.last else { return }
+            after = last.bytes
+            try pausing()
+        }
+    }
+
+    private static func rename(_ name: Name, _ target: Name, sequence: UInt64, _ database: Database) throws {
+        try leave(target, sequence: sequence, database)
+        try leave(name, sequence: sequence, keepsObject: true, database)
+        var update = try Query(database, "UPDATE entry SET name = ?, since = ? WHERE name = ?")
+        update.bind(text: target.bytes)
+        update.bind(sequence)
+        update.bind(text: name.bytes)
+        try update.first()
     }
 
     private static func renamed(_ name: Name, _ from: Name, _ to: Name) throws -> Name {
@@ -131,10 +145,12 @@ extension SQLiteCatalog {
     private static func sequences(
         of versions: Set<UInt64>, _ object: UInt64, _ database: Database
     ) throws -> [UInt64] {
-        var query = try Query(database, "SELECT version, sequence FROM version WHERE object = ?")
+        var query = try Query(database, "SELECT version, sequence FROM version WHERE object = ? ORDER BY sequence")
         query.bind(object)
+        defer { query.finish() }
         var sequences: [UInt64] = []
-        while try query.step() {
+        // The oldest are dropped as a rule: then the others need not be looked at.
+        while sequences.count < versions.count, try query.step() {
             if versions.contains(try query.count(0)) { sequences.append(try query.count(1)) }
         }
         return sequences

@@ -45,49 +45,91 @@ extension SQLiteCatalog {
         try read { database in
             var query = try Query(
                 database,
-                """
-                SELECT object, since, name, \(SQLiteCatalog.versionColumns)
-                FROM entry WHERE object > ? ORDER BY object LIMIT ?
-                """)
+                "SELECT object, name, version, sequence, saved_at, kind FROM entry WHERE object > ? ORDER BY object LIMIT ?"
+            )
             query.bind(min(afterObject, StoreLimits.numberMax))
             query.bind(Int64(limit))
-            var stored: [(StoredVersion, isUnnamed: Bool)] = []
-            while try query.step() {
-                let isUnnamed = query.isNull(2)
-                let version = try SQLiteCatalog.storedVersion(query, name: isUnnamed ? SQLiteCatalog.unnamed : nil)
-                try query.checkOrder(version.object > afterObject)
-                stored.append((version, isUnnamed))
+            defer { query.finish() }
+            var histories: [ObjectHistory] = []
+            var count = 0
+            while count < StoreLimits.consideredVersionsMax, try query.step() {
+                let name = query.isNull(1) ? nil : try query.name(1)
+                var history = ObjectHistory(object: try query.count(0), name: name, versions: [])
+                try query.checkOrder(history.object > afterObject)
+                if name.map({ prefix.contains($0) }) ?? (prefix.top == nil) {
+                    history.versions = try SQLiteCatalog.candidates(of: history.object, database)
+                    history.versions.append(try SQLiteCatalog.candidate(query, from: 2))
+                }
+                count += history.versions.count
+                histories.append(history)
             }
-            return try stored.map { stored, isUnnamed in
-                let isCovered = isUnnamed ? prefix.top == nil : prefix.contains(stored.entry.name)
-                return ObjectHistory(
-                    object: stored.object, name: isUnnamed ? nil : stored.entry.name,
-                    entries: isCovered ? try SQLiteCatalog.versions(of: stored, until: .max, database) : [])
-            }
+            return histories
         }
     }
 
-    package func formerNames(of objects: [UInt64]) async throws(VaultError) -> [UInt64: Name] {
+    /// The earlier versions of an object, oldest first.
+    private static func candidates(of object: UInt64, _ database: Database) throws -> [KeepPolicy.Candidate] {
+        var query = try Query(
+            database, "SELECT version, sequence, saved_at, kind FROM version WHERE object = ? ORDER BY sequence")
+        query.bind(object)
+        var candidates: [KeepPolicy.Candidate] = []
+        while try query.step() { candidates.append(try candidate(query, from: 0)) }
+        return candidates
+    }
+
+    /// Reads the columns version, sequence, saved_at and kind.
+    private static func candidate(_ query: Query, from column: Int32) throws -> KeepPolicy.Candidate {
+        KeepPolicy.Candidate(
+            version: try query.count(column), sequence: try query.count(column + 1), savedAt: try query.int(column + 2),
+            isRemoval: try kind(query, column + 3) == .removed)
+    }
+
+    package func thinnedNames(of objects: [UInt64]) async throws(VaultError) -> [UInt64: ThinnedName] {
         guard let first = objects.min(), let last = objects.max() else { return [:] }
         let wanted = Set(objects)
         return try read { database in
+            var former: [UInt64: (until: UInt64, name: Name)] = [:]
             // No index leads from objects to their names: one look at the table is for all of them.
-            var query = try Query(database, "SELECT object, until, name FROM former_name WHERE object BETWEEN ? AND ?")
-            query.bind(first)
-            query.bind(last)
-            var found: [UInt64: (until: UInt64, name: Name)] = [:]
-            while try query.step() {
-                let (object, until) = (try query.count(0), try query.count(1))
-                if wanted.contains(object), until > found[object]?.until ?? 0 {
-                    found[object] = (until, try query.name(2))
+            var names = try Query(database, "SELECT object, until, name FROM former_name WHERE object BETWEEN ? AND ?")
+            names.bind(first)
+            names.bind(last)
+            while try names.step() {
+                let (object, until) = (try names.count(0), try names.count(1))
+                if wanted.contains(object), until > former[object]?.until ?? 0 {
+                    former[object] = (until, try names.name(2))
                 }
             }
-            return found.mapValues(\.name)
+            var found: [UInt64: ThinnedName] = [:]
+            for object in objects {
+                found[object] = try SQLiteCatalog.thinnedName(of: object, formerly: former[object]?.name, database)
+            }
+            return found
         }
     }
 
-    /// Stands for the name of an object that has lost its own.
-    private static let unnamed = Name(validated: [UInt8(ascii: "-")])
+    private static func thinnedName(
+        of object: UInt64, formerly: Name?, _ database: Database
+    ) throws -> ThinnedName? {
+        var current = try Query(
+            database, "SELECT object, since, name, \(SQLiteCatalog.versionColumns) FROM entry WHERE object = ?")
+        current.bind(object)
+        defer { current.finish() }
+        guard try current.step() else { return nil }
+        let isTaken = current.isNull(2)
+        guard let name = isTaken ? formerly : try current.name(2) else { return nil }
+        let newest = try storedVersion(current, name: name).entry
+        if newest.kind != .removed { return ThinnedName(newest: newest, isTaken: isTaken) }
+        var earlier = try Query(
+            database,
+            """
+            SELECT object, until, NULL, \(SQLiteCatalog.versionColumns) FROM version
+            WHERE object = ? AND kind <> 4 ORDER BY sequence DESC LIMIT 1
+            """)
+        earlier.bind(object)
+        defer { earlier.finish() }
+        let content = try earlier.step() ? try storedVersion(earlier, name: name).entry : newest
+        return ThinnedName(newest: content, isTaken: isTaken)
+    }
 
     // MARK: Parts of queries
 
@@ -134,20 +176,42 @@ extension SQLiteCatalog {
         return try query.step() ? query.count(0) : 0
     }
 
-    /// What is current under the names of a prefix, in the order of names.
-    static func live(_ database: Database, _ prefix: NamePrefix) throws -> [StoredVersion] {
-        var entries: [StoredVersion] = []
-        if let top = prefix.top, let entry = try entryByName(database, top) { entries.append(entry) }
+    /// See ``CommitRows/live(_:after:limit:)``.
+    static func live(_ database: Database, _ prefix: NamePrefix, after: Name?, limit: Int) throws -> [Entry] {
+        var entries: [Entry] = []
+        if let top = prefix.top, after == nil, let entry = try entryByName(database, top)?.entry, entry.kind != .removed
+        {
+            entries.append(entry)
+        }
         var query = try Query(
             database,
-            prefix.top == nil
-                ? "SELECT object, since, name, \(versionColumns) FROM entry WHERE name IS NOT NULL ORDER BY name"
-                : """
-                SELECT object, since, name, \(versionColumns) FROM entry WHERE name > ? AND name < ? ORDER BY name
-                """)
-        if let top = prefix.top { bindRange(below: top, to: &query) }
-        while try query.step() { entries.append(try storedVersion(query)) }
-        return entries.filter { $0.entry.kind != .removed }
+            """
+            SELECT object, since, name, \(versionColumns) FROM entry WHERE name > ? AND name < ? AND kind <> 4
+            ORDER BY name LIMIT ?
+            """)
+        bindRange(of: prefix, after: after, to: &query)
+        query.bind(Int64(limit - entries.count))
+        while try query.step() { entries.append(try storedVersion(query).entry) }
+        return entries
+    }
+
+    /// See ``CommitRows/hasMoved(_:since:)``.
+    static func hasMoved(_ database: Database, _ prefix: NamePrefix, since sequence: UInt64) throws -> Bool {
+        if let top = prefix.top, let found = try entryByName(database, top), found.entry.kind != .removed,
+            found.since > sequence || found.entry.sequence > sequence
+        {
+            return true
+        }
+        var query = try Query(
+            database,
+            """
+            SELECT 1 FROM entry WHERE name > ? AND name < ? AND kind <> 4 AND (since > ? OR sequence > ?) LIMIT 1
+            """)
+        bindRange(of: prefix, after: nil, to: &query)
+        query.bind(sequence)
+        query.bind(sequence)
+        defer { query.finish() }
+        return try query.step()
     }
 
     static func version(_ number: UInt64, of current: StoredVersion, _ database: Database) throws -> Entry? {

@@ -12,8 +12,8 @@ extension SQLiteCatalog {
                 savedAt: try query.int(14), savedBy: query.text(15), tags: try tags(query)))
     }
 
-    private static func kind(_ query: Query) throws -> Entry.Kind {
-        let number = try query.int(5)
+    static func kind(_ query: Query, _ column: Int32 = 5) throws -> Entry.Kind {
+        let number = try query.int(column)
         guard let kind = UInt8(exactly: number).flatMap(Entry.Kind.init) else {
             throw query.damage("an entry of kind \(number)")
         }
@@ -87,6 +87,19 @@ extension SQLiteCatalog {
     static func bindRange(below name: Name, to query: inout Query) {
         query.bind(text: name.bytes + [UInt8(ascii: "/")])
         query.bind(text: name.bytes + [UInt8(ascii: "0")])
+    }
+
+    /// The range of names strictly below a prefix and behind a name.
+    static func bindRange(of prefix: NamePrefix, after: Name?, to query: inout Query) {
+        if let top = prefix.top {
+            let floor = top.bytes + [UInt8(ascii: "/")]
+            query.bind(text: after.map { $0.bytes.lexicographicallyPrecedes(floor) ? floor : $0.bytes } ?? floor)
+            query.bind(text: top.bytes + [UInt8(ascii: "0")])
+        } else {
+            query.bind(text: after?.bytes ?? [])
+            // No UTF-8 text has this byte, so it is behind all names.
+            query.bind(text: [0xFF])
+        }
     }
 }
 

@@ -24,7 +24,13 @@ struct SQLiteRows: CommitRows {
         return try below.step()
     }
 
-    func live(_ prefix: NamePrefix) throws -> [StoredVersion] { try SQLiteCatalog.live(database, prefix) }
+    func live(_ prefix: NamePrefix, after: Name?, limit: Int) throws -> [Entry] {
+        try SQLiteCatalog.live(database, prefix, after: after, limit: limit)
+    }
+
+    func hasMoved(_ prefix: NamePrefix, since sequence: UInt64) throws -> Bool {
+        try SQLiteCatalog.hasMoved(database, prefix, since: sequence)
+    }
 
     func version(_ number: UInt64, of current: StoredVersion) throws -> Entry? {
         try SQLiteCatalog.version(number, of: current, database)
@@ -44,8 +50,8 @@ struct SQLiteRows: CommitRows {
 
     func foresee(_ names: [Name]) {}
 
-    func apply(_ change: JournalChange, sequence: UInt64, time: Int64) throws {
-        try SQLiteCatalog.apply(change, sequence: sequence, time: time, database)
+    func apply(_ change: JournalChange, sequence: UInt64, time: Int64, pausing: () throws -> Void) throws {
+        try SQLiteCatalog.apply(change, sequence: sequence, time: time, database, pausing: pausing)
     }
 
     func setOrigin(_ origin: Attributes.Origin, of name: Name) throws {

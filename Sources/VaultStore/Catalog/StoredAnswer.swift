@@ -167,7 +167,7 @@ extension CommitRequest {
         case .change(.rename(_, let to)): bytes.writeString(to.bytes)
         case .change(.copy(let from, _)): bytes.writeString(from.bytes)
         case .change(.revert(_, let version)): bytes.writeVarint(version)
-        case .drop(let object, _, let versions):
+        case .drop(let object, _, let versions, _):
             bytes.writeVarint(object)
             bytes.writeVarint(UInt64(versions.count))
         }

@@ -31,15 +31,30 @@ package struct JournalGroup: Sendable {
     }
 
     package var encoded: [UInt8] {
-        var bytes = ByteWriter(reserving: 64 + changes.count * 160)
+        var bytes = ByteWriter(reserving: JournalGroup.headerByteCount + changes.count * 160)
+        JournalGroup.writeHeader(
+            previous: previous, time: time, firstSequence: firstSequence, isContinued: isContinued,
+            count: changes.count,
+            to: &bytes)
+        for change in changes { change.write(to: &bytes) }
+        return bytes.bytes
+    }
+
+    /// Bytes of a group before its first change.
+    static let headerByteCount = 54
+
+    /// Writes what is before the changes of a group.
+    ///
+    /// - Parameter count: the number of changes.
+    static func writeHeader(
+        previous: Digest?, time: Int64, firstSequence: UInt64, isContinued: Bool, count: Int, to bytes: inout ByteWriter
+    ) {
         bytes.write(JournalGroup.format)
         bytes.write(previous?.bytes ?? [UInt8](repeating: 0, count: Digest.byteCount))
         bytes.write(time)
         bytes.write(firstSequence)
         bytes.write(UInt8(isContinued ? 1 : 0))
-        bytes.write(UInt32(changes.count))
-        for change in changes { change.write(to: &bytes) }
-        return bytes.bytes
+        bytes.write(UInt32(count))
     }
 
     /// The group that `bytes` are; nil where they are none of a known format.

@@ -39,10 +39,17 @@ package final class DirectoryPackStore: PackStore {
         do throws(VaultError) {
             return try await store(records, placed: placed)
         } catch {
-            guard error.code == .quota else { throw error }
-            throw VaultError(
-                .quota, "No space is left for the vault in '\(directory.parent)': \(VaultError.waysToMakeRoom).",
-                path: directory.parent, cause: error.message)
+            throw error.inVault(directory.parent)
+        }
+    }
+
+    package func builder() throws(VaultError) -> any PackBuilder {
+        do throws(VaultError) {
+            let pack = try create()
+            return DirectoryPackBuilder(
+                pack, at: path(of: pack.id), in: directory.parent, vault: vault, files: files)
+        } catch {
+            throw error.inVault(directory.parent)
         }
     }
 
@@ -254,6 +261,16 @@ private enum OpenPacks {
     static var isUsedUp: Bool { count.load(ordering: .relaxed) >= max }
 
     static func add(_ number: Int) { count.wrappingAdd(number, ordering: .relaxed) }
+}
+
+extension VaultError {
+    /// The error of storing records in the vault of a directory, where this is that of its disk.
+    func inVault(_ directory: LocalPath) -> VaultError {
+        guard code == .quota else { return self }
+        return VaultError(
+            .quota, "No space is left for the vault in '\(directory)': \(VaultError.waysToMakeRoom).", path: directory,
+            cause: message)
+    }
 }
 
 extension PackID {

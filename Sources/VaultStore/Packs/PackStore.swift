@@ -17,6 +17,9 @@ package protocol PackStore: Sendable {
         _ records: [PackRecord], placed: ([PackLocation]) -> Void
     ) async throws(VaultError) -> Appended
 
+    /// Begins a pack for the records of one commit that is too large to be in memory at once.
+    func builder() throws(VaultError) -> any PackBuilder
+
     /// Reads bytes of a pack, from `offset` until `memory` is full or the pack ends.
     ///
     /// - Returns: the number of bytes read.

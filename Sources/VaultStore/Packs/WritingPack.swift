@@ -44,10 +44,15 @@ final class WritingPack: Sendable {
         flock(file.descriptor, LOCK_UN)
     }
 
+    /// The end of the ranges given away.
+    var end: UInt64 { state.withLock { $0.reserved } }
+
     /// Gives away the next `count` bytes; nil where the pack takes no more.
-    func reserve(_ count: UInt64) -> UInt64? {
+    ///
+    /// - Parameter length: the length from which on it is full.
+    func reserve(_ count: UInt64, upTo length: UInt64 = StoreLimits.packSealBytes) -> UInt64? {
         state.withLock { state in
-            guard state.failure == nil, state.reserved < StoreLimits.packSealBytes else { return nil }
+            guard state.failure == nil, state.reserved < length else { return nil }
             defer { state.reserved += count }
             return state.reserved
         }

@@ -92,8 +92,7 @@ import VaultModel
             let vault = try await engines.makeVault(id)
             let catalog = try await engines.database.catalog(id)
             let tries = Shared(0)
-            let results = try await catalog.commit([emptyFile("a")], vault: id, at: 5) {
-                (records, placed) throws(VaultError) in
+            let packs = OtherPacks(vault.packs) { (records, placed) throws(VaultError) in
                 tries.change { $0 += 1 }
                 let isFirst = tries.value == 1
                 func lose() async throws(VaultError) {
@@ -104,6 +103,7 @@ import VaultModel
                 if isFirst, isLostAtTheEnd { try await lose() }
                 return appended
             }
+            let results = try await catalog.commit([emptyFile("a")], at: 5, into: packs)
             guard case .success(.saved(let outcome)) = results[0][0] else {
                 Issue.record("the save failed: \(results)")
                 return
@@ -121,16 +121,18 @@ import VaultModel
             let vault = try await engines.makeVault(id)
             let catalog = try await engines.database.catalog(id)
             let error = await #expect(throws: VaultError.self) {
-                try await catalog.commit([emptyFile("a")], vault: id, at: 5) { (records, placed) throws(VaultError) in
+                let packs = OtherPacks(vault.packs) { (records, placed) throws(VaultError) in
                     placed(records.map { PackLocation(pack: PackID(), offset: 64, length: UInt32($0.bytes.count)) })
                     throw VaultError(.quota, "The store is full.")
                 }
+                return try await catalog.commit([emptyFile("a")], at: 5, into: packs)
             }
             #expect(error?.code == .quota)
             let unplaced = await #expect(throws: VaultError.self) {
-                try await catalog.commit([emptyFile("a")], vault: id, at: 5) { (records, _) throws(VaultError) in
+                let packs = OtherPacks(vault.packs) { (records, _) throws(VaultError) in
                     try await vault.packs.append(records)
                 }
+                return try await catalog.commit([emptyFile("a")], at: 5, into: packs)
             }
             #expect(unplaced?.code == .internal)
             #expect(try await vault.stat(try Name("a"), .current) == nil)
@@ -269,10 +271,7 @@ import VaultModel
                 content: Content(ChunkReference(digest: chunk.digest, span: 1000)))
             save.chunks = chunks
             let call = CommitCall(requests: [.save(save)], by: Caller(user: "anna"))
-            let results = try await vault.catalog.commit([call], vault: id, at: 7) {
-                (records, placed) throws(VaultError) in
-                try await vault.packs.append(records, placed: placed)
-            }
+            let results = try await vault.catalog.commit([call], at: 7, into: vault.packs)
             guard case .success(.collected) = results[0][0] else {
                 Issue.record("the save was answered \(results)")
                 return
@@ -292,7 +291,7 @@ import VaultModel
             // As a restored copy has it: nothing of all that.
             try await engines.database.removeCatalog(id)
             let restored = try await engines.makeVault(id)
-            let packs = AgedPacks(restored.packs)
+            let packs = OtherPacks(restored.packs, areOld: true)
             let aged = StoredVault(
                 id, catalog: restored.catalog, packs: packs, place: "test", clock: currentSeconds)
             let error = await #expect(throws: VaultError.self) { _ = try await aged.collect() }
@@ -300,31 +299,6 @@ import VaultModel
             #expect(try await packs.list().count == 4)
             await restored.close()
         }
-    }
-
-    /// Packs of which none is so young that it could be somebody's.
-    private struct AgedPacks: PackStore {
-        let packs: any PackStore
-
-        init(_ packs: any PackStore) { self.packs = packs }
-
-        func append(_ records: [PackRecord]) async throws(VaultError) -> Appended { try await packs.append(records) }
-        func append(
-            _ records: [PackRecord], placed: ([PackLocation]) -> Void
-        ) async throws(VaultError) -> Appended { try await packs.append(records, placed: placed) }
-        func read(
-            _ pack: PackID, at offset: UInt64, into memory: UnsafeMutableRawBufferPointer
-        ) async throws(VaultError) -> Int { try await packs.read(pack, at: offset, into: memory) }
-        func list() async throws(VaultError) -> [PackID: PackStatus] {
-            try await packs.list().mapValues { PackStatus(length: $0.length) }
-        }
-        func adopt(
-            _ packs: [PackID], committedLength: (PackID) async throws(VaultError) -> UInt64?
-        ) async throws(VaultError) {}
-        func delete(
-            _ packs: [PackID], disowned: ([PackID]) async throws(VaultError) -> Set<PackID>
-        ) async throws(VaultError) -> Set<PackID> { try await self.packs.delete(packs, disowned: disowned) }
-        func close() async {}
     }
 
     @Test func aDutyHasOneHolderAndAClaimOneWinner() async throws {

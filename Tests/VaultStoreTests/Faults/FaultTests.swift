@@ -32,7 +32,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         try await ledger.upload("kept large", sample(92, count: 900), to: vault)
     }
 
-    static let all = [create, saveBatches, saveLarge, push, remove, rename, collect, repair]
+    static let all = [create, saveBatches, saveLarge, push, remove, rename, wideCopy, collect, repair]
 }
 
 @Suite struct FaultTests {

@@ -52,6 +52,26 @@ extension Scenario {
         }
     }
 
+    /// Of names whose journal takes two groups, in a pack of their own.
+    static let wideCopy = Scenario(
+        "copy many names",
+        prepare: { vault, ledger, _ in
+            try await ledger.save(["kept": sample(90)], to: vault)
+            let tags: [TagText: TagText] = ["t": TagText(String(repeating: "x", count: 60_000))]
+            let names = (0..<40).map { "a/\($0)" }
+            try await ledger.attempt(Dictionary(uniqueKeysWithValues: names.map { ($0, [1]) })) {
+                for result in try await vault.save(names.map { try small($0, [1], tags: tags) }) {
+                    _ = try result.get()
+                }
+            }
+        },
+        work: { vault, ledger, _ in
+            try await ledger.attempt(Dictionary(uniqueKeysWithValues: (0..<40).map { ("b/\($0)", [1]) })) {
+                try await vault.change(.copy(from: try name("a"), to: try name("b")))
+            }
+            try await ledger.save(["after": sample(30)], to: vault)
+        })
+
     static let collect = Scenario(
         "keep and collect",
         prepare: { vault, ledger, clock in

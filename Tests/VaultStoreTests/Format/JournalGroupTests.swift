@@ -70,34 +70,4 @@ import VaultModel
             _ = JournalGroup(decoding: Array(bytes[..<54]) + sample(seed, count: 200))
         }
     }
-
-    @Test func aGreatCommitIsSplitIntoGroupsThatNameEachOther() throws {
-        let changes = try (0..<70_000).map {
-            JournalChange.rename(from: try name("a\($0)"), to: try name("b"), isPrefix: false)
-        }
-        let written = JournalGroup.groups(of: changes, after: Digest(of: [9]), time: 5, firstSequence: 3)
-        let groups = written.compactMap { JournalGroup(decoding: $0.record.bytes.bytes) }
-        #expect(groups.count == 2)
-        #expect(groups.map(\.isContinued) == [true, false])
-        #expect(groups.map(\.previous) == [Digest(of: [9]), written[0].record.digest])
-        #expect(groups.map(\.firstSequence) == [3, 3 + 65_536])
-        #expect(written.map(\.lastSequence) == [2 + 65_536, 2 + 70_000])
-        #expect(groups.flatMap(\.changes) == changes)
-        #expect(JournalGroup.groups(of: [], after: nil, time: 5, firstSequence: 1).isEmpty)
-    }
-
-    @Test func aGroupStaysShorterThanARecordMayBe() throws {
-        let long = [String](repeating: String(repeating: "n", count: 250), count: 16).joined(separator: "/")
-        let tags: [TagText: TagText] = ["t": TagText(String(repeating: "x", count: 60_000))]
-        let saved = SavedVersion(
-            name: try name(long), kind: .file, version: 1, content: .empty,
-            attributes: Attributes(mode: 0, modified: 0),
-            savedBy: "", tags: tags)
-        let changes = [JournalChange](repeating: .save(saved), count: 600)
-        let written = JournalGroup.groups(of: changes, after: nil, time: 5, firstSequence: 1)
-        #expect(written.count == 3)
-        #expect(written.allSatisfy { $0.record.bytes.count < StoreLimits.groupBytesMax + 100_000 })
-        #expect(StoreLimits.groupBytesMax + 100_000 < StoreLimits.recordBytesMax)
-        #expect(written.last?.lastSequence == 600)
-    }
 }

@@ -74,7 +74,11 @@ import VaultModel
             try await vault.save("a", sample(1))
             try await vault.save("taken", sample(2))
             var judgement = CommitCall.Judgement(at: try await vault.sequence())
-            judgement.tags = [0: [try name("taken"): ["seen": "yes"]], 1: [try name("b"): ["seen": "yes"]]]
+            for (place, text) in ["taken", "b"].enumerated() {
+                var tags = JudgedTags()
+                #expect(tags.add(["seen": "yes"], to: try name(text)))
+                judgement.tags[place] = tags
+            }
             let id = UniqueID()
             let changes: [Change] = [
                 .copy(from: try name("a"), to: try name("taken")), .copy(from: try name("a"), to: try name("b")),
