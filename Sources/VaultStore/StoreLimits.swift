@@ -57,6 +57,8 @@ package enum StoreLimits {
     static let walkedBytesMax = 512 << 10
     /// Bytes of the tags that differ, of those that hooks add to what one change brings.
     package static let judgedTagBytesMax = 64 << 20
+    /// Memory that a change of more names than one commit takes requests is given.
+    package static let wideChangeBytes = 16 << 20
     /// Work after which what can be divided goes on in another commit, so that others have their turn.
     static let commitWork = Duration.milliseconds(25)
     /// Versions of one name that `keep` drops at once.

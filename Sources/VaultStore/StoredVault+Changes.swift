@@ -28,6 +28,18 @@ extension StoredVault {
         }
     }
 
+    /// Whether one of the changes is about more names than a commit takes requests.
+    package func areWide(_ changes: [Change]) async throws(VaultError) -> Bool {
+        let sources = changes.compactMap { change -> NamePrefix? in
+            switch change {
+            case .remove(let top, _): top
+            case .rename(let from, _), .copy(let from, _): NamePrefix(from)
+            case .revert, .tag: nil
+            }
+        }
+        return try await catalog.isAny(of: sources, widerThan: StoreLimits.commitRequestsMax)
+    }
+
     func commitChanges(
         _ call: CommitCall
     ) async throws(VaultError) -> [Result<ChangeOutcome, VaultError>] {

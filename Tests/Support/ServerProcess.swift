@@ -75,6 +75,9 @@ package final class ServerProcess: Sendable {
         login = TestLogin(port: port, fingerprint: try VaultModel.Digest(fingerprint: String(words[6])), keys: users)
     }
 
+    /// The number of the server's process.
+    package var id: Int32 { process.withLock { $0 } }
+
     deinit {
         kill()
     }

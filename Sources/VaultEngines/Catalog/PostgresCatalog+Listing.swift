@@ -45,6 +45,23 @@ extension PostgresCatalog {
         }
     }
 
+    package func isAny(of prefixes: [NamePrefix], widerThan count: Int) async throws(VaultError) -> Bool {
+        if prefixes.isEmpty { return false }
+        let ranges = prefixes.map { PostgresRows.range(of: $0, after: nil) }
+        return try await ask(
+            """
+            SELECT 1 FROM unnest($2, $3) AS asked (first, last), LATERAL (
+              SELECT 1 FROM entry WHERE vault = $1 AND \(PostgresSchema.head("name")) >= \(PostgresSchema.head("first"))
+              AND \(PostgresSchema.head("name")) <= \(PostgresSchema.head("last"))
+              AND name > first AND name < last AND kind <> 4 OFFSET $4 LIMIT 1) AS found LIMIT 1
+            """,
+            [
+                vaultValue, .bytes(ranges.map { Optional($0.start) }), .bytes(ranges.map { Optional($0.end) }),
+                .int(Int64(count)),
+            ]
+        ) { $0.count > 0 }
+    }
+
     package func objects(
         _ prefix: NamePrefix, afterObject: UInt64, limit: Int
     ) async throws(VaultError) -> [ObjectHistory] {

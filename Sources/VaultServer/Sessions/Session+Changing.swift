@@ -39,13 +39,22 @@ extension Session {
         for _ in 0..<HookLimits.judgementsMax {
             (changes, results) = (asked, before)
             let judgement = try await askHooks(about: &changes, &results)
+            let share = try await memory(for: changes)
             outcomes = try await vault.local.change(changes, by: caller, change: id, judgement: judgement)
+            withExtendedLifetime(share) {}
             let hasMoved = outcomes.contains { outcome in
                 if case .failure(let error) = outcome { error.code == .conflict && error.isRetryable } else { false }
             }
             if !hasMoved { break }
         }
         return outcomes
+    }
+
+    /// Waits for the memory that changes take up beyond their request; nil for those of few names.
+    private func memory(for changes: [Change]) async throws(VaultError) -> FairBudget.Share? {
+        guard try await vault.local.areWide(changes) else { return nil }
+        return try await memory.part(forContentOf: StoreLimits.wideChangeBytes)
+            .share(waitingFor: StoreLimits.wideChangeBytes)
     }
 
     /// Takes out the changes that hooks refuse.

@@ -123,6 +123,8 @@ package protocol Catalog: Sendable {
     /// - Throws: `notFound` for a name without any.
     func history(_ name: Name, after sequence: UInt64) async throws(VaultError) -> VersionPage
     func list(_ query: ListQuery) async throws(VaultError) -> ListPage
+    /// Whether there are more names than `count` strictly below one of `prefixes` that hold something.
+    func isAny(of prefixes: [NamePrefix], widerThan count: Int) async throws(VaultError) -> Bool
 
     /// The objects of a listing with all their versions, removed ones included, for `keep`; none behind the last.
     ///

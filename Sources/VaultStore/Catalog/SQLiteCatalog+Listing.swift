@@ -39,6 +39,19 @@ extension SQLiteCatalog {
         }
     }
 
+    package func isAny(of prefixes: [NamePrefix], widerThan count: Int) async throws(VaultError) -> Bool {
+        try read { database in
+            try prefixes.contains { prefix in
+                var query = try Query(
+                    database, "SELECT 1 FROM entry WHERE name > ? AND name < ? AND kind <> 4 LIMIT 1 OFFSET ?")
+                SQLiteCatalog.bindRange(of: prefix, after: nil, to: &query)
+                query.bind(Int64(count))
+                defer { query.finish() }
+                return try query.step()
+            }
+        }
+    }
+
     package func objects(
         _ prefix: NamePrefix, afterObject: UInt64, limit: Int
     ) async throws(VaultError) -> [ObjectHistory] {
