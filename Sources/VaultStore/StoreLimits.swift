@@ -69,6 +69,8 @@ package enum StoreLimits {
     static let rememberedPathsMax = 64
     /// Seconds that the answer to a named change is kept.
     package static let answerSeconds: Int64 = 7 * 86_400
+    /// Bytes of the reasons for failures that are kept with one answer.
+    static let answerReasonsBytes = 16 << 10
     /// Outdated answers that one commit removes.
     package static let answersRemovedMax = 64
     /// Seconds that the audit is kept.
@@ -89,6 +91,21 @@ package enum StoreLimits {
     package static let disownedSeconds: Int64 = 30 * 86_400
     /// Seconds after which a lease of a process that no longer renews it is void.
     package static let leaseSeconds: Int64 = 3600
+    /// Bytes of the journal and of the catalog that do not count towards a quota: what a small vault has.
+    static let freeRecordBytes: UInt64 = 2 << 20
+    /// Bytes by which removals may go beyond a quota, besides a share of 1/32 of it: they are what makes room.
+    static let removalRoomBytes: UInt64 = 8 << 20
+    /// Bytes of no use that the packs of a vault with a quota may have, besides a share of 1/20 of it; more is removed
+    /// before anything else is stored. The same for pages of the catalog that hold nothing, with a share of 1/100.
+    static let wasteBytes: UInt64 = 24 << 20
+    static let freePageBytes: UInt64 = 4 << 20
+    /// Bytes stored between looks whether there is so much of no use.
+    static let wasteStepBytes: UInt64 = 4 << 20
+    static let wasteRestBytes: UInt64 = 64 << 20
+    /// Pages of the catalog that are given back in one transaction.
+    static let pagesGivenBack = 512
+    /// Bytes that the row of a chunk and its mark for an upload take up in a catalog, about.
+    package static let chunkRowBytes: UInt64 = 300
     /// Bytes kept free, by a file that gives them up, so that remove, keep and gc work on a full disk: as many as the disk
     /// has room for, and the fewest that are worth it.
     static let reserveBytes = 16 << 20
@@ -97,6 +114,8 @@ package enum StoreLimits {
     static let accountsReserveBytes = 2 << 20
     /// Steps of SQLite's machine, some milliseconds, between looks whether the task of a long statement is cancelled.
     static let uninterruptedSteps: Int32 = 50_000
+    /// Bytes that the log of a catalog keeps of the disk once it has been moved into the file: its usual length.
+    static let logBytesMax = 16 << 20
     /// Bytes of the memory that the processes at one database share, for four times the usual length of its log.
     static let sharedMemoryBytes = 128 << 10
     /// Milliseconds to wait for another process's change.

@@ -10,6 +10,7 @@ extension StoredVault {
         try await prepareToWrite()
         let records = chunks.map { PackRecord(kind: .chunk, digest: $0.digest, bytes: $0.bytes) }
         let bytes = records.reduce(0) { $0 + $1.storedBytes }
+        try await clearAway(before: bytes)
         // A collection in between makes one store them again.
         for _ in 0..<StoreLimits.elsewhereTriesMax {
             try await catalog.reserve(bytes)
@@ -20,7 +21,7 @@ extension StoredVault {
                         ReceivedChunk(
                             digest: $0.digest, location: $1, hold: appended.hold, isCharged: !caller.readsEverything)
                     }, reservedBytes: bytes)
-                if try await catalog.record(unrecorded, of: upload, by: caller.user, at: clock()) {
+                if try await catalog.record(unrecorded, of: upload, by: caller.user, at: clock(), isOver: false) {
                     return
                 }
             } catch {

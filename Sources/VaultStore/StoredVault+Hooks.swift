@@ -227,6 +227,7 @@ extension StoredVault {
         }
         if records.isEmpty { return saves.map { _ in nil } }
         let bytes = records.reduce(0) { $0 + $1.storedBytes }
+        try await clearAway(before: bytes)
         // What is refused later must not fill the disk beyond the quota now.
         try await catalog.reserve(bytes)
         let appended: Appended

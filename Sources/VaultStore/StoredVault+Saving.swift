@@ -18,6 +18,7 @@ extension StoredVault {
         _ saves: [SmallSave], by caller: Caller, change: UniqueID?, isRepeated: Bool = false, deciding: Decider? = nil
     ) async throws(VaultError) -> [Result<SaveOutcome, VaultError>] {
         try await prepareToWrite()
+        try await clearAway(before: saves.reduce(0) { $0 + UInt64($1.chunk?.bytes.count ?? 0) })
         let results = try await commit(saves, by: caller, change: change, isRepeated: isRepeated, deciding)
         return results.map { result in
             result.flatMap { result in

@@ -8,14 +8,32 @@ extension StoredVault {
         let (caller, hasLooked) = try change(upload) { state in (state.caller, state.current != nil) }
         switch caller.sharing {
         case .everything:
-            return try await catalog.known(digests)
+            return try await relying(on: catalog.known(digests), of: digests, for: upload)
         case .own(let readable):
             if !hasLooked { try await lookUpCurrent(of: upload, readable: readable) }
             let own = try await catalog.received(digests, by: caller.user)
             let isCurrent = try change(upload) { state in digests.map { state.current?.contains($0) ?? false } }
             let isThere = isCurrent.contains(true) ? try await catalog.known(digests) : isCurrent
-            return digests.indices.map { own[$0] || (isCurrent[$0] && isThere[$0]) }
+            let known = digests.indices.map { own[$0] || (isCurrent[$0] && isThere[$0]) }
+            return try await relying(on: known, of: digests, for: upload)
         }
+    }
+
+    /// Has an upload rely on what it need not put, so that no other upload's end takes it away.
+    ///
+    /// - Returns: which of it is still there.
+    func relying(on known: [Bool], of digests: [Digest], for upload: UploadID) async throws(VaultError) -> [Bool] {
+        let wanted = digests.indices.filter { known[$0] }
+        if wanted.isEmpty { return known }
+        let user = try change(upload) { $0.caller.user }
+        let reliance = try await catalog.rely(on: wanted.map { digests[$0] }, for: upload, of: user, at: clock())
+        var left = known
+        for (place, index) in wanted.enumerated() { left[index] = reliance?.areThere[place] ?? false }
+        try change(upload) { state in
+            if reliance == nil { state.hasLost = true }
+            if reliance?.isRecorded == true { state.hasRecorded = true }
+        }
+        return left
     }
 
     /// Which records that a caller brings are left out, because the vault has them and he may know it.

@@ -26,6 +26,7 @@ extension StoredVault {
         }
         let id = id ?? UploadID(UniqueID())
         let state = UploadState(intent: intent, caller: caller, epoch: try await catalog.beginUpload(intent))
+        catalog.hold(id)
         uploads.withLock { $0[id] = state }
         return id
     }
@@ -155,6 +156,7 @@ extension StoredVault {
             // What came late, once more than it was asked for, is of no use.
             await catalog.giveBack(rest.take().reservedBytes)
         }
+        defer { catalog.release(upload) }
         switch result {
         case .success(.saved(let outcome)):
             return outcome
@@ -202,15 +204,16 @@ extension StoredVault {
         await ending.withLock {
             guard var state = uploads.withLock({ $0.removeValue(forKey: upload) }) else { return }
             await keep(state.take(), of: upload, state)
+            catalog.release(upload)
         }
     }
 
     /// Keeps what an upload that ended without a version had stored, so that the next try need not.
     private func keep(_ chunks: UnrecordedChunks, of upload: UploadID, _ state: UploadState) async {
-        if chunks.isEmpty { return }
+        if chunks.isEmpty, !state.hasRecorded { return }
         do {
             try await catalog.record(
-                chunks, of: upload, by: state.caller.user, at: clock())
+                chunks, of: upload, by: state.caller.user, at: clock(), isOver: true)
         } catch {
             // Losing them costs sending them again, no more.
             await catalog.giveBack(chunks.reservedBytes)
@@ -237,7 +240,9 @@ extension StoredVault {
     /// Stores the list nodes that the vault lacks, as far as the upload's caller may know which those are.
     private func store(_ nodes: [ListBuilder.Node], of upload: UploadID) async throws(VaultError) {
         if nodes.isEmpty { return }
-        let known = try await dispensable(nodes.map(\.reference.digest), from: change(upload) { $0.caller })
+        let digests = nodes.map(\.reference.digest)
+        let known = try await relying(
+            on: dispensable(digests, from: change(upload) { $0.caller }), of: digests, for: upload)
         let missing = zip(nodes, known).filter { !$0.1 }.map { node, _ in
             PackRecord(kind: .listNode, digest: node.reference.digest, bytes: BufferSlice(copying: node.bytes))
         }
@@ -247,6 +252,7 @@ extension StoredVault {
     private func store(_ records: [PackRecord], of upload: UploadID) async throws(VaultError) {
         if records.isEmpty { return }
         let bytes = records.reduce(0) { $0 + $1.storedBytes }
+        try await clearAway(before: bytes)
         try await catalog.reserve(bytes)
         var unused = bytes
         do throws(VaultError) {
@@ -269,11 +275,18 @@ extension StoredVault {
         }
     }
 
+    /// Records what an upload has stored, if that is not under way.
+    func recordAll(of upload: UploadID) async throws(VaultError) {
+        let unrecorded = uploads.withLock { $0[upload]?.takeAll() }
+        guard let unrecorded = unrecorded ?? nil else { return }
+        try await record(unrecorded, of: upload)
+    }
+
     private func record(_ full: UnrecordedChunks, of upload: UploadID) async throws(VaultError) {
         let user = try change(upload) { $0.caller.user }
         let isRecorded: Bool
         do throws(VaultError) {
-            isRecorded = try await catalog.record(full, of: upload, by: user, at: clock())
+            isRecorded = try await catalog.record(full, of: upload, by: user, at: clock(), isOver: false)
         } catch {
             // A later recording, or the commit, takes them along. Without an upload they are lost.
             do {
@@ -285,7 +298,7 @@ extension StoredVault {
         }
         try change(upload) { state in
             state.endRecording(of: full, isRecorded: true)
-            if !isRecorded { state.hasLost = true }
+            if isRecorded { state.hasRecorded = true } else { state.hasLost = true }
         }
     }
 }

@@ -33,6 +33,7 @@ package final class StoredVault: Vault {
     let lease = LeaseHolder()
     let adoption = AsyncLock()
     let hasAdopted = Atomic<Bool>(false)
+    let waste = WasteWatch()
 
     /// - Parameters:
     ///   - id: the vault's identity, which is in the header of every record.

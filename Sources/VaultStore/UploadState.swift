@@ -13,6 +13,8 @@ struct UploadState: Sendable {
     /// Bytes received since the last recording, which are reserved.
     var receivedBytes: UInt64 = 0
     var isRecording = false
+    /// Whether the catalog knows of it.
+    var hasRecorded = false
     /// Whether something that was stored does not count any more.
     var hasLost = false
     /// Bytes of content that are new to the vault, as far as the caller may know.
@@ -52,7 +54,12 @@ struct UploadState: Sendable {
     mutating func takeFull() -> UnrecordedChunks? {
         let isFull =
             receivedBytes >= StoreLimits.uploadRecordBytes || received.count >= StoreLimits.uploadRecordChunks
-        guard isFull, !isRecording else { return nil }
+        return isFull ? takeAll() : nil
+    }
+
+    /// What must be recorded; nil where there is nothing, or some is being recorded.
+    mutating func takeAll() -> UnrecordedChunks? {
+        if isRecording || received.isEmpty { return nil }
         isRecording = true
         return take()
     }

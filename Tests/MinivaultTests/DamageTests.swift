@@ -67,9 +67,9 @@ import Testing
             let outcome = try await sandbox.start(words).end()
             #expect(outcome.status == 1, "\(outcome.errors)")
             #expect(
-                outcome.errors.contains("has format 99, this program knows 5: use a newer one."), "\(outcome.errors)")
+                outcome.errors.contains("has format 99, this program knows 6: use a newer one."), "\(outcome.errors)")
         }
-        try execute("UPDATE vault SET format = 5", sandbox)
+        try execute("UPDATE vault SET format = 6", sandbox)
         try await expectWhole(sandbox)
     }
 

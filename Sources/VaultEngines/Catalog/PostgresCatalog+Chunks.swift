@@ -62,33 +62,6 @@ extension PostgresCatalog {
         return PackLocation(pack: PackID(pack), offset: offset, length: UInt32(length))
     }
 
-    package func record(
-        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64
-    ) async throws(VaultError) -> Bool {
-        let digests = PostgresValue.bytes(chunks.received.map(\.digest))
-        let id = PostgresValue.bytes(upload.value.bytes)
-        let isRecorded = try await write { connection in
-            if try isAnyDisowned(chunks.received.map(\.location.pack), connection) { return false }
-            try connection.run(
-                [
-                    PostgresQuery(
-                        """
-                        INSERT INTO upload (vault, id, touched_at, owner) VALUES ($1, $2, $3, $4)
-                        ON CONFLICT (vault, id) DO UPDATE SET touched_at = excluded.touched_at
-                        WHERE upload.owner = excluded.owner
-                        """, [vaultValue, id, .int(time), .text(user)]),
-                    PostgresQuery(
-                        """
-                        INSERT INTO upload_chunk (vault, upload, digest) SELECT $1, $2, * FROM unnest($3)
-                        ON CONFLICT DO NOTHING
-                        """, [vaultValue, id, digests]),
-                ] + inserting(chunks.received))
-            return true
-        }
-        reservations.end(chunks.reservedBytes)
-        return isRecorded
-    }
-
     /// Whether packs have been disowned; asked with the vault's lock held.
     func isAnyDisowned(_ packs: [PackID], _ connection: PostgresConnection) throws -> Bool {
         if packs.isEmpty { return false }
@@ -171,20 +144,29 @@ extension PostgresCatalog {
     // MARK: Quota
 
     package func usage() async throws(VaultError) -> VaultUsage {
-        try await ask("SELECT stored_bytes, quota FROM vault WHERE number = $1", [vaultValue]) { result in
+        try await ask(
+            "SELECT \(PostgresCatalog.usageColumns) FROM vault WHERE number = $1", [vaultValue]
+        ) { result in
             guard let row = result.first else { throw CatalogDamage(what: "the vault's row is missing") }
-            return VaultUsage(storedBytes: row.unsigned(0), quota: row.isNull(1) ? nil : row.unsigned(1))
+            return PostgresCatalog.usage(row, from: 0)
         }
     }
+
+    static let usageColumns = "stored_bytes, pending_bytes, journal_bytes, catalog_bytes, quota"
+
+    /// Reads a row's ``usageColumns``, of which a few can be added whatever they hold.
+    static func usage(_ row: PostgresRow, from column: Int32) -> VaultUsage {
+        let bytes = (column..<column + 4).map { min(row.unsigned($0), StoreLimits.numberMax) }
+        return VaultUsage(
+            contentBytes: bytes[0], pendingBytes: bytes[1], journalBytes: bytes[2], catalogBytes: bytes[3],
+            quota: row.isNull(column + 4) ? nil : min(row.unsigned(column + 4), StoreLimits.numberMax))
+    }
+
+    /// The database is others' as well.
+    package func shrink(leaving bytes: UInt64) async throws(VaultError) {}
 
     package func setQuota(_ bytes: UInt64?) async throws(VaultError) {
         let quota = bytes.map { Int64(min($0, UInt64(Int64.max))) }
         try await ask("UPDATE vault SET quota = $2 WHERE number = $1", [vaultValue, .int(quota)]) { _ in }
     }
-
-    package func reserve(_ bytes: UInt64) async throws(VaultError) {
-        try await reservations.reserve(bytes) { () async throws(VaultError) in try await usage() }
-    }
-
-    package func giveBack(_ bytes: UInt64) async { reservations.end(bytes) }
 }

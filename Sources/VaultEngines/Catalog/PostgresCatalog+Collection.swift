@@ -205,7 +205,18 @@ extension PostgresCatalog {
                     AND NOT EXISTS (SELECT 1 FROM live WHERE live.digest = chunk.digest)
                     """, [vaultValue]),
             ], connection)[1].changed
-        try run([countStoredBytes], connection)
+        let pending = { (condition: String) in
+            "digest IN (SELECT digest FROM live WHERE need \(condition) \(Need.uploads.rawValue))"
+        }
+        try run(
+            [
+                PostgresQuery(
+                    "UPDATE chunk SET pending = false WHERE vault = $1 AND pending AND \(pending("<>"))", [vaultValue]),
+                PostgresQuery(
+                    "UPDATE chunk SET pending = true WHERE vault = $1 AND NOT pending AND \(pending("="))", [vaultValue]
+                ),
+                countStoredBytes, countCatalogBytes,
+            ], connection)
         if count > 0 {
             try connection.run("UPDATE vault SET epoch = epoch + 1 WHERE number = $1", [vaultValue])
         }
@@ -219,14 +230,28 @@ extension PostgresCatalog {
         try connection.run(queries, milliseconds: EngineLimits.collectionMilliseconds)
     }
 
-    /// Counts anew what the quota is about: undamaged chunks and list nodes.
+    /// Counts anew what the quota is about: undamaged chunks and list nodes, those of uploads, and the journal.
     private var countStoredBytes: PostgresQuery {
         PostgresQuery(
             """
             UPDATE vault SET stored_bytes = (
               SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0)::bigint FROM chunk
-              WHERE vault = $1 AND NOT damaged) WHERE number = $1
+              WHERE vault = $1 AND NOT damaged AND NOT pending),
+              pending_bytes = (SELECT coalesce(sum(bytes), 0)::bigint FROM upload_chunk WHERE vault = $1),
+              journal_bytes = (
+                SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0)::bigint FROM journal_group WHERE vault = $1)
+            WHERE number = $1
             """, [vaultValue])
+    }
+
+    /// Counts the rows of the vault's tables anew, with what indexes and half-filled pages add.
+    private var countCatalogBytes: PostgresQuery {
+        let sums = PostgresSchema.vaultTables.map { table in
+            "(SELECT coalesce(sum(pg_column_size(counted.*)), 0) FROM \(table) AS counted WHERE vault = $1)"
+        }
+        return PostgresQuery(
+            "UPDATE vault SET catalog_bytes = (2 * (\(sums.joined(separator: " + "))))::bigint WHERE number = $1",
+            [vaultValue])
     }
 
     package func usedBytes() async throws(VaultError) -> [PackID: UInt64] {

@@ -95,13 +95,15 @@ extension PostgresCatalog {
         try await read { try PostgresRows(looking: $0, self, for: [call]).results(ofRepeated: call) }
     }
 
-    package func replay(_ groups: [(group: JournalGroup, stored: StoredGroup)]) async throws(VaultError) {
+    package func replay(
+        _ groups: [(group: JournalGroup, stored: StoredGroup)], of upload: UploadID
+    ) async throws(VaultError) {
         if groups.isEmpty { return }
         try await lock.withLock { () async throws(VaultError) in
             try await pool.with(isRepeatable: false) { connection in
                 do {
                     let rows = try PostgresRows(connection, self, for: [])
-                    try rows.replay(groups)
+                    try rows.replay(groups, of: upload)
                     try rows.commit()
                 } catch {
                     connection.rollBack()
@@ -128,6 +130,9 @@ extension PostgresCatalog {
         [
             packing(groups.map(\.location)),
             PostgresQuery(
+                "UPDATE vault SET journal_bytes = journal_bytes + $2 WHERE number = $1",
+                [vaultValue, .int(groups.reduce(0) { $0 + $1.location.storedBytes })]),
+            PostgresQuery(
                 """
                 INSERT INTO journal_group (vault, last_sequence, time, digest, pack, start, length)
                 SELECT $1, last_sequence, time, digest, pack.number, start, bytes
@@ -141,42 +146,49 @@ extension PostgresCatalog {
         ]
     }
 
-    /// Makes stored chunks known, unless they are known undamaged, and counts their bytes.
-    ///
-    /// The row of a chunk that is charged is written in any case: that costs as much as a new one.
+    /// Makes chunks known that versions need, unless they are known undamaged, and counts their bytes.
     func inserting(_ stored: [ReceivedChunk]) -> [PostgresQuery] {
         if stored.isEmpty { return [] }
-        let replacing = """
-            SET pack = excluded.pack, start = excluded.start, length = excluded.length, damaged = false
-            WHERE chunk.damaged
-            """
-        let charging = """
-            SET pack = CASE WHEN chunk.damaged THEN excluded.pack ELSE chunk.pack END,
-              start = CASE WHEN chunk.damaged THEN excluded.start ELSE chunk.start END,
-              length = CASE WHEN chunk.damaged THEN excluded.length ELSE chunk.length END, damaged = false
-            """
         return [packing(stored.map(\.location))]
-            + inserting(stored.filter { !$0.isCharged }, orElse: replacing)
-            + inserting(stored.filter(\.isCharged), orElse: charging)
+            + [false, true].compactMap { isCharged in
+                let stored = stored.filter { $0.isCharged == isCharged }
+                if stored.isEmpty { return nil }
+                return PostgresQuery(
+                    """
+                    WITH \(PostgresCatalog.added(isPending: false, isCharged: isCharged))
+                    UPDATE vault SET stored_bytes = stored_bytes +
+                      (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0)::bigint FROM added)
+                    WHERE number = $1
+                    """, [vaultValue, .bytes(stored.map(\.digest))] + PostgresCatalog.columns(stored.map(\.location)))
+            }
     }
 
-    /// - Parameter change: what becomes of the row of a chunk that is known.
-    private func inserting(_ stored: [ReceivedChunk], orElse change: String) -> [PostgresQuery] {
-        if stored.isEmpty { return [] }
-        return [
-            PostgresQuery(
-                """
-                WITH added AS (
-                  INSERT INTO chunk (vault, digest, pack, start, length)
-                  SELECT DISTINCT ON (added.digest) $1, added.digest, pack.number, added.start, added.bytes
-                  FROM unnest($2, $3, $4, $5) AS added (digest, place, start, bytes) JOIN pack ON vault = $1 AND id = place
-                  ON CONFLICT (vault, digest) DO UPDATE \(change) RETURNING length)
-                UPDATE vault SET stored_bytes = stored_bytes +
-                  (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0)::bigint FROM added)
-                WHERE number = $1
-                """,
-                [vaultValue, .bytes(stored.map(\.digest))] + PostgresCatalog.columns(stored.map(\.location)))
-        ]
+    /// The rows of chunks that are written: their digests are `$2`, their places `$3` to `$5`.
+    ///
+    /// - Parameters:
+    ///   - isPending: whether only an unfinished upload needs them.
+    ///   - isCharged: whether the row of one that is known is written too, which costs as much as a new one.
+    static func added(isPending: Bool, isCharged: Bool) -> String {
+        let change =
+            isCharged
+            ? """
+            SET pack = CASE WHEN chunk.damaged THEN excluded.pack ELSE chunk.pack END,
+              start = CASE WHEN chunk.damaged THEN excluded.start ELSE chunk.start END,
+              length = CASE WHEN chunk.damaged THEN excluded.length ELSE chunk.length END, damaged = false,
+              pending = chunk.pending AND excluded.pending
+            """
+            : """
+            SET pack = excluded.pack, start = excluded.start, length = excluded.length, damaged = false,
+              pending = chunk.pending AND excluded.pending
+            WHERE chunk.damaged\(isPending ? "" : " OR chunk.pending")
+            """
+        return """
+            added AS (
+              INSERT INTO chunk (vault, digest, pack, start, length, pending)
+              SELECT DISTINCT ON (added.digest) $1, added.digest, pack.number, added.start, added.bytes, \(isPending)
+              FROM unnest($2, $3, $4, $5) AS added (digest, place, start, bytes) JOIN pack ON vault = $1 AND id = place
+              ON CONFLICT (vault, digest) DO UPDATE \(change) RETURNING digest, length)
+            """
     }
 
     /// Makes packs known up to the ends of records.

@@ -220,16 +220,13 @@ extension PostgresRows {
     }
 
     /// Sends all that is left.
-    func finish(_ stored: [ReceivedChunk], _ groups: [StoredGroup], sequence: UInt64) throws {
+    func finish(
+        _ stored: [ReceivedChunk], _ groups: [StoredGroup], settled: UInt64, recordBytes: UInt64, sequence: UInt64
+    ) throws {
         queueChanges()
+        outgoing += catalog.ending(ended)
         outgoing += catalog.inserting(stored)
         if !groups.isEmpty { outgoing += catalog.inserting(groups) }
-        if !ended.isEmpty {
-            let ids = PostgresValue.bytes(ended.map { Optional($0.value.bytes) })
-            outgoing.append(
-                PostgresQuery("DELETE FROM upload_chunk WHERE vault = $1 AND upload = ANY ($2)", [vault, ids]))
-            outgoing.append(PostgresQuery("DELETE FROM upload WHERE vault = $1 AND id = ANY ($2)", [vault, ids]))
-        }
         if !records.isEmpty { outgoing.append(catalog.inserting(records)) }
         queueAnswers()
         let head = groups.last
@@ -238,13 +235,14 @@ extension PostgresRows {
         outgoing.append(
             PostgresQuery(
                 """
-                UPDATE vault SET sequence = $2, head_digest = coalesce($3, head_digest),
+                UPDATE vault SET sequence = $2, stored_bytes = stored_bytes + $8, catalog_bytes = catalog_bytes + $9,
+                head_digest = coalesce($3, head_digest),
                 head_time = coalesce($4, head_time), latest_time = greatest(latest_time, $5::bigint),
                 setbacks = setbacks + $7 + CASE WHEN $6::bigint < latest_time THEN 1 ELSE 0 END WHERE number = $1
                 """,
                 [
                     vault, .int(sequence), .bytes(head?.digest.bytes), .int(head?.time), .int(times.max()),
-                    .int(times.min()), .int(Int64(setbacks)),
+                    .int(times.min()), .int(Int64(setbacks)), .int(settled), .int(recordBytes),
                 ]))
         defer { outgoing = [] }
         try connection.run(outgoing)

@@ -25,6 +25,8 @@ final class PostgresRows: CommitRows {
     var entries: [Name: StoredVersion?] = [:]
     var retired: [Name: UInt64] = [:]
     var known: [Digest: Bool] = [:]
+    /// Of these, the chunks that only unfinished uploads need.
+    var pending: Set<Digest> = []
     var disowned: Set<PackID> = []
     var answers: [AnswerKey: (StoredAnswer, Int64)] = [:]
     /// Calls whose answers have been looked for.
@@ -72,8 +74,8 @@ final class PostgresRows: CommitRows {
         queries += [
             PostgresQuery(
                 """
-                SELECT sequence, stored_bytes, epoch, quota, head_digest, head_time FROM vault WHERE number = $1
-                \(lock ?? "")
+                SELECT sequence, epoch, head_digest, head_time, \(PostgresCatalog.usageColumns) FROM vault
+                WHERE number = $1 \(lock ?? "")
                 """, [vault]),
             catalog.entries(names), belowQuery(tops), retiredQuery(names), knownQuery(foresight.digests),
             catalog.disowned(Array(foresight.packs)),
@@ -87,10 +89,9 @@ final class PostgresRows: CommitRows {
         let results = try connection.run(queries).suffix(7).map { $0 }
         guard let row = results[0].first else { throw PostgresCatalog.removed }
         let head = JournalHead(
-            sequence: row.unsigned(0), digest: row.isNull(4) ? nil : try row.digest(4), time: row.int(5))
+            sequence: row.unsigned(0), digest: row.isNull(2) ? nil : try row.digest(2), time: row.int(3))
         found = CommitState(
-            sequence: row.unsigned(0), storedBytes: row.unsigned(1), epoch: row.unsigned(2),
-            quota: row.isNull(3) ? nil : row.unsigned(3), head: head)
+            sequence: row.unsigned(0), epoch: row.unsigned(1), usage: PostgresCatalog.usage(row, from: 4), head: head)
         for name in names { entries[name] = .some(nil) }
         for row in results[1].rows {
             let version = try PostgresCatalog.storedVersion(row)
@@ -101,7 +102,7 @@ final class PostgresRows: CommitRows {
         for name in names { retired[name] = 0 }
         for row in results[3].rows { retired[Name(validated: row.bytes(0))] = row.unsigned(1) }
         for digest in foresight.digests { known[digest] = false }
-        for row in results[4].rows { known[try row.digest(0)] = true }
+        for row in results[4].rows { try add(known: row) }
         askedAnswers.formUnion(keys)
         disowned = Set(results[5].rows.compactMap { UniqueID($0.bytes(0)).map { PackID($0) } })
         for row in results[6].rows {
@@ -135,7 +136,14 @@ final class PostgresRows: CommitRows {
 
     func knownQuery(_ digests: [Digest]) -> PostgresQuery {
         PostgresQuery(
-            "SELECT digest FROM chunk WHERE vault = $1 AND digest = ANY ($2) AND NOT damaged", [vault, .bytes(digests)])
+            "SELECT digest, pending FROM chunk WHERE vault = $1 AND digest = ANY ($2) AND NOT damaged",
+            [vault, .bytes(digests)])
+    }
+
+    private func add(known row: PostgresRow) throws {
+        let digest = try row.digest(0)
+        known[digest] = true
+        if row.bool(1) { pending.insert(digest) }
     }
 
     func state() throws -> CommitState {
@@ -257,9 +265,25 @@ final class PostgresRows: CommitRows {
 
     func isKnown(_ digest: Digest) throws -> Bool {
         if let isKnown = known[digest] { return isKnown }
-        let isKnown = try connection.run([knownQuery([digest])])[0].count > 0
-        known[digest] = isKnown
-        return isKnown
+        known[digest] = false
+        for row in try connection.run([knownQuery([digest])])[0].rows { try add(known: row) }
+        return known[digest] ?? false
+    }
+
+    func settle(_ digest: Digest) throws -> UInt64 {
+        guard try isKnown(digest), pending.remove(digest) != nil else { return 0 }
+        let rows = try connection.run(
+            "UPDATE chunk SET pending = false WHERE vault = $1 AND digest = $2 AND pending RETURNING length",
+            [vault, .bytes(digest.bytes)]
+        ).rows
+        return rows.reduce(0) { $0 + $1.unsigned(0) + UInt64(RecordHeader.byteCount) }
+    }
+
+    func isForgotten(_ upload: UploadID) throws -> Bool { try catalog.isForgotten(upload, connection) }
+
+    func forgetUploads(freeing bytes: UInt64) throws -> UInt64 {
+        (known, pending) = ([:], [])
+        return try catalog.forgetUploads(freeing: bytes, connection)
     }
 
     func isDisowned(_ pack: PackID) -> Bool { disowned.contains(pack) }

@@ -7,10 +7,19 @@ import VaultStore
 /// long ones an index holds the first 1,024, since PostgreSQL's have no room for more.
 enum PostgresSchema {
     /// The newest format that this program reads and writes.
-    static let format: Int64 = 2
+    static let format: Int64 = 3
 
     /// The steps from one format to the next, the first of which makes everything.
-    private static let migrations = [tables, clock]
+    private static let migrations = [tables, clock, uploads]
+
+    /// What unfinished uploads take up apart from versions, and what everything besides content takes up.
+    private static let uploads = """
+        ALTER TABLE minivault.vault ADD COLUMN pending_bytes bigint NOT NULL DEFAULT 0,
+          ADD COLUMN journal_bytes bigint NOT NULL DEFAULT 0, ADD COLUMN catalog_bytes bigint NOT NULL DEFAULT 0;
+        ALTER TABLE minivault.chunk ADD COLUMN pending boolean NOT NULL DEFAULT false;
+        ALTER TABLE minivault.upload ADD COLUMN state bigint NOT NULL DEFAULT 0;
+        ALTER TABLE minivault.upload_chunk ADD COLUMN bytes bigint NOT NULL DEFAULT 0;
+        """
 
     /// The number of times that the clock of a journal went back, and the latest time in it.
     private static let clock = """

@@ -34,14 +34,28 @@ package protocol Catalog: Sendable {
     /// Gives a reservation back of bytes that are not recorded in the end.
     func giveBack(_ bytes: UInt64) async
 
-    /// Records chunks that an unfinished upload of a user stored, so that they outlive it for a day.
-    /// Their reservation ends.
+    /// Notes that an upload of this process is under way, so that its chunks do not give way to others.
+    func hold(_ upload: UploadID)
+    func release(_ upload: UploadID)
+
+    /// Records chunks that an unfinished upload of a user stored, so that they outlive it: for a day, or until there would
+    /// be no room for something else. Their reservation ends.
     ///
-    /// - Returns: whether they were recorded; false where a pack that they are in has been disowned.
+    /// - Parameter isOver: whether nothing more comes of the upload.
+    /// - Returns: whether they were recorded; false where a pack that they are in has been disowned, or the upload's
+    ///   chunks have given way to others.
     @discardableResult
     func record(
-        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64
+        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64, isOver: Bool
     ) async throws(VaultError) -> Bool
+
+    /// Has an unfinished upload of a user rely on chunks that the vault has. Those that only unfinished uploads have stored
+    /// become this one's as well.
+    ///
+    /// - Returns: which of them are there, and stay; nil where the upload's chunks have given way to others.
+    func rely(
+        on digests: [Digest], for upload: UploadID, of user: String, at time: Int64
+    ) async throws(VaultError) -> Reliance?
 
     /// Carries out calls in one transaction, and the requests of each, in their order.
     ///
@@ -177,6 +191,10 @@ package protocol Catalog: Sendable {
     func chunks(after: Digest?, limit: Int) async throws(VaultError) -> [StoredChunk]
 
     func usage() async throws(VaultError) -> VaultUsage
+    /// Gives what the catalog has free back to the disk, as far as it is a file.
+    ///
+    /// - Parameter bytes: so much may stay free.
+    func shrink(leaving bytes: UInt64) async throws(VaultError)
     func setQuota(_ bytes: UInt64?) async throws(VaultError)
 
     /// The journal behind a sequence, oldest group first.
@@ -184,8 +202,11 @@ package protocol Catalog: Sendable {
 
     /// Applies groups of another vault's journal, whose records have been stored, behind those that the vault has.
     ///
+    /// - Parameter upload: as which the chunks were stored that the groups need.
     /// - Throws: `conflict` where the first does not follow on the last one there.
-    func replay(_ groups: [(group: JournalGroup, stored: StoredGroup)]) async throws(VaultError)
+    func replay(
+        _ groups: [(group: JournalGroup, stored: StoredGroup)], of upload: UploadID
+    ) async throws(VaultError)
 
     /// Takes over records of another vault's audit.
     func restore(_ records: [AuditRecord]) async throws(VaultError)
@@ -240,6 +261,28 @@ package struct ReceivedChunk: Sendable {
     /// Whether its bytes count also where the vault has the chunk, which whoever stored it must not learn. Until the next
     /// collection they do lie there twice.
     package var isCharged = false
+}
+
+/// What an upload relies on.
+package struct Reliance: Sendable {
+    /// Which of the chunks that it asked about are there.
+    package var areThere: [Bool]
+    /// Whether something was recorded for it.
+    package var isRecorded: Bool
+
+    package init(areThere: [Bool], isRecorded: Bool) {
+        self.areThere = areThere
+        self.isRecorded = isRecorded
+    }
+}
+
+/// How far an upload has come, as the catalog keeps it.
+package enum UploadRow: Int64, Sendable {
+    case underWay = 0
+    /// Nothing more comes of it; what it has stored may be of use to the next one.
+    case over = 1
+    /// Its chunks have given way to others, perhaps while another process is at work on it.
+    case forgotten = 2
 }
 
 /// What an upload stored and has not recorded yet.

@@ -44,6 +44,15 @@ package struct CommitCall: Sendable {
     }
 }
 
+extension CommitCall {
+    /// Whether a save ends an upload.
+    var endsUpload: Bool {
+        requests.contains { request in
+            if case .save(let save) = request { save.upload != nil } else { false }
+        }
+    }
+}
+
 /// One request of a commit.
 package enum CommitRequest: Sendable {
     case save(CommitSave)

@@ -40,29 +40,41 @@ package protocol CommitRows {
     func apply(_ change: JournalChange, sequence: UInt64, time: Int64, pausing: () throws -> Void) throws
     /// Remembers by what the unchanged file will be recognised.
     func setOrigin(_ origin: Attributes.Origin, of name: Name) throws
+    /// Whether an upload's chunks have given way to others.
+    func isForgotten(_ upload: UploadID) throws -> Bool
     /// Forgets an unfinished upload, whose chunks a version needs from now on.
     func end(_ upload: UploadID) throws
+    /// Has a version need a chunk that the vault has.
+    ///
+    /// - Returns: the bytes that count from now on: none where a version needed it before.
+    func settle(_ digest: Digest) throws -> UInt64
+    /// Forgets unfinished uploads that nobody of this process is at work on.
+    ///
+    /// - Returns: the bytes that no longer count.
+    func forgetUploads(freeing bytes: UInt64) throws -> UInt64
     func insert(_ event: OutboxEvent) throws
     func insert(_ record: AuditRecord) throws
 
-    /// Notes where chunks and journal groups are, and the vault's last sequence.
-    func finish(_ stored: [ReceivedChunk], _ groups: [StoredGroup], sequence: UInt64) throws
+    /// Notes where chunks and journal groups are, the bytes of what was settled, and the vault's last sequence.
+    ///
+    /// - Parameter recordBytes: what the commit added to the catalog, about.
+    func finish(
+        _ stored: [ReceivedChunk], _ groups: [StoredGroup], settled: UInt64, recordBytes: UInt64, sequence: UInt64
+    ) throws
 }
 
 /// Where a vault stands as a commit begins.
 package struct CommitState: Sendable {
     package var sequence: UInt64
-    package var storedBytes: UInt64
     /// A number that grows whenever chunks are removed or withdrawn.
     package var epoch: UInt64
-    package var quota: UInt64?
+    package var usage: VaultUsage
     package var head: JournalHead
 
-    package init(sequence: UInt64, storedBytes: UInt64, epoch: UInt64, quota: UInt64?, head: JournalHead) {
+    package init(sequence: UInt64, epoch: UInt64, usage: VaultUsage, head: JournalHead) {
         self.sequence = sequence
-        self.storedBytes = storedBytes
         self.epoch = epoch
-        self.quota = quota
+        self.usage = usage
         self.head = head
     }
 }
@@ -124,9 +136,11 @@ extension CommitRows {
 
     /// See ``Catalog/replay(_:)``.
     ///
-    /// - Parameter isContinuous: whether the first group has to follow on the last one there.
+    /// - Parameters:
+    ///   - upload: as which the chunks were stored that the groups need; nil where versions have them already.
+    ///   - isContinuous: whether the first group has to follow on the last one there.
     package func replay(
-        _ groups: [(group: JournalGroup, stored: StoredGroup)], isContinuous: Bool = true
+        _ groups: [(group: JournalGroup, stored: StoredGroup)], of upload: UploadID? = nil, isContinuous: Bool = true
     ) throws {
         guard let first = groups.first, let last = groups.last else { return }
         guard try !isContinuous || first.group.previous == state().head.digest else {
@@ -139,6 +153,10 @@ extension CommitRows {
                 try apply(change, sequence: group.firstSequence + UInt64(index), time: group.time) {}
             }
         }
-        try finish([], groups.map(\.stored), sequence: last.group.lastSequence)
+        if let upload { try end(upload) }
+        let journalBytes = groups.reduce(0) { $0 + $1.stored.location.storedBytes }
+        try finish(
+            [], groups.map(\.stored), settled: 0, recordBytes: CommitCost.replay(journalBytes),
+            sequence: last.group.lastSequence)
     }
 }

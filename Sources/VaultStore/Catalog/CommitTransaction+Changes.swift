@@ -20,7 +20,9 @@ extension CommitTransaction {
             if current.entry.kind != .removed, current.entry.version == version {
                 return ChangeOutcome(count: 0, entry: current.entry)
             }
-            if current.entry.kind == .removed { try take(room(for: name, rows), by: by, rows) }
+            let room = current.entry.kind == .removed ? try room(for: name, rows) : nil
+            try makeRoom(records: CommitCost.save(name, old.tags), for: name, rows)
+            if let room { try take(room, by: by, rows) }
             let version = try nextVersion(of: name, after: current.entry, rows)
             let entry = try record(old.again(as: name, version: version, by: by), rows)
             return ChangeOutcome(count: 1, entry: entry)
@@ -33,6 +35,7 @@ extension CommitTransaction {
             for (key, value) in tags { changed.tags[key] = value }
             if let problem = changed.tags.problem(of: name) { throw problem }
             if changed.tags == current.tags { return ChangeOutcome(count: 0, entry: current) }
+            try makeRoom(records: CommitCost.save(name, changed.tags), for: name, rows)
             let version = try nextVersion(of: name, after: current, rows)
             let entry = try record(changed.again(as: name, version: version, by: by), isTold: false, rows)
             return ChangeOutcome(count: 1, entry: entry)
@@ -66,6 +69,9 @@ extension CommitTransaction {
             guard let top = prefix.top else { return ChangeOutcome(count: 0, entry: nil) }
             throw nothing(under: top)
         }
+        try makeRoom(
+            records: CommitCost.removal(survey.count, nameBytes: survey.nameBytes), for: prefix.top, isMakingRoom: true,
+            rows)
         var last: Entry?
         var names = LiveNames(prefix, survey)
         while let page = try next(of: &names, rows) {
@@ -83,7 +89,10 @@ extension CommitTransaction {
             _ = try CommitTransaction.target(of: $0.name, from: from, to: to)
         }
         guard let first = survey.first else { throw nothing(under: from) }
-        try take(try room(forTarget: to, from: from, rows), by: by, rows)
+        let room = try room(forTarget: to, from: from, rows)
+        let nameBytes = survey.nameBytes + survey.count * to.bytes.count
+        try makeRoom(records: CommitCost.rename(survey.count, nameBytes: nameBytes), for: to, rows)
+        try take(room, by: by, rows)
         try record(.rename(from: from, to: to, isPrefix: first.name != from), rows)
         if isTelling {
             // Nothing else is current there.
@@ -106,7 +115,11 @@ extension CommitTransaction {
             _ = try CommitTransaction.target(of: $0.name, from: from, to: to)
         }
         guard survey.count > 0 else { throw nothing(under: from) }
-        try take(try room(forTarget: to, from: from, rows), by: by, rows)
+        let room = try room(forTarget: to, from: from, rows)
+        let nameBytes = survey.nameBytes + survey.count * to.bytes.count
+        let cost = CommitCost.copy(survey.count, nameBytes: nameBytes, tagBytes: survey.tagBytes)
+        try makeRoom(records: cost, for: to, rows)
+        try take(room, by: by, rows)
         var last: Entry?
         var names = LiveNames(NamePrefix(from), survey)
         while let page = try next(of: &names, rows) {

@@ -6,10 +6,12 @@ package import VaultModel
 package struct CommitTransaction<Rows: CommitRows> {
     private var sequence: UInt64
     package let epoch: UInt64
-    private let storedBytes: UInt64
-    /// What the commit adds to it, as far as it is decided.
-    private var addedBytes: UInt64 = 0
-    private let quota: UInt64?
+    /// With what the commit adds, as far as it is decided.
+    private var usage: VaultUsage
+    /// Bytes that the commit adds to the catalog, about.
+    private var recordBytes: UInt64 = 0
+    /// Bytes of chunks that unfinished uploads had, and versions need from now on.
+    private var settledBytes: UInt64 = 0
     /// What uploads reserved, and what of it the commit records.
     private let reservedBytes: UInt64
     package private(set) var endedBytes: UInt64 = 0
@@ -55,9 +57,8 @@ package struct CommitTransaction<Rows: CommitRows> {
         self.reservedBytes = reservedBytes
         let state = try rows.state()
         sequence = state.sequence
-        storedBytes = state.storedBytes
+        usage = state.usage
         epoch = state.epoch
-        quota = state.quota
         let head = state.head
         // A clock that was wrong once dates what was saved then, and nothing after it. One who has waited for another's
         // commit has looked at the clock before that one; this is no clock that went back.
@@ -99,6 +100,9 @@ package struct CommitTransaction<Rows: CommitRows> {
         }
         caller = call.by
         brought = []
+        let (first, hadTouched) = (sequence, touchedRows)
+        touchedRows = false
+        defer { touchedRows = touchedRows || hadTouched }
         var audit = AuditTrail(of: call.by, at: time)
         var results: [Result<CommitResult, VaultError>] = []
         for (place, request) in call.requests.enumerated() {
@@ -118,8 +122,14 @@ package struct CommitTransaction<Rows: CommitRows> {
             results.append(result)
         }
         for record in audit.records { try rows.insert(record) }
-        if let change = call.change {
+        // What has left nothing behind may be done again. The end of an upload cannot, even where it changed no name: that
+        // is kept while there is room for it.
+        let isToBeKept =
+            sequence > first
+            || ((touchedRows || !brought.isEmpty || call.endsUpload) && usage.excess(reserved) == 0)
+        if let change = call.change, isToBeKept {
             let answer = StoredAnswer(results, to: call)
+            add(CommitCost.answer(answer))
             try rows.keep(answer, to: change, of: call.by.user, at: time)
             touchedRows = true
         }
@@ -150,6 +160,7 @@ package struct CommitTransaction<Rows: CommitRows> {
             case .change(let change):
                 return .success(.changed(try self.change(change, by: caller.user, rows)))
             case .drop(let object, _, let versions, let isPart):
+                add(CommitCost.drop(versions.count))
                 try record(.drop(object: object, versions: versions), rows)
                 return .success(.changed(ChangeOutcome(count: isPart ? 0 : 1, entry: nil)))
             }
@@ -165,6 +176,7 @@ package struct CommitTransaction<Rows: CommitRows> {
     ) throws -> CommitResult {
         if let begun = save.epoch, begun != epoch { return .collected }
         if try save.chunks.received.contains(where: { try rows.isDisowned($0.location.pack) }) { return .collected }
+        if let upload = save.upload, try rows.isForgotten(upload) { return .collected }
         if let refusal = save.refusal { throw refusal }
         let intent = save.intent
         let current = try rows.entry(intent.name)
@@ -175,7 +187,7 @@ package struct CommitTransaction<Rows: CommitRows> {
         let isShown = caller.mayKnow(save.content, under: intent.name, holding: live?.content)
         if var live, live.isSame(as: intent, save.content, tags: tags) {
             // A chunk that was found damaged is stored again, which heals all that uses it.
-            let newBytes = try store(save, isShown: isShown, rows)
+            let newBytes = try store(save, costing: 0, isShown: isShown, rows)
             if live.isChangedWhileRead, !intent.changedWhileRead {
                 live.tags = tags
                 live.attributes.modified = intent.attributes.modified
@@ -191,7 +203,8 @@ package struct CommitTransaction<Rows: CommitRows> {
             throw VaultError(.conflict, problem.message, name: intent.name)
         }
         let room = live == nil ? try self.room(for: intent.name, rows) : Room()
-        var newBytes = try store(save, isShown: isShown, rows)
+        let cost = CommitCost.save(intent.name, tags) + (room.emptied.map { CommitCost.removal($0.name) } ?? 0)
+        var newBytes = try store(save, costing: cost, isShown: isShown, rows)
         // The number may not tell either whether the vault has the chunk already.
         if let chunk = save.chunk, !caller.readsEverything { newBytes = UInt64(chunk.bytes.count) }
         try take(room, by: caller.user, rows)
@@ -277,21 +290,30 @@ package struct CommitTransaction<Rows: CommitRows> {
     /// Takes the chunk of a small save, unless the vault has it and the caller may know that. Otherwise it is stored and
     /// counted again: neither the time that it takes nor a quota tells of what others have saved.
     ///
-    /// - Parameter isShown: whether the caller may know if the vault has the chunk.
-    private mutating func store(_ save: CommitSave, isShown: Bool, _ rows: Rows) throws -> UInt64 {
+    /// - Parameters:
+    ///   - cost: bytes of the records that the save makes besides.
+    ///   - isShown: whether the caller may know if the vault has the chunk.
+    private mutating func store(
+        _ save: CommitSave, costing cost: UInt64, isShown: Bool, _ rows: Rows
+    ) throws -> UInt64 {
+        let name = save.intent.name
         guard let chunk = save.chunk else {
             // Reserved by the upload, but other processes may have filled the vault since.
             let bytes = save.chunks.received.reduce(0) { $0 + $1.location.storedBytes }
-            try checkQuota(bytes, save.intent.name, isReserved: true)
-            addedBytes += bytes
+            try makeRoom(content: bytes, records: cost, for: name, isReserved: true, rows)
             return save.newBytes
         }
-        if brought.contains(chunk.digest) { return 0 }
-        let isThere = try pending.contains(chunk.digest) || rows.isKnown(chunk.digest)
-        if isShown, isThere { return 0 }
+        let isBrought = brought.contains(chunk.digest)
+        let isThere = try isBrought || pending.contains(chunk.digest) || rows.isKnown(chunk.digest)
+        if isBrought || (isShown && isThere) {
+            let settled = try pending.contains(chunk.digest) ? 0 : rows.settle(chunk.digest)
+            settledBytes += settled
+            try makeRoom(content: settled, records: cost, for: name, rows)
+            return 0
+        }
         let size = UInt64(chunk.bytes.count)
-        try checkQuota(size + UInt64(RecordHeader.byteCount), save.intent.name)
-        addedBytes += size + UInt64(RecordHeader.byteCount)
+        try makeRoom(
+            content: size + UInt64(RecordHeader.byteCount), records: cost + StoreLimits.chunkRowBytes, for: name, rows)
         pending.insert(chunk.digest)
         brought.insert(chunk.digest)
         if var staged = save.staged, try !rows.isDisowned(staged.location.pack) {
@@ -303,10 +325,47 @@ package struct CommitTransaction<Rows: CommitRows> {
         return size
     }
 
-    private func checkQuota(_ bytes: UInt64, _ name: Name, isReserved: Bool = false) throws {
-        guard bytes > 0, let quota else { return }
-        let reserved = isReserved ? 0 : reservedBytes - min(reservedBytes, endedBytes)
-        if storedBytes + addedBytes + reserved + bytes > quota { throw VaultError.usedUp(quota).about(name) }
+    // MARK: The quota
+
+    /// What uploads have reserved and not recorded.
+    private var reserved: UInt64 { reservedBytes - min(reservedBytes, endedBytes) }
+
+    /// Counts what a request adds, if the quota has room for it. Uploads that nobody is at work on give way.
+    ///
+    /// - Parameters:
+    ///   - content: bytes of chunks.
+    ///   - records: bytes of the journal and of the catalog.
+    ///   - isReserved: whether the chunks are among what uploads have reserved.
+    ///   - isMakingRoom: whether the request is what makes room in the end.
+    /// - Throws: `quota`.
+    mutating func makeRoom(
+        content: UInt64 = 0, records: UInt64, for name: Name?, isReserved: Bool = false, isMakingRoom: Bool = false,
+        _ rows: Rows
+    ) throws {
+        var wanted = usage
+        wanted.contentBytes += content
+        wanted.catalogBytes += records
+        let reserved = isReserved ? 0 : reserved
+        var excess = content + records == 0 ? 0 : wanted.excess(reserved, isMakingRoom: isMakingRoom)
+        if excess > 0, wanted.pendingBytes > 0 {
+            let freed = try rows.forgetUploads(freeing: excess)
+            if freed > 0 { touchedRows = true }
+            usage.pendingBytes -= min(usage.pendingBytes, freed)
+            wanted.pendingBytes = usage.pendingBytes
+            excess = wanted.excess(reserved, isMakingRoom: isMakingRoom)
+        }
+        if excess > 0, let quota = usage.quota {
+            let error = VaultError.usedUp(quota)
+            throw name.map { error.about($0) } ?? error
+        }
+        usage = wanted
+        recordBytes += records
+    }
+
+    /// Counts records for which there is room, or which must be made.
+    private mutating func add(_ records: UInt64) {
+        usage.catalogBytes += records
+        recordBytes += records
     }
 
     /// Ends the upload of a save, with what it had stored last.
@@ -335,13 +394,14 @@ package struct CommitTransaction<Rows: CommitRows> {
     var isTelling: Bool { caller?.telling != nil }
 
     /// Writes down for the hooks what has happened, if they want to hear of it.
-    func tell(
+    mutating func tell(
         _ kind: OutboxEvent.Kind, _ name: Name, formerName: Name? = nil, version: UInt64, _ rows: Rows
     ) throws {
         guard let caller, let telling = caller.telling, telling.wants(kind, name) else { return }
         let event = OutboxEvent(
             kind: kind, name: name, formerName: formerName, version: version, user: caller.user, peer: caller.peer,
             time: time, depth: telling.depth)
+        add(CommitCost.event(event))
         try rows.insert(event)
     }
 
@@ -372,7 +432,8 @@ package struct CommitTransaction<Rows: CommitRows> {
             ReceivedChunk(digest: chunk.record.digest, location: location, isCharged: chunk.isCharged)
         }
         if let lastGroup, let location = locations.last { groups.append(self.stored(lastGroup, at: location)) }
-        try rows.finish(stored + received, groups, sequence: sequence)
+        try rows.finish(
+            stored + received, groups, settled: settledBytes, recordBytes: recordBytes, sequence: sequence)
     }
 }
 

@@ -7,8 +7,8 @@ struct LiveNames {
     /// What a walk has found.
     struct Survey {
         private(set) var count = 0
-        /// Bytes of the names and of their tags.
-        private(set) var bytes = 0
+        private(set) var nameBytes = 0
+        private(set) var tagBytes = 0
         private(set) var first: Entry?
         /// All of it, where it is one page.
         fileprivate var all: [Entry] = []
@@ -17,8 +17,14 @@ struct LiveNames {
             first = first ?? page.first
             all = count == 0 ? page : []
             count += page.count
-            bytes += page.reduce(0) { $0 + $1.textBytes }
+            for entry in page {
+                nameBytes += entry.name.bytes.count
+                tagBytes += entry.tagBytes
+            }
         }
+
+        /// Bytes of the names and of their tags.
+        var bytes: Int { nameBytes + tagBytes }
     }
 
     private let prefix: NamePrefix
@@ -55,7 +61,7 @@ struct LiveNames {
         guard let last = page.last else { return nil }
         after = last.name
         // An entry takes up some 256 bytes besides.
-        let bytes = page.reduce(0) { $0 + $1.textBytes } / page.count + 256
+        let bytes = page.reduce(0) { $0 + $1.name.bytes.count + $1.tagBytes } / page.count + 256
         let fitting = StoreLimits.walkedBytesMax / bytes
         limit = min(max(StoreLimits.walkedNamesMin, fitting), 4 * limit, StoreLimits.walkedNamesMax)
         return page
@@ -63,8 +69,5 @@ struct LiveNames {
 }
 
 extension Entry {
-    /// Bytes of the name and of the tags.
-    fileprivate var textBytes: Int {
-        tags.reduce(name.bytes.count) { $0 + $1.key.utf8.count + $1.value.utf8.count }
-    }
+    fileprivate var tagBytes: Int { tags.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count } }
 }

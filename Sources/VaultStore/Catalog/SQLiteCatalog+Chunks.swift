@@ -110,6 +110,9 @@ extension SQLiteCatalog {
             "UPDATE vault SET setbacks = setbacks + 1 WHERE (SELECT max(time) FROM journal_group) > ?")
         note.bind(group.time)
         try note.first()
+        var count = try Query(database, "UPDATE vault SET journal_bytes = journal_bytes + ?")
+        count.bind(group.location.storedBytes)
+        try count.first()
         var insert = try Query(
             database,
             "INSERT INTO journal_group (last_sequence, time, digest, pack, offset, length) VALUES (?, ?, ?, ?, ?, ?)")
@@ -134,69 +137,44 @@ extension SQLiteCatalog {
         return JournalHead(sequence: try query.count(0), digest: try query.digest(1), time: try query.int(2))
     }
 
-    package func record(
-        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64
-    ) async throws(VaultError) -> Bool {
-        try await write(endingReservation: chunks.reservedBytes) { database in
-            var touch = try Query(
-                database,
-                """
-                INSERT INTO upload (id, touched_at, user) VALUES (?, ?, ?)
-                ON CONFLICT (id) DO UPDATE SET touched_at = excluded.touched_at
-                """)
-            touch.bind(blob: upload.value.bytes)
-            touch.bind(time)
-            touch.bind(text: user)
-            try touch.first()
-            for digest in chunks.received.map(\.digest) {
-                var own = try Query(database, "INSERT OR IGNORE INTO upload_chunk (upload, digest) VALUES (?, ?)")
-                own.bind(blob: upload.value.bytes)
-                own.bind(digest)
-                try own.first()
-            }
-            let bytes = try self.insert(stored: chunks.received, database)
-            var update = try Query(database, "UPDATE vault SET stored_bytes = stored_bytes + ?")
-            update.bind(bytes)
-            try update.first()
-        }
-        return true
-    }
-
     /// Makes stored chunks known, unless they are known undamaged.
     ///
     /// The row of a chunk that is charged is written in any case: that costs as much as a new one.
     ///
-    /// - Returns: the bytes by which the vault's stored bytes grow.
-    func insert(stored: [ReceivedChunk], _ database: Database) throws -> UInt64 {
+    /// - Parameter isPending: whether only an unfinished upload needs them.
+    /// - Returns: the bytes by which each counts from now on; 0 for one that counts already.
+    func insert(stored: [ReceivedChunk], isPending: Bool, _ database: Database) throws -> [UInt64] {
         var numbers: [PackID: Int64] = [:]
         for (pack, chunks) in Dictionary(grouping: stored, by: \.location.pack) {
             numbers[pack] = try number(database, of: pack, length: chunks.map(\.location.end).max() ?? 0)
         }
-        var bytes: UInt64 = 0
-        for chunk in stored {
+        let isMissing = isPending ? "damaged <> 0" : "damaged <> 0 OR pending <> 0"
+        return try stored.map { chunk in
             var insert = try Query(
                 database,
                 chunk.isCharged
                     ? """
-                    INSERT INTO chunk (digest, pack, offset, length) VALUES (?, ?, ?, ?)
+                    INSERT INTO chunk (digest, pack, offset, length, pending) VALUES (?, ?, ?, ?, ?)
                     ON CONFLICT (digest) DO UPDATE
                     SET pack = iif(damaged, excluded.pack, pack), offset = iif(damaged, excluded.offset, offset),
-                      length = iif(damaged, excluded.length, length), damaged = 0
+                      length = iif(damaged, excluded.length, length), damaged = 0,
+                      pending = min(pending, excluded.pending)
                     """
                     : """
-                    INSERT INTO chunk (digest, pack, offset, length) VALUES (?, ?, ?, ?)
+                    INSERT INTO chunk (digest, pack, offset, length, pending) VALUES (?, ?, ?, ?, ?)
                     ON CONFLICT (digest) DO UPDATE
-                    SET pack = excluded.pack, offset = excluded.offset, length = excluded.length, damaged = 0
-                    WHERE damaged <> 0
+                    SET pack = excluded.pack, offset = excluded.offset, length = excluded.length, damaged = 0,
+                      pending = min(pending, excluded.pending)
+                    WHERE \(isMissing)
                     """)
             insert.bind(chunk.digest)
             insert.bind(numbers[chunk.location.pack] ?? 0)
             insert.bind(chunk.location.offset)
             insert.bind(Int64(chunk.location.length))
+            insert.bind(Int64(isPending ? 1 : 0))
             try insert.first()
-            if database.changesCount > 0 { bytes += chunk.location.storedBytes }
+            return database.changesCount > 0 ? chunk.location.storedBytes : 0
         }
-        return bytes
     }
 
     package func packs() async throws(VaultError) -> [PackID: UInt64] {

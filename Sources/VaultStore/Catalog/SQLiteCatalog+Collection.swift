@@ -153,6 +153,10 @@ extension SQLiteCatalog {
         let count = database.changesCount
         try database.execute(
             sql: """
+                UPDATE chunk SET pending = 0 WHERE pending <> 0
+                AND digest IN (SELECT digest FROM live WHERE need <> \(Need.uploads.rawValue));
+                UPDATE chunk SET pending = 1 WHERE pending = 0
+                AND digest IN (SELECT digest FROM live WHERE need = \(Need.uploads.rawValue));
                 DELETE FROM live;
                 \(countStoredBytes);
                 """)
@@ -160,10 +164,12 @@ extension SQLiteCatalog {
         return count
     }
 
-    /// Counts anew what the quota is about: undamaged chunks and list nodes.
+    /// Counts anew what the quota is about: undamaged chunks and list nodes, those of uploads, and the journal.
     static let countStoredBytes = """
         UPDATE vault SET stored_bytes =
-          (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk WHERE damaged = 0)
+          (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk WHERE damaged = 0 AND pending = 0),
+          pending_bytes = (SELECT coalesce(sum(bytes), 0) FROM upload_chunk),
+          journal_bytes = (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM journal_group)
         """
 
     package func usedBytes() async throws(VaultError) -> [PackID: UInt64] {

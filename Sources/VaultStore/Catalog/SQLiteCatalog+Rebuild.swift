@@ -82,8 +82,10 @@ extension SQLiteCatalog {
         }
     }
 
-    package func replay(_ groups: [(group: JournalGroup, stored: StoredGroup)]) async throws(VaultError) {
-        try await write { try SQLiteRows(database: $0, catalog: self).replay(groups) }
+    package func replay(
+        _ groups: [(group: JournalGroup, stored: StoredGroup)], of upload: UploadID
+    ) async throws(VaultError) {
+        try await write { try SQLiteRows(database: $0, catalog: self).replay(groups, of: upload) }
     }
 
     /// Applies a group again that the packs hold, whatever is lost before it.

@@ -4,9 +4,13 @@ import VaultModel
 
 extension SQLiteCatalog {
     /// The format of the catalog that this program reads and writes.
-    static let format = 5
+    static let format = 6
 
     static func makeSchema(_ pool: any DatabaseWriter, vault: UniqueID) throws {
+        try pool.writeWithoutTransaction { database in
+            // Pages that hold nothing can be given back to the disk. That is settled with the first page.
+            if try isEmpty(database) { try database.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL; VACUUM") }
+        }
         try pool.write { database in
             guard try isEmpty(database) else { return }
             try database.execute(sql: schema)
@@ -106,6 +110,8 @@ extension SQLiteCatalog {
           chunker INTEGER NOT NULL,
           sequence INTEGER NOT NULL,
           stored_bytes INTEGER NOT NULL,
+          pending_bytes INTEGER NOT NULL DEFAULT 0,
+          journal_bytes INTEGER NOT NULL DEFAULT 0,
           epoch INTEGER NOT NULL,
           quota INTEGER,
           setbacks INTEGER NOT NULL DEFAULT 0
@@ -120,7 +126,8 @@ extension SQLiteCatalog {
           pack INTEGER NOT NULL,
           offset INTEGER NOT NULL,
           length INTEGER NOT NULL,
-          damaged INTEGER NOT NULL DEFAULT 0
+          damaged INTEGER NOT NULL DEFAULT 0,
+          pending INTEGER NOT NULL DEFAULT 0
         ) WITHOUT ROWID;
         CREATE TABLE entry (
           object INTEGER PRIMARY KEY,
@@ -189,11 +196,13 @@ extension SQLiteCatalog {
         CREATE TABLE upload (
           id BLOB PRIMARY KEY,
           touched_at INTEGER NOT NULL,
-          user TEXT NOT NULL DEFAULT ''
+          user TEXT NOT NULL DEFAULT '',
+          state INTEGER NOT NULL DEFAULT 0
         ) WITHOUT ROWID;
         CREATE TABLE upload_chunk (
           upload BLOB NOT NULL,
           digest BLOB NOT NULL,
+          bytes INTEGER NOT NULL,
           PRIMARY KEY (upload, digest)
         ) WITHOUT ROWID;
         CREATE TABLE lease (

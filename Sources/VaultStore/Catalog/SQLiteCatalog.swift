@@ -66,6 +66,7 @@ package final class SQLiteCatalog: Catalog {
                 sql: """
                     PRAGMA synchronous = FULL;
                     PRAGMA wal_autocheckpoint = 4000;
+                    PRAGMA journal_size_limit = \(StoreLimits.logBytesMax);
                     PRAGMA cache_size = -8000;
                     """)
         }

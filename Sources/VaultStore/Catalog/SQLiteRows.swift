@@ -7,12 +7,12 @@ struct SQLiteRows: CommitRows {
     let catalog: SQLiteCatalog
 
     func state() throws -> CommitState {
-        let state = try Query(database, "SELECT sequence, stored_bytes, epoch, quota FROM vault")
+        let state = try Query(database, "SELECT sequence, epoch FROM vault")
         defer { state.finish() }
         guard try state.step() else { throw CatalogDamage(what: "the vault's row is missing") }
         return CommitState(
-            sequence: try state.count(0), storedBytes: try state.count(1), epoch: try state.count(2),
-            quota: state.isNull(3) ? nil : try state.count(3), head: try SQLiteCatalog.journalHead(database))
+            sequence: try state.count(0), epoch: try state.count(1), usage: try SQLiteCatalog.usage(database),
+            head: try SQLiteCatalog.journalHead(database))
     }
 
     func entry(_ name: Name) throws -> StoredVersion? { try SQLiteCatalog.entryByName(database, name) }
@@ -62,20 +62,25 @@ struct SQLiteRows: CommitRows {
         try update.first()
     }
 
-    func end(_ upload: UploadID) throws {
-        for table in ["upload_chunk WHERE upload", "upload WHERE id"] {
-            var delete = try Query(database, "DELETE FROM \(table) = ?")
-            delete.bind(blob: upload.value.bytes)
-            try delete.first()
-        }
+    func isForgotten(_ upload: UploadID) throws -> Bool { try SQLiteCatalog.isForgotten(upload, database) }
+
+    func end(_ upload: UploadID) throws { try SQLiteCatalog.end(upload, database) }
+
+    func settle(_ digest: Digest) throws -> UInt64 { try SQLiteCatalog.settle(digest, database) }
+
+    func forgetUploads(freeing bytes: UInt64) throws -> UInt64 {
+        try catalog.forgetUploads(freeing: bytes, database)
     }
 
     func insert(_ event: OutboxEvent) throws { try SQLiteCatalog.insert(event, database) }
 
     func insert(_ record: AuditRecord) throws { try SQLiteCatalog.insert(record, database) }
 
-    func finish(_ stored: [ReceivedChunk], _ groups: [StoredGroup], sequence: UInt64) throws {
-        let bytes = try catalog.insert(stored: stored, database)
+    /// What the catalog takes up is seen in its file.
+    func finish(
+        _ stored: [ReceivedChunk], _ groups: [StoredGroup], settled: UInt64, recordBytes: UInt64, sequence: UInt64
+    ) throws {
+        let bytes = try catalog.insert(stored: stored, isPending: false, database).reduce(settled, +)
         for group in groups { try catalog.insert(group, database) }
         var update = try Query(database, "UPDATE vault SET sequence = ?, stored_bytes = stored_bytes + ?")
         update.bind(sequence)

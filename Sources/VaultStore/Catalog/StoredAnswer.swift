@@ -22,18 +22,22 @@ package struct StoredAnswer: Sendable {
 
     package init(_ results: [Swift.Result<CommitResult, VaultError>], to call: CommitCall) {
         fingerprint = call.fingerprint
+        var reasonBytes = 0
         self.results = zip(call.requests, results).map { request, result in
             switch result {
-            case .failure(let error): .failed(error)
-            case .success(.collected): .collected
-            case .success(.changed(let outcome)): .changed(outcome)
+            case .failure(let error):
+                // Whoever has failed knows why as a rule: only of so many reasons a repetition is told the whole.
+                reasonBytes += error.message.utf8.count + (error.name?.bytes.count ?? 0)
+                return .failed(reasonBytes > StoreLimits.answerReasonsBytes ? error.withoutReason : error)
+            case .success(.collected): return .collected
+            case .success(.changed(let outcome)): return .changed(outcome)
             case .success(.saved(let outcome)):
                 if case .save(let save) = request, save.upload == nil {
-                    .small(
+                    return .small(
                         isCreated: outcome.isCreated, newBytes: outcome.newBytes, version: outcome.entry.version,
                         sequence: outcome.entry.sequence)
                 } else {
-                    .uploaded(outcome)
+                    return .uploaded(outcome)
                 }
             }
         }
@@ -141,6 +145,13 @@ package struct StoredAnswer: Sendable {
             name: saved.name, kind: saved.kind, content: saved.content, version: saved.version,
             sequence: try reader.readVarint(), attributes: saved.attributes, savedAt: try reader.readSigned(),
             savedBy: saved.savedBy, tags: saved.tags)
+    }
+}
+
+extension VaultError {
+    /// The failure without its name and its reason.
+    fileprivate var withoutReason: VaultError {
+        VaultError(code, "The request had failed already when it was first made.", isRetryable: isRetryable)
     }
 }
 

@@ -13,23 +13,10 @@ extension StoredVault {
             }
         }
         report.removedChunks = forgotten.chunks
-        // What is copied must not land in a pack that is about to be given up.
-        await packs.close()
-        report.changedPacks = try await makingRoom { () throws(VaultError) in try await removeUnusedPacks() }
-        let used = try await catalog.usedBytes()
-        let parts = try await wastefulPacks(used)
-        do throws(VaultError) {
-            let lengths = parts.isEmpty ? [:] : try await catalog.packs()
-            for packs in parts {
-                report.changedPacks += try await makingRoom { () throws(VaultError) in
-                    try await rewrite(packs, lengths)
-                }
-            }
-        } catch  where error.code == .quota && report.changedPacks > 0 {
-            // No room for copies: with what has been freed, the next collection gets further.
-        }
-        // What was written to before is unfinished now, and may be taken over again.
-        hasAdopted.store(false, ordering: .releasing)
+        let bound = try await wasteBound()
+        let (changed, parts, used) = try await compact(leaving: bound.map { $0.packs / 2 })
+        report.changedPacks = changed
+        try await catalog.shrink(leaving: StoreLimits.freePageBytes)
         let left = try await packs.list()
         let after = left.values.reduce(0) { $0 + $1.length }
         report.freedBytes = before > after ? before - after : 0
@@ -39,6 +26,31 @@ extension StoredVault {
         report.retained += try await retained(
             in: left, used: isPartlyRewritten ? try await catalog.usedBytes() : used, at: clock())
         return report
+    }
+
+    /// Removes what is of no use in packs.
+    ///
+    /// - Parameter bound: bytes of it that may stay; nil where it does not matter.
+    /// - Returns: how many packs were changed, those that should be, and bytes in use by pack before they were rewritten.
+    func compact(
+        leaving bound: UInt64?
+    ) async throws(VaultError) -> (changed: Int, parts: [[PackID]], used: [PackID: UInt64]) {
+        // What is copied must not land in a pack that is about to be given up.
+        await packs.close()
+        // What was written to before is unfinished now, and may be taken over again.
+        defer { hasAdopted.store(false, ordering: .releasing) }
+        var changed = try await makingRoom { () throws(VaultError) in try await removeUnusedPacks() }
+        let used = try await catalog.usedBytes()
+        let parts = try await wastefulPacks(used, leaving: bound)
+        do throws(VaultError) {
+            let lengths = parts.isEmpty ? [:] : try await catalog.packs()
+            for packs in parts {
+                changed += try await makingRoom { () throws(VaultError) in try await rewrite(packs, lengths) }
+            }
+        } catch  where error.code == .quota && changed > 0 {
+            // No room for copies: with what has been freed, the next collection gets further.
+        }
+        return (changed, parts, used)
     }
 
     /// What is of no use in packs that stay.
@@ -125,18 +137,31 @@ extension StoredVault {
     /// Packs that are better copied, in parts that are copied together: those of which too large a share is of no use,
     /// the emptiest first, and those that are small, where there are many.
     ///
-    /// - Parameter used: bytes in use by pack.
-    private func wastefulPacks(_ used: [PackID: UInt64]) async throws(VaultError) -> [[PackID]] {
+    /// - Parameters:
+    ///   - used: bytes in use by pack.
+    ///   - bound: bytes of no use that may stay in the others together.
+    private func wastefulPacks(_ used: [PackID: UInt64], leaving bound: UInt64?) async throws(VaultError) -> [[PackID]]
+    {
         var packs: [PackID: UInt64] = [:]
         var small: [PackID: UInt64] = [:]
+        var others: [(pack: PackID, used: UInt64, waste: UInt64)] = []
         for (pack, status) in try await self.packs.list() {
             guard let used = used[pack] else { continue }
-            let length = Double(status.length) - Double(PackHeader.byteCount)
-            if length - Double(used) > length * StoreLimits.wasteShare {
+            let length = status.length - min(status.length, UInt64(PackHeader.byteCount))
+            let waste = length - min(length, used)
+            if Double(waste) > Double(length) * StoreLimits.wasteShare {
                 packs[pack] = used
-            } else if status.length < StoreLimits.smallPackBytes {
-                small[pack] = used
+            } else {
+                others.append((pack, used, waste))
+                if status.length < StoreLimits.smallPackBytes { small[pack] = used }
             }
+        }
+        var left = others.reduce(0) { $0 + $1.waste }
+        // Those first from which most is gained for what must be copied.
+        for other in others.sorted(by: { $0.waste * ($1.used + 1) > $1.waste * ($0.used + 1) }) {
+            guard let bound, left > bound else { break }
+            packs[other.pack] = other.used
+            left -= other.waste
         }
         if small.count >= StoreLimits.smallPacksMax { packs.merge(small) { $1 } }
         var parts: [[PackID]] = []

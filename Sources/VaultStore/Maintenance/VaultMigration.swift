@@ -40,6 +40,8 @@ package struct VaultMigration: Sendable {
         let lease = try await source.holdLease()
         do throws(VaultError) {
             try await checkTarget()
+            target.catalog.hold(upload)
+            defer { target.catalog.release(upload) }
             let head = try await source.catalog.journalHead()
             var report = Report()
             try await copyChunks(lease, &report)
@@ -67,8 +69,10 @@ package struct VaultMigration: Sendable {
 
     // MARK: Content
 
+    /// As which the chunks are stored until versions need them: the same in each run, so that none forgets another's.
+    private var upload: UploadID { UploadID(target.id) }
+
     private func copyChunks(_ lease: UniqueID?, _ report: inout Report) async throws(VaultError) {
-        let upload = UploadID(UniqueID())
         var after: Digest?
         while true {
             try await source.renewLease(lease)
@@ -76,16 +80,25 @@ package struct VaultMigration: Sendable {
             guard let last = page.last else { return }
             after = last.digest
             report.damagedChunks += page.filter(\.isDamaged).count
-            let known = try await target.catalog.known(page.map(\.digest))
+            let reliance = try await target.catalog.rely(
+                on: page.map(\.digest), for: upload, of: "", at: target.clock())
+            guard let known = reliance?.areThere else { throw wayGiven }
             // In the order of the packs, so that neighbours are read together.
             let missing = zip(page, known).filter { !$0.0.isDamaged && !$0.1 }.map(\.0).sorted {
                 $0.location.isBefore($1.location)
             }
-            try await copy(missing, as: upload, &report)
+            try await copy(missing, &report)
         }
     }
 
-    private func copy(_ chunks: [StoredChunk], as upload: UploadID, _ report: inout Report) async throws(VaultError) {
+    private var wayGiven: VaultError {
+        VaultError(
+            .unavailable,
+            "A collection in '\(target.place)', or its quota, has taken away what was copied: migrate again.",
+            isRetryable: true)
+    }
+
+    private func copy(_ chunks: [StoredChunk], _ report: inout Report) async throws(VaultError) {
         var rest = chunks[...]
         while !rest.isEmpty {
             if Task.isCancelled { throw .cancelled }
@@ -106,8 +119,9 @@ package struct VaultMigration: Sendable {
             let received = zip(records, appended.locations).map {
                 ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
             }
-            try await target.catalog.record(
-                UnrecordedChunks(received: received), of: upload, by: "", at: target.clock())
+            let isRecorded = try await target.catalog.record(
+                UnrecordedChunks(received: received), of: upload, by: "", at: target.clock(), isOver: false)
+            guard isRecorded else { throw wayGiven }
             report.chunks += records.count
             let bytes = records.reduce(0) { $0 + UInt64($1.bytes.count) }
             report.bytes += bytes
@@ -148,7 +162,7 @@ package struct VaultMigration: Sendable {
                             lastSequence: stored.0.lastSequence, digest: stored.0.digest, location: stored.1,
                             time: stored.0.time)
                     )
-                })
+                }, of: upload)
             withExtendedLifetime(appended.hold) {}
             report.changes += groups.reduce(0) { $0 + $1.changes.count }
             after = last.lastSequence

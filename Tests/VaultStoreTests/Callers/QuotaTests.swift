@@ -83,7 +83,7 @@ import VaultModel
                 #expect(catalog.reservations.bytes == 3 * 172)
                 await vault.abort(upload)
                 #expect(catalog.reservations.bytes == 0)
-                #expect(try await vault.usage().storedBytes == 3 * 172)
+                #expect(try await vault.usage().pendingBytes == 3 * 172)
             }
         }
     }

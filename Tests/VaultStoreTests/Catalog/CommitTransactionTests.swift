@@ -133,7 +133,8 @@ private final class ManyRows: CommitRows {
 
     func state() -> CommitState {
         CommitState(
-            sequence: 7, storedBytes: 0, epoch: 0, quota: nil, head: JournalHead(sequence: 7, digest: nil, time: 5))
+            sequence: 7, epoch: 0, usage: VaultUsage(contentBytes: 0, quota: nil),
+            head: JournalHead(sequence: 7, digest: nil, time: 5))
     }
 
     func live(_ prefix: NamePrefix, after: Name?, limit: Int) throws -> [Entry] {
@@ -165,8 +166,13 @@ private final class ManyRows: CommitRows {
     func isDisowned(_ pack: PackID) -> Bool { false }
     func foresee(_ names: [Name]) {}
     func setOrigin(_ origin: Attributes.Origin, of name: Name) {}
+    func isForgotten(_ upload: UploadID) -> Bool { false }
     func end(_ upload: UploadID) {}
+    func settle(_ digest: Digest) -> UInt64 { 0 }
+    func forgetUploads(freeing bytes: UInt64) -> UInt64 { 0 }
     func insert(_ event: OutboxEvent) {}
     func insert(_ record: AuditRecord) {}
-    func finish(_ stored: [ReceivedChunk], _ groups: [StoredGroup], sequence: UInt64) {}
+    func finish(
+        _ stored: [ReceivedChunk], _ groups: [StoredGroup], settled: UInt64, recordBytes: UInt64, sequence: UInt64
+    ) {}
 }

@@ -73,10 +73,14 @@ import VaultModel
             ["version", "sequence", "since", "size", "depth", "chunker", "kind", "mode", "modified", "saved_at"]
         ),
         ("version", ["until", "version", "sequence", "size", "depth", "kind", "mode", "saved_at"]),
-        ("vault", ["sequence", "stored_bytes", "epoch", "quota", "chunker", "setbacks"]),
-        ("chunk", ["pack", "offset", "length"]), ("pack", ["number", "length"]),
+        (
+            "vault",
+            ["sequence", "stored_bytes", "pending_bytes", "journal_bytes", "epoch", "quota", "chunker", "setbacks"]
+        ),
+        ("chunk", ["pack", "offset", "length", "pending"]), ("pack", ["number", "length"]),
         ("former_name", ["since", "until", "object"]), ("retired_name", ["last_version"]),
-        ("journal_group", ["last_sequence", "time", "offset", "length"]), ("upload", ["touched_at"]),
+        ("journal_group", ["last_sequence", "time", "offset", "length"]), ("upload", ["touched_at", "state"]),
+        ("upload_chunk", ["bytes"]),
     ])
     func noNumberEndsTheProgram(_ table: String, _ columns: [String]) async throws {
         try await withTemporaryDirectory { directory in
@@ -164,7 +168,7 @@ import VaultModel
                     ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
                 }
                 _ = try await vault.catalog.record(
-                    UnrecordedChunks(received: received), of: UploadID(UniqueID()), by: "", at: 1)
+                    UnrecordedChunks(received: received), of: UploadID(UniqueID()), by: "", at: 1, isOver: false)
             }
             let root = reference.digest.description
             try await change(

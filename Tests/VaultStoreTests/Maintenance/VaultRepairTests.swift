@@ -37,7 +37,8 @@ import VaultModel
         var entries: [Entry]
         var old: [Entry]
         var contents: [[UInt8]]
-        var usage: VaultUsage
+        var stored: UInt64
+        var quota: UInt64?
     }
 
     private func snapshot(_ vault: StoredVault, at time: Int64) async throws -> Snapshot {
@@ -46,9 +47,10 @@ import VaultModel
         for entry in entries where entry.kind != .removed {
             contents.append(try await vault.read(entry.name.text, .version(entry.version)))
         }
+        let usage = try await vault.usage()
         return Snapshot(
             entries: entries, old: try await vault.entries(ListQuery(selector: .time(time), includesVersions: true)),
-            contents: contents, usage: try await vault.usage())
+            contents: contents, stored: usage.storedBytes, quota: usage.quota)
     }
 
     /// Runs `body` with a filled vault and what it must look like again.

@@ -1,0 +1,79 @@
+import Synchronization
+import VaultModel
+
+/// What is of no use in the packs of a vault with a quota: what uploads have left that gave way to others, what was refused
+/// after it had come, and what commits have left that failed.
+extension StoredVault {
+    /// Makes sure, before bytes are stored, that the vault takes up little more of the disk than counts towards its quota.
+    ///
+    /// Whoever stores waits for it, so that nobody stores faster than is cleared away.
+    func clearAway(before bytes: UInt64) async throws(VaultError) {
+        guard waste.isLookDue(storing: bytes), let bound = try await wasteBound() else { return }
+        try await waste.clearing.withLock { () async throws(VaultError) in
+            guard try await wasted() > bound.packs else { return }
+            // What live uploads have not recorded holds its packs, and does not count.
+            for upload in uploads.withLock({ Array($0.keys) }) { try await recordAll(of: upload) }
+            waste.setTotal(nil)
+            guard try await wasted() > bound.packs else { return }
+            _ = try await makingRoom { () throws(VaultError) in try await compact(leaving: bound.packs / 2) }
+            waste.setTotal(nil)
+            if try await wasted() > bound.packs { waste.rest() }
+        }
+        try await catalog.shrink(leaving: bound.catalog)
+    }
+
+    /// Bytes of no use that the packs, and the catalog, may have; nil for a vault without a quota.
+    func wasteBound() async throws(VaultError) -> (packs: UInt64, catalog: UInt64)? {
+        guard let quota = try await catalog.usage().quota else { return nil }
+        return (StoreLimits.wasteBytes + quota / 20, StoreLimits.freePageBytes + quota / 100)
+    }
+
+    /// Bytes of the packs that nothing counts.
+    private func wasted() async throws(VaultError) -> UInt64 {
+        var total = waste.total
+        if total == nil {
+            let listed = try await packs.list().values.reduce(0) { $0 + $1.length }
+            waste.setTotal(listed)
+            total = listed
+        }
+        let usage = try await catalog.usage()
+        let used = usage.contentBytes + usage.pendingBytes + usage.journalBytes
+        return (total ?? 0) - min(total ?? 0, used)
+    }
+}
+
+/// How much a process has stored in the packs of a vault, as far as it matters for what is of no use there.
+final class WasteWatch: Sendable {
+    private struct State {
+        /// Bytes stored since the last look.
+        var fresh: UInt64 = 0
+        /// Bytes after which the next look is due.
+        var due = StoreLimits.wasteStepBytes
+        /// Bytes of all packs, as they were listed and with what this process has stored since; nil for unknown.
+        var total: UInt64?
+    }
+
+    /// Held by the one who clears away.
+    let clearing = AsyncLock()
+    private let state = Mutex(State())
+
+    var total: UInt64? { state.withLock { $0.total } }
+
+    func setTotal(_ bytes: UInt64?) { state.withLock { $0.total = bytes } }
+
+    /// Counts what is about to be stored.
+    ///
+    /// - Returns: whether so much has come that it is time to look.
+    func isLookDue(storing bytes: UInt64) -> Bool {
+        state.withLock { state in
+            state.fresh += bytes
+            state.total = state.total.map { $0 + bytes }
+            guard state.fresh >= state.due else { return false }
+            (state.fresh, state.due) = (0, StoreLimits.wasteStepBytes)
+            return true
+        }
+    }
+
+    /// Has the next look wait, where what is of no use cannot be cleared away yet.
+    func rest() { state.withLock { $0.due = StoreLimits.wasteRestBytes } }
+}
