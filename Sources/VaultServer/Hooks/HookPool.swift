@@ -10,7 +10,7 @@ final class HookPool: Sendable {
         case quick, slow
     }
 
-    private struct LaneState {
+    struct LaneState {
         /// By who brought it about: the user, and the vault.
         var waiting = FairQueue<[String], HookJob>()
         var workers: [HookWorker] = []
@@ -18,7 +18,7 @@ final class HookPool: Sendable {
         var isLaunching = false
     }
 
-    private struct State {
+    struct State {
         var table = HookTable.empty
         /// Grows with each file that is taken into use: workers of an older one end.
         var generation = 0
@@ -32,13 +32,13 @@ final class HookPool: Sendable {
     }
 
     let settings: HookSettings
-    private let launcher: any HookLauncher
-    private let services: ServerServices
-    private let logger: Logger
-    private let state = Mutex(State())
-    private let loading = AsyncLock()
-    private let log: HookLogLines
-    private let suspends: Bool
+    let launcher: any HookLauncher
+    let services: ServerServices
+    let logger: Logger
+    let state = Mutex(State())
+    let loading = AsyncLock()
+    let log: HookLogLines
+    let suspends: Bool
 
     /// - Parameters:
     ///   - lines: takes what hooks write; nil for the log.
@@ -65,90 +65,6 @@ final class HookPool: Sendable {
     }
     var workerCount: Int { state.withLock { $0.lanes.reduce(0) { $0 + $1.workers.count } } }
 
-    // MARK: The file
-
-    /// Loads the file for a server that starts.
-    ///
-    /// - Throws: why the file cannot be used; a missing one is no hooks where nobody has named it.
-    func loadFirst() async throws(VaultError) {
-        do throws(VaultError) {
-            try await load()
-            warnOfNone()
-        } catch {
-            let isThere = (try? FileStatus(of: settings.file)) != nil
-            guard error.code == .notFound, settings.isFileOptional, !isThere else { throw error }
-        }
-    }
-
-    /// Loads the file, and takes it into use if it is sound; another one stays in use if it is not.
-    private func load() async throws(VaultError) {
-        try await loading.withLock { () async throws(VaultError) in
-            let before = try FileStatus(of: settings.file, followsLinks: true)
-            let text = try SmallFile.read(settings.file, bytesMax: HookLimits.fileBytesMax)
-            guard try FileStatus(of: settings.file, followsLinks: true) == before else {
-                throw VaultError(
-                    .conflict, "'\(settings.file)' changed while it was read.", path: settings.file, isRetryable: true)
-            }
-            let worker = try startWorker(text, lane: .quick)
-            let table: HookTable
-            do throws(VaultError) {
-                table = try await worker.declared()
-            } catch {
-                worker.end()
-                throw error
-            }
-            let old = state.withLock { state in
-                let old = state.lanes.flatMap(\.workers)
-                state.generation += 1
-                state.table = table
-                state.text = text
-                state.suspensions = HookSuspensions()
-                state.paces = HookPaces()
-                state.counts.keep(table)
-                for lane in Lane.allCases { state.lanes[lane.rawValue].workers = [] }
-                state.lanes[Lane.quick.rawValue].workers = [worker]
-                return old
-            }
-            // They deal with what they have; then nothing more comes.
-            for worker in old { worker.retire() }
-            for lane in Lane.allCases { serve(lane) }
-        }
-    }
-
-    /// Loads the file again once nobody writes to it, and says in the log how that went.
-    func reload() async {
-        await settle()
-        do throws(VaultError) {
-            try await load()
-            logger.notice("hooks loaded", metadata: ["hooks": "\(table.hooks.count)"])
-            warnOfNone()
-        } catch {
-            logger.error(
-                "the hooks were not loaded; the old ones stay", metadata: ["error": "\(printable(error.description))"])
-        }
-    }
-
-    /// Waits until the file has not changed for a second: many programs write a file in place, and not at once, and a half of
-    /// it would be another law.
-    private func settle() async {
-        var seen = try? FileStatus(of: settings.file, followsLinks: true)
-        for _ in 0..<HookLimits.settlingSecondsMax {
-            let second: Int64 = 1_000_000_000
-            // By the time that nobody can set; one that is to come says nothing.
-            let age = seen.map { currentNanoseconds().subtractingReportingOverflow($0.changed) }
-            if let age, !age.overflow, age.partialValue > second { return }
-            do { try await Task.sleep(for: .nanoseconds(second)) } catch { return }
-            let now = try? FileStatus(of: settings.file, followsLinks: true)
-            if now == seen { return }
-            seen = now
-        }
-    }
-
-    private func warnOfNone() {
-        guard table.hooks.isEmpty else { return }
-        logger.warning("the file declares no hooks", metadata: ["file": "\(settings.file)"])
-    }
-
     func close() {
         let (workers, waiting) = state.withLock { state in
             state.isClosed = true
@@ -161,7 +77,7 @@ final class HookPool: Sendable {
         for job in waiting { job.finish(.failed(HookPool.stopped, traceback: nil)) }
     }
 
-    private static let stopped = VaultError(.unavailable, "The server is being stopped.", isRetryable: true)
+    static let stopped = VaultError(.unavailable, "The server is being stopped.", isRetryable: true)
 
     // MARK: Events
 
@@ -219,7 +135,7 @@ final class HookPool: Sendable {
     }
 
     /// Hands out what waits, and takes what comes back at once.
-    private func serve(_ lane: Lane) {
+    func serve(_ lane: Lane) {
         for worker in handOut(lane) { worker.collect() }
     }
 
@@ -324,123 +240,16 @@ final class HookPool: Sendable {
         return runs
     }
 
-    private func failWaiting(_ lane: Lane, _ error: VaultError) {
+    func failWaiting(_ lane: Lane, _ error: VaultError) {
         let waiting = state.withLock { state in
             state.lanes[lane.rawValue].waiting.removeAll()
         }
         for job in waiting { job.finish(.failed(error, traceback: nil)) }
     }
-
-    // MARK: Workers
-
-    private func startWorker(_ text: [UInt8], lane: Lane) throws(VaultError) -> HookWorker {
-        HookWorker(try launcher.launch(), text: text, pool: self, lane, services, logger)
-    }
-
-    /// A worker has loaded its file, or has reported on all that it had: it may be handed events.
-    func becameIdle(_ lane: Lane) {
-        let isWanted = state.withLock { !$0.lanes[lane.rawValue].waiting.isEmpty }
-        // Not here: whoever has collected the last answers waits for them.
-        if isWanted { Task(executorPreference: ServerExecutor.shared) { self.serve(lane) } }
-    }
-
-    func note(_ results: [(result: HookResult, run: HookRun)]) {
-        let changes = state.withLock { state -> [(HookDeclaration, HookEvent, HookSuspensions.Change)] in
-            var changes: [(HookDeclaration, HookEvent, HookSuspensions.Change)] = []
-            let now = ContinuousClock.now
-            // Hooks of a file that is no longer in use have other numbers.
-            for (result, run) in results where run.generation == state.generation {
-                for part in result.parts {
-                    guard let hook = run.hooks.first(where: { $0.number == part.hook }) else { continue }
-                    let (event, party) = (run.job.event, hook.party(of: run.job.event))
-                    state.counts.add(part, to: hook, on: event.vaultName)
-                    state.paces.note(part.seconds, of: party)
-                    if suspends, let change = state.suspensions.note(party, failed: part.hasFailed, at: now) {
-                        changes.append((hook, event, change))
-                    }
-                }
-            }
-            return changes
-        }
-        for (hook, event, change) in changes {
-            var metadata: Logger.Metadata = [
-                "hook": "\(hook.place)", "user": "\(event.user)", "vault": "\(event.vaultName)",
-            ]
-            switch change {
-            case .suspended:
-                metadata["seconds"] = "\(HookLimits.suspensionSeconds)"
-                logger.error("hook suspended", metadata: metadata)
-            case .resumed: logger.notice("hook resumed", metadata: metadata)
-            }
-        }
-    }
-
-    /// Tells of a hook that failed to decide; what hooks could not be told of is its outbox's to tell.
-    func noteFailure(_ error: VaultError, traceback: String? = nil, of run: HookRun) {
-        let event = run.job.event
-        guard event.kind.isDeciding else { return }
-        var metadata = event.metadata
-        metadata["error"] = "\(error.description.prefix(HookLimits.reasonBytesMax))"
-        if let traceback { metadata["traceback"] = "\(traceback)" }
-        logger.error("hook failed", metadata: metadata)
-    }
-
-    /// A worker is gone. What it was at is tried again, each event by itself, so that only the one fails over which
-    /// workers die.
-    ///
-    /// - Parameters:
-    ///   - isCulprit: whether it had one event and no other, so that this is what it died of.
-    ///   - hasLoaded: whether it had come to load its file; another one would fail alike.
-    func ended(_ worker: HookWorker, _ runs: [HookRun], isCulprit: Bool, because reason: VaultError, hasLoaded: Bool) {
-        var again = runs.filter { $0.job.rejection == nil }.map { $0.job.alone() }
-        let (isOfUse, wasOfUse, isAlone) = state.withLock { state in
-            let wasOfUse = state.lanes.contains { $0.workers.contains { $0 === worker } }
-            for lane in Lane.allCases { state.lanes[lane.rawValue].workers.removeAll { $0 === worker } }
-            if isCulprit || state.isClosed { again = [] }
-            state.lanes[worker.lane.rawValue].waiting.putAhead(again)
-            return (!state.isClosed, wasOfUse, state.lanes[worker.lane.rawValue].workers.isEmpty)
-        }
-        for run in runs {
-            if let rejection = run.job.rejection {
-                // It is final, whatever became of the worker after.
-                noteFailure(reason, of: run)
-                run.job.finish(.rejected(rejection))
-            } else if !isOfUse {
-                run.job.finish(.failed(HookPool.stopped, traceback: nil))
-            } else if isCulprit {
-                let parts = run.hooks.map {
-                    HookResult.Part(hook: $0.number, seconds: 0, hasRejected: false, hasFailed: true)
-                }
-                note([(HookResult(parts: parts), run)])
-                noteFailure(reason, of: run)
-                // Of several hooks nobody knows which had been asked.
-                let isAccepted = run.hooks.count == 1 && run.hooks[0].acceptsErrors && run.job.event.kind.isDeciding
-                run.job.finish(isAccepted ? .accepted : .failed(reason, traceback: nil))
-            }
-        }
-        guard isOfUse else { return }
-        // A worker that tries a new file is nobody's loss.
-        if !hasLoaded, wasOfUse, isAlone { failWaiting(worker.lane, reason) } else { serve(worker.lane) }
-    }
-
-    /// Takes back what a worker was handed that had just ended.
-    func takeBack(_ runs: [HookRun], _ lane: Lane) {
-        let isClosed = state.withLock { state in
-            if !state.isClosed { state.lanes[lane.rawValue].waiting.putAhead(runs.map(\.job)) }
-            return state.isClosed
-        }
-        if isClosed { for run in runs { run.job.finish(.failed(HookPool.stopped, traceback: nil)) } }
-        becameIdle(lane)
-    }
-
-    func write(_ level: String, _ text: String, hook: Int, of event: HookEvent?) {
-        let place = state.withLock { $0.table.hooks.first { $0.number == hook }?.place }
-        log.write(level, text, place: place, event)
-    }
 }
 
 extension HookDeclaration {
-    fileprivate func party(of event: HookEvent) -> HookParty {
+    func party(of event: HookEvent) -> HookParty {
         HookParty(hook: number, user: event.user, vault: event.vaultName)
     }
 }
