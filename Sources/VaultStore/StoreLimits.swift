@@ -102,6 +102,8 @@ package enum StoreLimits {
     /// Bytes stored between looks whether there is so much of no use.
     static let wasteStepBytes: UInt64 = 4 << 20
     static let wasteRestBytes: UInt64 = 64 << 20
+    /// Bytes in use that are copied, about, before somebody may store who waits for it.
+    static let clearedAtOnceBytes: UInt64 = 256 << 20
     /// Pages of the catalog that are given back in one transaction.
     static let pagesGivenBack = 512
     /// Bytes that the row of a chunk and its mark for an upload take up in a catalog, about.

@@ -21,9 +21,9 @@ extension StoredVault {
                         ReceivedChunk(
                             digest: $0.digest, location: $1, hold: appended.hold, isCharged: !caller.readsEverything)
                     }, reservedBytes: bytes)
-                if try await catalog.record(unrecorded, of: upload, by: caller.user, at: clock(), isOver: false) {
-                    return
-                }
+                let mark = try await catalog.record(
+                    unrecorded, of: upload, by: caller.user, at: clock(), mark: nil)
+                if mark != nil { return }
             } catch {
                 await catalog.giveBack(bytes)
                 throw error
@@ -39,7 +39,8 @@ extension StoredVault {
         let (expected, user) = try change(upload) { state in (state.expected, state.caller.user) }
         if expected.isEmpty { return }
         let digests = Array(expected.keys)
-        let received = try await catalog.received(digests, by: user)
+        let received = try await relying(
+            on: catalog.received(digests, by: user), of: digests, for: upload)
         let places = try await catalog.locations(digests)
         try change(upload) { state in
             for (index, digest) in digests.enumerated() where received[index] {

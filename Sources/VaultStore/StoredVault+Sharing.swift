@@ -8,30 +8,33 @@ extension StoredVault {
         let (caller, hasLooked) = try change(upload) { state in (state.caller, state.current != nil) }
         switch caller.sharing {
         case .everything:
-            return try await relying(on: catalog.known(digests), of: digests, for: upload)
+            return try await relying(on: digests.map { _ in true }, of: digests, for: upload)
         case .own(let readable):
             if !hasLooked { try await lookUpCurrent(of: upload, readable: readable) }
             let own = try await catalog.received(digests, by: caller.user)
             let isCurrent = try change(upload) { state in digests.map { state.current?.contains($0) ?? false } }
+            // What a version needs that he may read is no upload's own: that would let him name it elsewhere, too.
             let isThere = isCurrent.contains(true) ? try await catalog.known(digests) : isCurrent
-            let known = digests.indices.map { own[$0] || (isCurrent[$0] && isThere[$0]) }
-            return try await relying(on: known, of: digests, for: upload)
+            let received = try await relying(on: own, of: digests, for: upload)
+            return digests.indices.map { received[$0] || (isCurrent[$0] && isThere[$0]) }
         }
     }
 
     /// Has an upload rely on what it need not put, so that no other upload's end takes it away.
     ///
-    /// - Returns: which of it is still there.
-    func relying(on known: [Bool], of digests: [Digest], for upload: UploadID) async throws(VaultError) -> [Bool] {
-        let wanted = digests.indices.filter { known[$0] }
-        if wanted.isEmpty { return known }
-        let user = try change(upload) { $0.caller.user }
-        let reliance = try await catalog.rely(on: wanted.map { digests[$0] }, for: upload, of: user, at: clock())
-        var left = known
+    /// - Parameter mayKnow: of which of the digests the upload may know that the vault has them.
+    /// - Returns: which of these are there.
+    func relying(on mayKnow: [Bool], of digests: [Digest], for upload: UploadID) async throws(VaultError) -> [Bool] {
+        let wanted = digests.indices.filter { mayKnow[$0] }
+        if wanted.isEmpty { return mayKnow }
+        let (caller, mark) = try change(upload) { ($0.caller, $0.mark) }
+        let reliance = try await catalog.rely(
+            on: wanted.map { digests[$0] }, for: upload, of: caller.user, isCharged: !caller.readsEverything,
+            at: clock(), mark: mark)
+        var left = mayKnow
         for (place, index) in wanted.enumerated() { left[index] = reliance?.areThere[place] ?? false }
         try change(upload) { state in
-            if reliance == nil { state.hasLost = true }
-            if reliance?.isRecorded == true { state.hasRecorded = true }
+            if let reliance { state.mark = reliance.mark } else { state.hasLost = true }
         }
         return left
     }

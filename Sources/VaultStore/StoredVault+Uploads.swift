@@ -133,16 +133,18 @@ extension StoredVault {
             (state.expected.count, state.epoch, state.hasLost)
         }
         // What was stored a collection may have taken away.
-        if hasLost { return nil }
-        if missing > 0, isShared, try await catalog.epoch() != epoch { return nil }
+        if hasLost { return await giveUp(upload) }
+        if missing > 0, isShared, try await catalog.epoch() != epoch { return await giveUp(upload) }
         guard missing == 0 else {
             throw VaultError(.invalid, "\(missing) chunks that were needed have not been put.")
         }
         let decision = try await decision(on: upload, content, changedWhileRead: changedWhileRead, deciding)
+        if try self.change(upload, { $0.hasLost }) { return await giveUp(upload) }
         let (state, chunks) = try self.change(upload) { state in (state, state.take()) }
         var save = CommitSave(
             intent: state.intent, content: content, upload: upload, chunks: chunks, epoch: state.epoch,
             newBytes: state.newBytes)
+        save.mark = state.mark
         if let decision {
             save.asked = state.intent
             save.intent = decision.intent
@@ -169,6 +171,15 @@ extension StoredVault {
             await keep(chunks, of: upload, state)
             throw error
         }
+    }
+
+    /// Ends an upload that must be tried again.
+    private func giveUp(_ upload: UploadID) async -> SaveOutcome? {
+        if var state = uploads.withLock({ $0.removeValue(forKey: upload) }) {
+            await keep(state.take(), of: upload, state)
+            catalog.release(upload)
+        }
+        return nil
     }
 
     /// Asks hooks about an upload whose chunks have all come.
@@ -202,18 +213,15 @@ extension StoredVault {
     package func abort(_ upload: UploadID) async {
         guard let ending = uploads.withLock({ $0[upload]?.ending }) else { return }
         await ending.withLock {
-            guard var state = uploads.withLock({ $0.removeValue(forKey: upload) }) else { return }
-            await keep(state.take(), of: upload, state)
-            catalog.release(upload)
+            _ = await giveUp(upload)
         }
     }
 
     /// Keeps what an upload that ended without a version had stored, so that the next try need not.
     private func keep(_ chunks: UnrecordedChunks, of upload: UploadID, _ state: UploadState) async {
-        if chunks.isEmpty, !state.hasRecorded { return }
+        if chunks.isEmpty { return }
         do {
-            try await catalog.record(
-                chunks, of: upload, by: state.caller.user, at: clock(), isOver: true)
+            try await catalog.record(chunks, of: upload, by: state.caller.user, at: clock(), mark: state.mark)
         } catch {
             // Losing them costs sending them again, no more.
             await catalog.giveBack(chunks.reservedBytes)
@@ -241,8 +249,8 @@ extension StoredVault {
     private func store(_ nodes: [ListBuilder.Node], of upload: UploadID) async throws(VaultError) {
         if nodes.isEmpty { return }
         let digests = nodes.map(\.reference.digest)
-        let known = try await relying(
-            on: dispensable(digests, from: change(upload) { $0.caller }), of: digests, for: upload)
+        let readsEverything = try change(upload) { $0.caller.readsEverything }
+        let known = try await relying(on: digests.map { _ in readsEverything }, of: digests, for: upload)
         let missing = zip(nodes, known).filter { !$0.1 }.map { node, _ in
             PackRecord(kind: .listNode, digest: node.reference.digest, bytes: BufferSlice(copying: node.bytes))
         }
@@ -275,18 +283,20 @@ extension StoredVault {
         }
     }
 
-    /// Records what an upload has stored, if that is not under way.
-    func recordAll(of upload: UploadID) async throws(VaultError) {
-        let unrecorded = uploads.withLock { $0[upload]?.takeAll() }
-        guard let unrecorded = unrecorded ?? nil else { return }
-        try await record(unrecorded, of: upload)
+    /// Records what an upload has stored, as far as it can be recorded now: one that is about to end does so itself.
+    func recordAll(of upload: UploadID) async {
+        guard let ending = uploads.withLock({ $0[upload]?.ending }) else { return }
+        _ = await ending.withLockIfFree {
+            let unrecorded = uploads.withLock { $0[upload]?.takeAll() }
+            if let unrecorded = unrecorded ?? nil { try? await record(unrecorded, of: upload) }
+        }
     }
 
     private func record(_ full: UnrecordedChunks, of upload: UploadID) async throws(VaultError) {
-        let user = try change(upload) { $0.caller.user }
-        let isRecorded: Bool
+        let (user, before) = try change(upload) { ($0.caller.user, $0.mark) }
+        let mark: UInt64?
         do throws(VaultError) {
-            isRecorded = try await catalog.record(full, of: upload, by: user, at: clock(), isOver: false)
+            mark = try await catalog.record(full, of: upload, by: user, at: clock(), mark: before)
         } catch {
             // A later recording, or the commit, takes them along. Without an upload they are lost.
             do {
@@ -298,7 +308,7 @@ extension StoredVault {
         }
         try change(upload) { state in
             state.endRecording(of: full, isRecorded: true)
-            if isRecorded { state.hasRecorded = true } else { state.hasLost = true }
+            if let mark { state.mark = mark } else { state.hasLost = true }
         }
     }
 }

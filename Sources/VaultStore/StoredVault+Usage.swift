@@ -16,11 +16,18 @@ package struct VaultUsage: Sendable, Equatable {
         contentBytes: UInt64, pendingBytes: UInt64 = 0, journalBytes: UInt64 = 0, catalogBytes: UInt64 = 0,
         quota: UInt64?
     ) {
-        self.contentBytes = contentBytes
-        self.pendingBytes = pendingBytes
-        self.journalBytes = journalBytes
-        self.catalogBytes = catalogBytes
-        self.quota = quota
+        // Whatever a catalog says, the sum of a few can be made.
+        let bytesMax: UInt64 = 1 << 60
+        self.contentBytes = min(contentBytes, bytesMax)
+        self.pendingBytes = min(pendingBytes, bytesMax)
+        self.journalBytes = min(journalBytes, bytesMax)
+        self.catalogBytes = min(catalogBytes, bytesMax)
+        self.quota = quota.map { min($0, bytesMax) }
+    }
+
+    mutating func give(back freed: FreedRoom) {
+        pendingBytes -= min(pendingBytes, freed.pendingBytes)
+        catalogBytes -= min(catalogBytes, freed.catalogBytes)
     }
 
     /// Bytes that count for what is there. Records that every vault has are free.
@@ -28,6 +35,9 @@ package struct VaultUsage: Sendable, Equatable {
         let recordBytes = journalBytes + catalogBytes
         return contentBytes + (recordBytes - min(recordBytes, StoreLimits.freeRecordBytes))
     }
+
+    /// Whether there are more records than are free.
+    package var areRecordsCounted: Bool { journalBytes + catalogBytes > StoreLimits.freeRecordBytes }
 
     /// How far the vault is above its quota; 0 where it is not.
     ///

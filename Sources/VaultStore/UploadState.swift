@@ -13,8 +13,8 @@ struct UploadState: Sendable {
     /// Bytes received since the last recording, which are reserved.
     var receivedBytes: UInt64 = 0
     var isRecording = false
-    /// Whether the catalog knows of it.
-    var hasRecorded = false
+    /// What it was given when something was recorded for it: without it, what was recorded has given way to others.
+    var mark: UInt64?
     /// Whether something that was stored does not count any more.
     var hasLost = false
     /// Bytes of content that are new to the vault, as far as the caller may know.

@@ -8,6 +8,8 @@ struct CommitForesight {
     var tops: Set<Name> = []
     var digests: [Digest] = []
     var packs: Set<PackID> = []
+    /// Of which something has been recorded.
+    var uploads: Set<UploadID> = []
     var changes: [(user: String, change: UniqueID)] = []
 
     init(_ calls: [CommitCall]) {
@@ -23,6 +25,7 @@ struct CommitForesight {
             add(save.intent.name)
             if let chunk = save.chunk { digests.append(chunk.digest) }
             packs.formUnion(save.chunks.received.map(\.location.pack))
+            if save.mark != nil, let upload = save.upload { uploads.insert(upload) }
             if let staged = save.staged { packs.insert(staged.location.pack) }
         case .change(.remove(let prefix, _)):
             if let top = prefix.top { add(top) }

@@ -208,16 +208,17 @@ extension PostgresCatalog {
         let pending = { (condition: String) in
             "digest IN (SELECT digest FROM live WHERE need \(condition) \(Need.uploads.rawValue))"
         }
-        try run(
+        // What only uploads need may give way, also under one that has been told that the vault has it.
+        let less = try run(
             [
                 PostgresQuery(
-                    "UPDATE chunk SET pending = false WHERE vault = $1 AND pending AND \(pending("<>"))", [vaultValue]),
+                    "UPDATE chunk SET pending = true WHERE vault = $1 AND NOT pending AND \(pending("="))",
+                    [vaultValue]),
                 PostgresQuery(
-                    "UPDATE chunk SET pending = true WHERE vault = $1 AND NOT pending AND \(pending("="))", [vaultValue]
-                ),
+                    "UPDATE chunk SET pending = false WHERE vault = $1 AND pending AND \(pending("<>"))", [vaultValue]),
                 countStoredBytes, countCatalogBytes,
-            ], connection)
-        if count > 0 {
+            ], connection)[0].changed
+        if count > 0 || less > 0 {
             try connection.run("UPDATE vault SET epoch = epoch + 1 WHERE number = $1", [vaultValue])
         }
         return count
@@ -237,7 +238,10 @@ extension PostgresCatalog {
             UPDATE vault SET stored_bytes = (
               SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0)::bigint FROM chunk
               WHERE vault = $1 AND NOT damaged AND NOT pending),
-              pending_bytes = (SELECT coalesce(sum(bytes), 0)::bigint FROM upload_chunk WHERE vault = $1),
+              pending_bytes = (
+                (SELECT coalesce(sum(bytes), 0) FROM upload_chunk WHERE vault = $1) + (
+                  SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk
+                  WHERE vault = $1 AND NOT damaged AND pending))::bigint,
               journal_bytes = (
                 SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0)::bigint FROM journal_group WHERE vault = $1)
             WHERE number = $1

@@ -95,15 +95,13 @@ extension PostgresCatalog {
         try await read { try PostgresRows(looking: $0, self, for: [call]).results(ofRepeated: call) }
     }
 
-    package func replay(
-        _ groups: [(group: JournalGroup, stored: StoredGroup)], of upload: UploadID
-    ) async throws(VaultError) {
+    package func replay(_ groups: [(group: JournalGroup, stored: StoredGroup)]) async throws(VaultError) {
         if groups.isEmpty { return }
         try await lock.withLock { () async throws(VaultError) in
             try await pool.with(isRepeatable: false) { connection in
                 do {
                     let rows = try PostgresRows(connection, self, for: [])
-                    try rows.replay(groups, of: upload)
+                    try rows.replay(groups)
                     try rows.commit()
                 } catch {
                     connection.rollBack()
@@ -180,14 +178,15 @@ extension PostgresCatalog {
             : """
             SET pack = excluded.pack, start = excluded.start, length = excluded.length, damaged = false,
               pending = chunk.pending AND excluded.pending
-            WHERE chunk.damaged\(isPending ? "" : " OR chunk.pending")
+            WHERE chunk.damaged
             """
         return """
             added AS (
               INSERT INTO chunk (vault, digest, pack, start, length, pending)
               SELECT DISTINCT ON (added.digest) $1, added.digest, pack.number, added.start, added.bytes, \(isPending)
               FROM unnest($2, $3, $4, $5) AS added (digest, place, start, bytes) JOIN pack ON vault = $1 AND id = place
-              ON CONFLICT (vault, digest) DO UPDATE \(change) RETURNING digest, length)
+              ON CONFLICT (vault, digest) DO UPDATE \(change)
+              RETURNING digest, length, xmax = 0 AS is_new)
             """
     }
 

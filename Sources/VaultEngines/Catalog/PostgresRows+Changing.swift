@@ -225,6 +225,7 @@ extension PostgresRows {
     ) throws {
         queueChanges()
         outgoing += catalog.ending(ended)
+        if !stored.isEmpty, found?.usage.pendingBytes ?? 0 > 0 { outgoing.append(catalog.settling(stored)) }
         outgoing += catalog.inserting(stored)
         if !groups.isEmpty { outgoing += catalog.inserting(groups) }
         if !records.isEmpty { outgoing.append(catalog.inserting(records)) }
@@ -235,8 +236,8 @@ extension PostgresRows {
         outgoing.append(
             PostgresQuery(
                 """
-                UPDATE vault SET sequence = $2, stored_bytes = stored_bytes + $8, catalog_bytes = catalog_bytes + $9,
-                head_digest = coalesce($3, head_digest),
+                UPDATE vault SET sequence = $2, stored_bytes = stored_bytes + $8,
+                pending_bytes = greatest(0, pending_bytes - $8), catalog_bytes = catalog_bytes + $9, head_digest = coalesce($3, head_digest),
                 head_time = coalesce($4, head_time), latest_time = greatest(latest_time, $5::bigint),
                 setbacks = setbacks + $7 + CASE WHEN $6::bigint < latest_time THEN 1 ELSE 0 END WHERE number = $1
                 """,

@@ -25,7 +25,9 @@ final class PostgresRows: CommitRows {
     var entries: [Name: StoredVersion?] = [:]
     var retired: [Name: UInt64] = [:]
     var known: [Digest: Bool] = [:]
-    /// Of these, the chunks that only unfinished uploads need.
+    /// What uploads were given when something was recorded for them.
+    var marks: [UploadID: UInt64?] = [:]
+    /// Of the known, the chunks that only unfinished uploads need.
     var pending: Set<Digest> = []
     var disowned: Set<PackID> = []
     var answers: [AnswerKey: (StoredAnswer, Int64)] = [:]
@@ -78,7 +80,7 @@ final class PostgresRows: CommitRows {
                 WHERE number = $1 \(lock ?? "")
                 """, [vault]),
             catalog.entries(names), belowQuery(tops), retiredQuery(names), knownQuery(foresight.digests),
-            catalog.disowned(Array(foresight.packs)),
+            catalog.disowned(Array(foresight.packs)), catalog.marks(Array(foresight.uploads))[0],
             PostgresQuery(
                 """
                 SELECT found.* FROM unnest($2, $3) AS asked (change, who), LATERAL (
@@ -86,7 +88,7 @@ final class PostgresRows: CommitRows {
                   OFFSET 0) AS found
                 """, [vault, .bytes(keys.map { Optional($0.change.bytes) }), .texts(keys.map(\.user))]),
         ]
-        let results = try connection.run(queries).suffix(7).map { $0 }
+        let results = try connection.run(queries).suffix(8).map { $0 }
         guard let row = results[0].first else { throw PostgresCatalog.removed }
         let head = JournalHead(
             sequence: row.unsigned(0), digest: row.isNull(2) ? nil : try row.digest(2), time: row.int(3))
@@ -105,7 +107,12 @@ final class PostgresRows: CommitRows {
         for row in results[4].rows { try add(known: row) }
         askedAnswers.formUnion(keys)
         disowned = Set(results[5].rows.compactMap { UniqueID($0.bytes(0)).map { PackID($0) } })
+        for upload in foresight.uploads { marks[upload] = .some(nil) }
         for row in results[6].rows {
+            guard let id = UniqueID(row.bytes(0)) else { throw CatalogDamage(what: "an upload's id") }
+            marks[UploadID(id)] = .some(row.unsigned(1))
+        }
+        for row in results[7].rows {
             guard let id = UniqueID(row.bytes(1)) else { throw CatalogDamage(what: "the id of a change") }
             answers[AnswerKey(user: row.text(0), change: id)] = (try StoredAnswer(decoding: row.bytes(3)), row.int(2))
         }
@@ -279,11 +286,17 @@ final class PostgresRows: CommitRows {
         return rows.reduce(0) { $0 + $1.unsigned(0) + UInt64(RecordHeader.byteCount) }
     }
 
-    func isForgotten(_ upload: UploadID) throws -> Bool { try catalog.isForgotten(upload, connection) }
+    func mark(of upload: UploadID) throws -> UInt64? {
+        if let mark = marks[upload] { return mark }
+        let mark = try connection.run(catalog.marks([upload]))[0].first?.unsigned(1)
+        marks[upload] = .some(mark)
+        return mark
+    }
 
-    func forgetUploads(freeing bytes: UInt64) throws -> UInt64 {
-        (known, pending) = ([:], [])
-        return try catalog.forgetUploads(freeing: bytes, connection)
+    func forgetUploads(freeing bytes: UInt64) throws -> FreedRoom {
+        let freed = try catalog.forgetUploads(freeing: bytes, connection)
+        if freed.bytes > 0 { (known, pending, marks) = ([:], [], [:]) }
+        return freed
     }
 
     func isDisowned(_ pack: PackID) -> Bool { disowned.contains(pack) }

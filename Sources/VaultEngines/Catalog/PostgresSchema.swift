@@ -17,8 +17,11 @@ enum PostgresSchema {
         ALTER TABLE minivault.vault ADD COLUMN pending_bytes bigint NOT NULL DEFAULT 0,
           ADD COLUMN journal_bytes bigint NOT NULL DEFAULT 0, ADD COLUMN catalog_bytes bigint NOT NULL DEFAULT 0;
         ALTER TABLE minivault.chunk ADD COLUMN pending boolean NOT NULL DEFAULT false;
-        ALTER TABLE minivault.upload ADD COLUMN state bigint NOT NULL DEFAULT 0;
+        ALTER TABLE minivault.upload ADD COLUMN mark bigint NOT NULL DEFAULT 0;
         ALTER TABLE minivault.upload_chunk ADD COLUMN bytes bigint NOT NULL DEFAULT 0;
+        UPDATE minivault.vault SET journal_bytes = (
+          SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0)::bigint FROM minivault.journal_group
+          WHERE vault = number);
         """
 
     /// The number of times that the clock of a journal went back, and the latest time in it.

@@ -26,6 +26,21 @@ package final class AsyncLock: Sendable {
         isNeeded ? try await withLock(body) : try await body()
     }
 
+    /// The same, but only where nobody has the lock.
+    ///
+    /// - Returns: nil where somebody has it.
+    package func withLockIfFree<Value: Sendable, Failure: Error>(
+        _ body: () async throws(Failure) -> Value
+    ) async throws(Failure) -> Value? {
+        let isFree = state.withLock { state in
+            defer { state.isHeld = true }
+            return !state.isHeld
+        }
+        guard isFree else { return nil }
+        defer { release() }
+        return try await body()
+    }
+
     private func acquire() async {
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in

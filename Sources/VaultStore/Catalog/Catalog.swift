@@ -41,21 +41,29 @@ package protocol Catalog: Sendable {
     /// Records chunks that an unfinished upload of a user stored, so that they outlive it: for a day, or until there would
     /// be no room for something else. Their reservation ends.
     ///
-    /// - Parameter isOver: whether nothing more comes of the upload.
-    /// - Returns: whether they were recorded; false where a pack that they are in has been disowned, or the upload's
-    ///   chunks have given way to others.
+    /// - Parameter mark: what the upload was given when something was recorded for it; nil for the first time.
+    /// - Returns: the upload's mark; nil where the chunks were not recorded, since a pack that they are in has been disowned,
+    ///   or what the upload had stored has given way to others.
     @discardableResult
     func record(
-        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64, isOver: Bool
-    ) async throws(VaultError) -> Bool
+        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64, mark: UInt64?
+    ) async throws(VaultError) -> UInt64?
 
     /// Has an unfinished upload of a user rely on chunks that the vault has. Those that only unfinished uploads have stored
     /// become this one's as well.
     ///
-    /// - Returns: which of them are there, and stay; nil where the upload's chunks have given way to others.
+    /// - Parameters:
+    ///   - isCharged: whether all of them become the upload's, and count once more: whether others need them must not be
+    ///     seen by what it costs.
+    ///   - mark: see ``record(_:of:by:at:mark:)``.
+    /// - Returns: which of them are there, and stay; nil where what the upload had stored has given way to others.
+    /// - Throws: `quota` where there is no room.
     func rely(
-        on digests: [Digest], for upload: UploadID, of user: String, at time: Int64
+        on digests: [Digest], for upload: UploadID, of user: String, isCharged: Bool, at time: Int64, mark: UInt64?
     ) async throws(VaultError) -> Reliance?
+
+    /// Ends an upload that has stored what versions need.
+    func settle(_ upload: UploadID) async throws(VaultError)
 
     /// Carries out calls in one transaction, and the requests of each, in their order.
     ///
@@ -202,11 +210,8 @@ package protocol Catalog: Sendable {
 
     /// Applies groups of another vault's journal, whose records have been stored, behind those that the vault has.
     ///
-    /// - Parameter upload: as which the chunks were stored that the groups need.
     /// - Throws: `conflict` where the first does not follow on the last one there.
-    func replay(
-        _ groups: [(group: JournalGroup, stored: StoredGroup)], of upload: UploadID
-    ) async throws(VaultError)
+    func replay(_ groups: [(group: JournalGroup, stored: StoredGroup)]) async throws(VaultError)
 
     /// Takes over records of another vault's audit.
     func restore(_ records: [AuditRecord]) async throws(VaultError)
@@ -267,22 +272,36 @@ package struct ReceivedChunk: Sendable {
 package struct Reliance: Sendable {
     /// Which of the chunks that it asked about are there.
     package var areThere: [Bool]
-    /// Whether something was recorded for it.
-    package var isRecorded: Bool
+    /// The upload's mark; nil where nothing has been recorded for it.
+    package var mark: UInt64?
 
-    package init(areThere: [Bool], isRecorded: Bool) {
+    package init(areThere: [Bool], mark: UInt64?) {
         self.areThere = areThere
-        self.isRecorded = isRecorded
+        self.mark = mark
     }
 }
 
-/// How far an upload has come, as the catalog keeps it.
-package enum UploadRow: Int64, Sendable {
-    case underWay = 0
-    /// Nothing more comes of it; what it has stored may be of use to the next one.
-    case over = 1
-    /// Its chunks have given way to others, perhaps while another process is at work on it.
-    case forgotten = 2
+/// What is free again where uploads have given way, in bytes.
+package struct FreedRoom: Sendable {
+    package var pendingBytes: UInt64 = 0
+    /// Of rows of the catalog, about.
+    package var catalogBytes: UInt64 = 0
+    private let areRowsCounted: Bool
+
+    /// - Parameter usage: of the vault before.
+    package init(_ usage: VaultUsage) {
+        areRowsCounted = usage.areRecordsCounted
+    }
+
+    /// Bytes by which less is counted.
+    package var bytes: UInt64 { pendingBytes + (areRowsCounted ? catalogBytes : 0) }
+
+    /// Adds what one upload had, of which no sum is so large that it cannot be added to.
+    package mutating func add(pendingBytes: UInt64, chunks: UInt64) {
+        self.pendingBytes = min(self.pendingBytes + min(pendingBytes, StoreLimits.numberMax), StoreLimits.numberMax)
+        let rows = min(chunks, StoreLimits.numberMax / StoreLimits.chunkRowBytes) * StoreLimits.chunkRowBytes
+        catalogBytes = min(catalogBytes + rows, StoreLimits.numberMax)
+    }
 }
 
 /// What an upload stored and has not recorded yet.

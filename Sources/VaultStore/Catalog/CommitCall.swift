@@ -69,6 +69,8 @@ package struct CommitSave: Sendable {
     package var chunk: Chunk?
     /// The upload that ends with this save.
     package var upload: UploadID?
+    /// What the upload was given when something was recorded for it.
+    package var mark: UInt64?
     /// What the upload stored and has not recorded yet.
     package var chunks = UnrecordedChunks()
     /// The epoch when the upload began: if chunks were removed or withdrawn since, it may lack some.

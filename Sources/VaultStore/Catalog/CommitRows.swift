@@ -40,18 +40,16 @@ package protocol CommitRows {
     func apply(_ change: JournalChange, sequence: UInt64, time: Int64, pausing: () throws -> Void) throws
     /// Remembers by what the unchanged file will be recognised.
     func setOrigin(_ origin: Attributes.Origin, of name: Name) throws
-    /// Whether an upload's chunks have given way to others.
-    func isForgotten(_ upload: UploadID) throws -> Bool
+    /// What an upload was given when something was recorded for it; nil where nothing of it is there any more.
+    func mark(of upload: UploadID) throws -> UInt64?
     /// Forgets an unfinished upload, whose chunks a version needs from now on.
     func end(_ upload: UploadID) throws
     /// Has a version need a chunk that the vault has.
     ///
-    /// - Returns: the bytes that count from now on: none where a version needed it before.
+    /// - Returns: the bytes that only unfinished uploads needed until now.
     func settle(_ digest: Digest) throws -> UInt64
-    /// Forgets unfinished uploads that nobody of this process is at work on.
-    ///
-    /// - Returns: the bytes that no longer count.
-    func forgetUploads(freeing bytes: UInt64) throws -> UInt64
+    /// Forgets unfinished uploads that nobody of this process is at work on, if that frees so many bytes.
+    func forgetUploads(freeing bytes: UInt64) throws -> FreedRoom
     func insert(_ event: OutboxEvent) throws
     func insert(_ record: AuditRecord) throws
 
@@ -136,11 +134,9 @@ extension CommitRows {
 
     /// See ``Catalog/replay(_:)``.
     ///
-    /// - Parameters:
-    ///   - upload: as which the chunks were stored that the groups need; nil where versions have them already.
-    ///   - isContinuous: whether the first group has to follow on the last one there.
+    /// - Parameter isContinuous: whether the first group has to follow on the last one there.
     package func replay(
-        _ groups: [(group: JournalGroup, stored: StoredGroup)], of upload: UploadID? = nil, isContinuous: Bool = true
+        _ groups: [(group: JournalGroup, stored: StoredGroup)], isContinuous: Bool = true
     ) throws {
         guard let first = groups.first, let last = groups.last else { return }
         guard try !isContinuous || first.group.previous == state().head.digest else {
@@ -153,7 +149,6 @@ extension CommitRows {
                 try apply(change, sequence: group.firstSequence + UInt64(index), time: group.time) {}
             }
         }
-        if let upload { try end(upload) }
         let journalBytes = groups.reduce(0) { $0 + $1.stored.location.storedBytes }
         try finish(
             [], groups.map(\.stored), settled: 0, recordBytes: CommitCost.replay(journalBytes),

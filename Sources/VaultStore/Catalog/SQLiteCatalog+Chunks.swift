@@ -148,7 +148,6 @@ extension SQLiteCatalog {
         for (pack, chunks) in Dictionary(grouping: stored, by: \.location.pack) {
             numbers[pack] = try number(database, of: pack, length: chunks.map(\.location.end).max() ?? 0)
         }
-        let isMissing = isPending ? "damaged <> 0" : "damaged <> 0 OR pending <> 0"
         return try stored.map { chunk in
             var insert = try Query(
                 database,
@@ -165,7 +164,7 @@ extension SQLiteCatalog {
                     ON CONFLICT (digest) DO UPDATE
                     SET pack = excluded.pack, offset = excluded.offset, length = excluded.length, damaged = 0,
                       pending = min(pending, excluded.pending)
-                    WHERE \(isMissing)
+                    WHERE damaged <> 0
                     """)
             insert.bind(chunk.digest)
             insert.bind(numbers[chunk.location.pack] ?? 0)

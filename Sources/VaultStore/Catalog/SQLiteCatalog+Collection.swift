@@ -153,14 +153,19 @@ extension SQLiteCatalog {
         let count = database.changesCount
         try database.execute(
             sql: """
+                UPDATE chunk SET pending = 1 WHERE pending = 0
+                AND digest IN (SELECT digest FROM live WHERE need = \(Need.uploads.rawValue))
+                """)
+        // What only uploads need may give way, also under one that has been told that the vault has it.
+        let isLess = count > 0 || database.changesCount > 0
+        try database.execute(
+            sql: """
                 UPDATE chunk SET pending = 0 WHERE pending <> 0
                 AND digest IN (SELECT digest FROM live WHERE need <> \(Need.uploads.rawValue));
-                UPDATE chunk SET pending = 1 WHERE pending = 0
-                AND digest IN (SELECT digest FROM live WHERE need = \(Need.uploads.rawValue));
                 DELETE FROM live;
                 \(countStoredBytes);
                 """)
-        if count > 0 { try database.execute(sql: "UPDATE vault SET epoch = epoch + 1") }
+        if isLess { try database.execute(sql: "UPDATE vault SET epoch = epoch + 1") }
         return count
     }
 
@@ -168,7 +173,8 @@ extension SQLiteCatalog {
     static let countStoredBytes = """
         UPDATE vault SET stored_bytes =
           (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk WHERE damaged = 0 AND pending = 0),
-          pending_bytes = (SELECT coalesce(sum(bytes), 0) FROM upload_chunk),
+          pending_bytes = (SELECT coalesce(sum(bytes), 0) FROM upload_chunk) +
+            (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM chunk WHERE damaged = 0 AND pending <> 0),
           journal_bytes = (SELECT coalesce(sum(length + \(RecordHeader.byteCount)), 0) FROM journal_group)
         """
 
@@ -214,14 +220,18 @@ extension SQLiteCatalog {
 
     package func forget(_ packs: [PackID]) async throws(VaultError) {
         try await write { database in
+            // No index leads from packs to their records: one look at all of these is for all packs.
+            var used: Set<Int64> = []
+            let query = try Query(database, "SELECT DISTINCT pack FROM chunk UNION SELECT pack FROM journal_group")
+            while try query.step() { used.insert(try query.int(0)) }
             for pack in packs {
-                var delete = try Query(
-                    database,
-                    """
-                    DELETE FROM pack WHERE id = ? AND number NOT IN (SELECT pack FROM chunk)
-                    AND number NOT IN (SELECT pack FROM journal_group)
-                    """)
-                delete.bind(blob: pack.value.bytes)
+                var find = try Query(database, "SELECT number FROM pack WHERE id = ?")
+                find.bind(blob: pack.value.bytes)
+                let number = try find.step() ? find.int(0) : nil
+                find.finish()
+                guard let number, !used.contains(number) else { continue }
+                var delete = try Query(database, "DELETE FROM pack WHERE number = ?")
+                delete.bind(number)
                 try delete.first()
             }
         }

@@ -82,10 +82,8 @@ extension SQLiteCatalog {
         }
     }
 
-    package func replay(
-        _ groups: [(group: JournalGroup, stored: StoredGroup)], of upload: UploadID
-    ) async throws(VaultError) {
-        try await write { try SQLiteRows(database: $0, catalog: self).replay(groups, of: upload) }
+    package func replay(_ groups: [(group: JournalGroup, stored: StoredGroup)]) async throws(VaultError) {
+        try await write { try SQLiteRows(database: $0, catalog: self).replay(groups) }
     }
 
     /// Applies a group again that the packs hold, whatever is lost before it.

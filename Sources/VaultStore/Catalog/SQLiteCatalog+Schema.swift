@@ -197,7 +197,7 @@ extension SQLiteCatalog {
           id BLOB PRIMARY KEY,
           touched_at INTEGER NOT NULL,
           user TEXT NOT NULL DEFAULT '',
-          state INTEGER NOT NULL DEFAULT 0
+          mark INTEGER NOT NULL DEFAULT 0
         ) WITHOUT ROWID;
         CREATE TABLE upload_chunk (
           upload BLOB NOT NULL,

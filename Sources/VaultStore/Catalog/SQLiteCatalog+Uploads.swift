@@ -16,68 +16,88 @@ extension SQLiteCatalog {
     package func release(_ upload: UploadID) { reservations.release(upload) }
 
     package func record(
-        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64, isOver: Bool
-    ) async throws(VaultError) -> Bool {
+        _ chunks: UnrecordedChunks, of upload: UploadID, by user: String, at time: Int64, mark: UInt64?
+    ) async throws(VaultError) -> UInt64? {
         try await write(endingReservation: chunks.reservedBytes) { database in
-            guard try SQLiteCatalog.touch(upload, by: user, at: time, isOver: isOver, database) else { return false }
+            guard let mark = try SQLiteCatalog.touch(upload, by: user, at: time, mark, database) else { return nil }
+            // Whoever may not know whether the vault has a chunk pays for it in both cases.
+            let phantoms = try chunks.received.map {
+                try $0.isCharged && SQLiteCatalog.chunk($0.digest, database) != nil
+            }
             let sizes = try self.insert(stored: chunks.received, isPending: true, database)
             var added: UInt64 = 0
-            for (chunk, bytes) in zip(chunks.received, sizes) {
-                if try SQLiteCatalog.own(chunk.digest, bytes, upload, database) { added += bytes }
+            for (chunk, (size, isPhantom)) in zip(chunks.received, zip(sizes, phantoms)) {
+                let isNew = try SQLiteCatalog.own(chunk.digest, isPhantom ? size : 0, upload, database)
+                if isNew || !isPhantom { added += size }
             }
             try SQLiteCatalog.addPending(added, database)
-            return true
+            return mark
         }
     }
 
     package func rely(
-        on digests: [Digest], for upload: UploadID, of user: String, at time: Int64
+        on digests: [Digest], for upload: UploadID, of user: String, isCharged: Bool, at time: Int64, mark: UInt64?
     ) async throws(VaultError) -> Reliance? {
-        let chunks = try read { database in try digests.map { try SQLiteCatalog.chunk($0, database) } }
-        guard chunks.contains(where: { $0?.isPending == true }) else {
-            return Reliance(areThere: chunks.map { $0 != nil }, isRecorded: false)
+        if !isCharged {
+            let chunks = try read { database in try digests.map { try SQLiteCatalog.chunk($0, database) } }
+            guard chunks.contains(where: { $0?.isPending == true }) else {
+                return Reliance(areThere: chunks.map { $0 != nil }, mark: mark)
+            }
         }
         return try await write { database in
-            guard try SQLiteCatalog.touch(upload, by: user, at: time, isOver: false, database) else { return nil }
+            guard let mark = try SQLiteCatalog.touch(upload, by: user, at: time, mark, database) else { return nil }
             var added: UInt64 = 0
             let areThere = try digests.map { digest in
                 guard let chunk = try SQLiteCatalog.chunk(digest, database) else { return false }
-                if chunk.isPending, try SQLiteCatalog.own(digest, chunk.bytes, upload, database) {
-                    added += chunk.bytes
-                }
+                guard chunk.isPending || isCharged else { return true }
+                let phantom = isCharged ? chunk.bytes : 0
+                if try SQLiteCatalog.own(digest, phantom, upload, database) { added += phantom }
                 return true
             }
             try SQLiteCatalog.addPending(added, database)
-            return Reliance(areThere: areThere, isRecorded: true)
+            let excess = try SQLiteCatalog.usage(database).excess(self.reservations.bytes)
+            if excess > 0 {
+                _ = try self.forgetUploads(freeing: excess, database)
+                let usage = try SQLiteCatalog.usage(database)
+                if let quota = usage.quota, usage.excess(self.reservations.bytes) > 0 { throw VaultError.usedUp(quota) }
+            }
+            return Reliance(areThere: areThere, mark: mark)
         }
+    }
+
+    package func settle(_ upload: UploadID) async throws(VaultError) {
+        try await write { try SQLiteCatalog.end(upload, $0) }
     }
 
     /// Notes that something came of an upload.
     ///
-    /// - Returns: false where the upload's chunks have given way to others.
+    /// - Parameter mark: the one that it has; nil where it may be new.
+    /// - Returns: its mark; nil where what it had stored has given way to others.
     private static func touch(
-        _ upload: UploadID, by user: String, at time: Int64, isOver: Bool, _ database: Database
-    ) throws -> Bool {
-        if try isForgotten(upload, database) { return false }
+        _ upload: UploadID, by user: String, at time: Int64, _ mark: UInt64?, _ database: Database
+    ) throws -> UInt64? {
+        let found = try self.mark(of: upload, database)
+        if let mark, found != mark { return nil }
+        let valid = found ?? UInt64.random(in: 1...StoreLimits.numberMax)
         var touch = try Query(
             database,
             """
-            INSERT INTO upload (id, touched_at, user, state) VALUES (?, ?, ?, ?)
-            ON CONFLICT (id) DO UPDATE SET touched_at = excluded.touched_at, state = excluded.state
+            INSERT INTO upload (id, touched_at, user, mark) VALUES (?, ?, ?, ?)
+            ON CONFLICT (id) DO UPDATE SET touched_at = excluded.touched_at
             """)
         touch.bind(blob: upload.value.bytes)
         touch.bind(time)
         touch.bind(text: user)
-        touch.bind((isOver ? UploadRow.over : .underWay).rawValue)
+        touch.bind(valid)
         try touch.first()
-        return true
+        return valid
     }
 
-    static func isForgotten(_ upload: UploadID, _ database: Database) throws -> Bool {
-        var query = try Query(database, "SELECT 1 FROM upload WHERE id = ? AND state = \(UploadRow.forgotten.rawValue)")
+    static func mark(of upload: UploadID, _ database: Database) throws -> UInt64? {
+        var query = try Query(database, "SELECT mark FROM upload WHERE id = ?")
         query.bind(blob: upload.value.bytes)
         defer { query.finish() }
-        return try query.step()
+        return try query.step() ? query.count(0) : nil
     }
 
     /// A chunk that the vault has undamaged.
@@ -86,10 +106,12 @@ extension SQLiteCatalog {
         query.bind(digest)
         defer { query.finish() }
         guard try query.step() else { return nil }
-        return (try query.count(0) + UInt64(RecordHeader.byteCount), try query.int(1) != 0)
+        let length = try query.count(0)
+        guard length <= UInt64(StoreLimits.recordBytesMax) else { throw query.damage("the length of a record") }
+        return (length + UInt64(RecordHeader.byteCount), try query.int(1) != 0)
     }
 
-    /// - Parameter bytes: by which the chunk counts for the upload.
+    /// - Parameter bytes: by which the chunk counts for the upload, besides what a chunk counts that no version needs.
     /// - Returns: false where it was the upload's already.
     private static func own(
         _ digest: Digest, _ bytes: UInt64, _ upload: UploadID, _ database: Database
@@ -111,84 +133,89 @@ extension SQLiteCatalog {
 
     /// Forgets uploads that this process is not at work on, the oldest first, with the chunks that only they have.
     ///
-    /// One that another process may be at work on is remembered as forgotten, so that it cannot end in a version.
+    /// One that another process is at work on finds its mark gone, and is tried again there.
     ///
-    /// - Returns: the bytes that no longer count.
-    func forgetUploads(freeing bytes: UInt64, _ database: Database) throws -> UInt64 {
-        var found: [(id: UploadID, isOver: Bool)] = []
-        let query = try Query(
-            database,
-            "SELECT id, state FROM upload WHERE state <> \(UploadRow.forgotten.rawValue) ORDER BY touched_at, id")
+    /// - Returns: what is free again: nothing, and nothing is forgotten, where all of it would be less than that.
+    func forgetUploads(freeing bytes: UInt64, _ database: Database) throws -> FreedRoom {
+        var found: [UploadID] = []
+        let query = try Query(database, "SELECT id FROM upload ORDER BY touched_at, id")
         while try query.step() {
             guard let id = UniqueID(query.bytes(0)) else { throw query.damage("an upload's id") }
-            found.append((UploadID(id), try query.int(1) == UploadRow.over.rawValue))
+            if !reservations.isHeld(UploadID(id)) { found.append(UploadID(id)) }
         }
-        var freed: UInt64 = 0
-        for upload in found where freed < bytes && !reservations.isHeld(upload.id) {
-            freed += try SQLiteCatalog.leave(upload.id, database)
-            var end = try Query(
-                database,
-                upload.isOver
-                    ? "DELETE FROM upload WHERE id = ?"
-                    : "UPDATE upload SET state = \(UploadRow.forgotten.rawValue) WHERE id = ?")
-            end.bind(blob: upload.id.value.bytes)
-            try end.first()
+        let nothing = FreedRoom(try SQLiteCatalog.usage(database))
+        if found.isEmpty { return nothing }
+        try database.execute(sql: "SAVEPOINT forgetting")
+        var freed = nothing
+        for upload in found where freed.bytes < bytes { try SQLiteCatalog.forget(upload, &freed, database) }
+        guard freed.bytes >= bytes else {
+            try database.execute(sql: "ROLLBACK TO forgetting; RELEASE forgetting")
+            return nothing
         }
+        try database.execute(sql: "RELEASE forgetting")
         var update = try Query(database, "UPDATE vault SET pending_bytes = max(0, pending_bytes - ?)")
-        update.bind(freed)
+        update.bind(freed.pendingBytes)
         try update.first()
         return freed
     }
 
-    /// Takes an upload's chunks from it, and forgets those that nothing else needs.
-    private static func leave(_ upload: UploadID, _ database: Database) throws -> UInt64 {
-        let freed = try bytes(of: upload, database)
-        for statement in [
-            """
-            DELETE FROM chunk WHERE pending <> 0 AND digest IN (SELECT digest FROM upload_chunk WHERE upload = ?1)
+    private static func forget(_ upload: UploadID, _ freed: inout FreedRoom, _ database: Database) throws {
+        let isAlone = """
+            pending <> 0 AND digest IN (SELECT digest FROM upload_chunk WHERE upload = ?1)
             AND NOT EXISTS (
               SELECT 1 FROM upload_chunk AS other WHERE other.digest = chunk.digest AND other.upload <> ?1)
-            """, "DELETE FROM upload_chunk WHERE upload = ?1",
-        ] {
-            var delete = try Query(database, statement)
-            delete.bind(blob: upload.value.bytes)
-            try delete.first()
-        }
-        return freed
+            """
+        let header = RecordHeader.byteCount
+        let (alone, _) = try sum("length + \(header)", "chunk WHERE damaged = 0 AND \(isAlone)", upload, database)
+        let (phantoms, count) = try sum("bytes", "upload_chunk WHERE upload = ?1", upload, database)
+        freed.add(pendingBytes: min(alone, StoreLimits.numberMax) + phantoms, chunks: count)
+        try run(
+            [
+                "DELETE FROM chunk WHERE \(isAlone)", "DELETE FROM upload_chunk WHERE upload = ?1",
+                "DELETE FROM upload WHERE id = ?1",
+            ], upload, database)
     }
 
-    private static func bytes(of upload: UploadID, _ database: Database) throws -> UInt64 {
-        var sum = try Query(database, "SELECT coalesce(sum(bytes), 0) FROM upload_chunk WHERE upload = ?")
-        sum.bind(blob: upload.value.bytes)
-        defer { sum.finish() }
-        return try sum.step() ? sum.count(0) : 0
-    }
-
-    /// Ends an upload whose chunks a version needs from now on.
+    /// Ends an upload whose chunks versions need from now on.
     static func end(_ upload: UploadID, _ database: Database) throws {
-        let bytes = try bytes(of: upload, database)
-        if bytes > 0 {
+        let isOwn = "pending <> 0 AND digest IN (SELECT digest FROM upload_chunk WHERE upload = ?1)"
+        let header = RecordHeader.byteCount
+        let (pending, _) = try sum("length + \(header)", "chunk WHERE damaged = 0 AND \(isOwn)", upload, database)
+        let (phantoms, _) = try sum("bytes", "upload_chunk WHERE upload = ?1", upload, database)
+        if pending + phantoms > 0 {
             var count = try Query(
                 database,
                 "UPDATE vault SET stored_bytes = stored_bytes + ?1, pending_bytes = max(0, pending_bytes - ?1)")
-            count.bind(bytes)
+            count.bind(min(pending + phantoms, StoreLimits.numberMax))
             try count.first()
         }
-        for statement in [
-            """
-            UPDATE chunk SET pending = 0
-            WHERE pending <> 0 AND digest IN (SELECT digest FROM upload_chunk WHERE upload = ?)
-            """, "DELETE FROM upload_chunk WHERE upload = ?", "DELETE FROM upload WHERE id = ?",
-        ] {
+        try run(
+            [
+                "UPDATE chunk SET pending = 0 WHERE \(isOwn)", "DELETE FROM upload_chunk WHERE upload = ?1",
+                "DELETE FROM upload WHERE id = ?1",
+            ], upload, database)
+    }
+
+    private static func sum(
+        _ value: String, _ rows: String, _ upload: UploadID, _ database: Database
+    ) throws -> (sum: UInt64, count: UInt64) {
+        var query = try Query(database, "SELECT coalesce(sum(\(value)), 0), count(*) FROM \(rows)")
+        query.bind(blob: upload.value.bytes)
+        defer { query.finish() }
+        return try query.step() ? (query.count(0), query.count(1)) : (0, 0)
+    }
+
+    private static func run(_ statements: [String], _ upload: UploadID, _ database: Database) throws {
+        for statement in statements {
             var query = try Query(database, statement)
             query.bind(blob: upload.value.bytes)
             try query.first()
         }
     }
 
-    /// Has a version rely on a chunk.
+    /// Has a version need a chunk, where only unfinished uploads do.
     ///
-    /// - Returns: the bytes that count from now on: none where a version has it already.
+    /// - Returns: its bytes; 0 where a version needs it already, or it is not there.
     static func settle(_ digest: Digest, _ database: Database) throws -> UInt64 {
         guard let chunk = try chunk(digest, database), chunk.isPending else { return 0 }
         var update = try Query(database, "UPDATE chunk SET pending = 0 WHERE digest = ?")

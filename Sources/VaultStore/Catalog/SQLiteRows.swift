@@ -62,13 +62,13 @@ struct SQLiteRows: CommitRows {
         try update.first()
     }
 
-    func isForgotten(_ upload: UploadID) throws -> Bool { try SQLiteCatalog.isForgotten(upload, database) }
+    func mark(of upload: UploadID) throws -> UInt64? { try SQLiteCatalog.mark(of: upload, database) }
 
     func end(_ upload: UploadID) throws { try SQLiteCatalog.end(upload, database) }
 
     func settle(_ digest: Digest) throws -> UInt64 { try SQLiteCatalog.settle(digest, database) }
 
-    func forgetUploads(freeing bytes: UInt64) throws -> UInt64 {
+    func forgetUploads(freeing bytes: UInt64) throws -> FreedRoom {
         try catalog.forgetUploads(freeing: bytes, database)
     }
 
@@ -80,11 +80,23 @@ struct SQLiteRows: CommitRows {
     func finish(
         _ stored: [ReceivedChunk], _ groups: [StoredGroup], settled: UInt64, recordBytes: UInt64, sequence: UInt64
     ) throws {
-        let bytes = try catalog.insert(stored: stored, isPending: false, database).reduce(settled, +)
+        var (bytes, ended) = (settled, settled)
+        for chunk in stored {
+            // Of what is stored anew, unfinished uploads may have had some.
+            let settled = try SQLiteCatalog.settle(chunk.digest, database)
+            ended += settled
+            if !chunk.isCharged { bytes += settled }
+        }
+        bytes = try catalog.insert(stored: stored, isPending: false, database).reduce(bytes, +)
         for group in groups { try catalog.insert(group, database) }
-        var update = try Query(database, "UPDATE vault SET sequence = ?, stored_bytes = stored_bytes + ?")
+        var update = try Query(
+            database,
+            """
+            UPDATE vault SET sequence = ?, stored_bytes = stored_bytes + ?, pending_bytes = max(0, pending_bytes - ?)
+            """)
         update.bind(sequence)
         update.bind(bytes)
+        update.bind(ended)
         try update.first()
     }
 

@@ -30,10 +30,12 @@ extension StoredVault {
 
     /// Removes what is of no use in packs.
     ///
-    /// - Parameter bound: bytes of it that may stay; nil where it does not matter.
+    /// - Parameters:
+    ///   - bound: bytes of it that may stay; nil where it does not matter.
+    ///   - copiedMax: bytes in use that are copied for it, about; nil for as many as that takes.
     /// - Returns: how many packs were changed, those that should be, and bytes in use by pack before they were rewritten.
     func compact(
-        leaving bound: UInt64?
+        leaving bound: UInt64?, copyingAtMost copiedMax: UInt64? = nil
     ) async throws(VaultError) -> (changed: Int, parts: [[PackID]], used: [PackID: UInt64]) {
         // What is copied must not land in a pack that is about to be given up.
         await packs.close()
@@ -44,7 +46,10 @@ extension StoredVault {
         let parts = try await wastefulPacks(used, leaving: bound)
         do throws(VaultError) {
             let lengths = parts.isEmpty ? [:] : try await catalog.packs()
+            var copied: UInt64 = 0
             for packs in parts {
+                if let copiedMax, copied >= copiedMax { break }
+                copied += packs.reduce(0) { $0 + (used[$1] ?? 0) }
                 changed += try await makingRoom { () throws(VaultError) in try await rewrite(packs, lengths) }
             }
         } catch  where error.code == .quota && changed > 0 {
@@ -158,10 +163,14 @@ extension StoredVault {
         }
         var left = others.reduce(0) { $0 + $1.waste }
         // Those first from which most is gained for what must be copied.
-        for other in others.sorted(by: { $0.waste * ($1.used + 1) > $1.waste * ($0.used + 1) }) {
-            guard let bound, left > bound else { break }
-            packs[other.pack] = other.used
-            left -= other.waste
+        if let bound, left > bound {
+            for other in others.sorted(by: {
+                Double($0.waste) / Double($0.used + 1) > Double($1.waste) / Double($1.used + 1)
+            })
+            where left > bound {
+                packs[other.pack] = other.used
+                left -= other.waste
+            }
         }
         if small.count >= StoreLimits.smallPacksMax { packs.merge(small) { $1 } }
         var parts: [[PackID]] = []

@@ -9,17 +9,25 @@ extension StoredVault {
     /// Whoever stores waits for it, so that nobody stores faster than is cleared away.
     func clearAway(before bytes: UInt64) async throws(VaultError) {
         guard waste.isLookDue(storing: bytes), let bound = try await wasteBound() else { return }
-        try await waste.clearing.withLock { () async throws(VaultError) in
-            guard try await wasted() > bound.packs else { return }
-            // What live uploads have not recorded holds its packs, and does not count.
-            for upload in uploads.withLock({ Array($0.keys) }) { try await recordAll(of: upload) }
-            waste.setTotal(nil)
-            guard try await wasted() > bound.packs else { return }
-            _ = try await makingRoom { () throws(VaultError) in try await compact(leaving: bound.packs / 2) }
-            waste.setTotal(nil)
-            if try await wasted() > bound.packs { waste.rest() }
+        do throws(VaultError) {
+            try await waste.clearing.withLock { () async throws(VaultError) in
+                guard try await wasted() > bound.packs else { return }
+                waste.begin()
+                defer { waste.end() }
+                // What live uploads have not recorded holds its packs, and does not count.
+                for upload in uploads.withLock({ Array($0.keys) }) { await recordAll(of: upload) }
+                waste.setTotal(nil)
+                guard try await wasted() > bound.packs else { return }
+                _ = try await compact(leaving: bound.packs / 2, copyingAtMost: StoreLimits.clearedAtOnceBytes)
+                waste.setTotal(nil)
+                // What others hold, or cannot be read, is tried again later.
+                if try await wasted() > bound.packs + bound.packs / 2 { waste.rest() }
+            }
+            try await catalog.shrink(leaving: bound.catalog)
+        } catch  where error.code != .cancelled {
+            // It is not the fault of whoever stores.
+            waste.rest()
         }
-        try await catalog.shrink(leaving: bound.catalog)
     }
 
     /// Bytes of no use that the packs, and the catalog, may have; nil for a vault without a quota.
@@ -51,6 +59,9 @@ final class WasteWatch: Sendable {
         var due = StoreLimits.wasteStepBytes
         /// Bytes of all packs, as they were listed and with what this process has stored since; nil for unknown.
         var total: UInt64?
+        /// Bytes stored since they were listed.
+        var unlisted: UInt64 = 0
+        var isClearing = false
     }
 
     /// Held by the one who clears away.
@@ -59,7 +70,13 @@ final class WasteWatch: Sendable {
 
     var total: UInt64? { state.withLock { $0.total } }
 
-    func setTotal(_ bytes: UInt64?) { state.withLock { $0.total = bytes } }
+    func setTotal(_ bytes: UInt64?) {
+        state.withLock { ($0.total, $0.unlisted) = (bytes, 0) }
+    }
+
+    /// While somebody clears away, everybody else who stores waits.
+    func begin() { state.withLock { $0.isClearing = true } }
+    func end() { state.withLock { $0.isClearing = false } }
 
     /// Counts what is about to be stored.
     ///
@@ -67,8 +84,11 @@ final class WasteWatch: Sendable {
     func isLookDue(storing bytes: UInt64) -> Bool {
         state.withLock { state in
             state.fresh += bytes
+            state.unlisted += bytes
             state.total = state.total.map { $0 + bytes }
-            guard state.fresh >= state.due else { return false }
+            // Others may have stored as much meanwhile.
+            if state.unlisted >= StoreLimits.wasteBytes / 2 { (state.total, state.unlisted) = (nil, 0) }
+            guard state.fresh >= state.due || state.isClearing else { return false }
             (state.fresh, state.due) = (0, StoreLimits.wasteStepBytes)
             return true
         }

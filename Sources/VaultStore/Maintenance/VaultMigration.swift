@@ -46,6 +46,8 @@ package struct VaultMigration: Sendable {
             var report = Report()
             try await copyChunks(lease, &report)
             try await copyJournal(until: head.sequence, lease, &report)
+            // From here on nothing of it can give way; what has until now, the look at the whole finds.
+            try await target.catalog.settle(upload)
             try await copyRest()
             try await check(&report)
             report.sequence = head.sequence
@@ -74,6 +76,7 @@ package struct VaultMigration: Sendable {
 
     private func copyChunks(_ lease: UniqueID?, _ report: inout Report) async throws(VaultError) {
         var after: Digest?
+        var mark: UInt64?
         while true {
             try await source.renewLease(lease)
             let page = try await source.catalog.chunks(after: after, limit: StoreLimits.migrationPage)
@@ -81,13 +84,14 @@ package struct VaultMigration: Sendable {
             after = last.digest
             report.damagedChunks += page.filter(\.isDamaged).count
             let reliance = try await target.catalog.rely(
-                on: page.map(\.digest), for: upload, of: "", at: target.clock())
+                on: page.map(\.digest), for: upload, of: "", isCharged: false, at: target.clock(), mark: mark)
             guard let known = reliance?.areThere else { throw wayGiven }
+            mark = reliance?.mark
             // In the order of the packs, so that neighbours are read together.
             let missing = zip(page, known).filter { !$0.0.isDamaged && !$0.1 }.map(\.0).sorted {
                 $0.location.isBefore($1.location)
             }
-            try await copy(missing, &report)
+            mark = try await copy(missing, mark, &report)
         }
     }
 
@@ -98,7 +102,11 @@ package struct VaultMigration: Sendable {
             isRetryable: true)
     }
 
-    private func copy(_ chunks: [StoredChunk], _ report: inout Report) async throws(VaultError) {
+    /// - Parameter mark: see ``Catalog/record(_:of:by:at:mark:)``.
+    private func copy(
+        _ chunks: [StoredChunk], _ mark: UInt64?, _ report: inout Report
+    ) async throws(VaultError) -> UInt64? {
+        var mark = mark
         var rest = chunks[...]
         while !rest.isEmpty {
             if Task.isCancelled { throw .cancelled }
@@ -119,14 +127,15 @@ package struct VaultMigration: Sendable {
             let received = zip(records, appended.locations).map {
                 ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
             }
-            let isRecorded = try await target.catalog.record(
-                UnrecordedChunks(received: received), of: upload, by: "", at: target.clock(), isOver: false)
-            guard isRecorded else { throw wayGiven }
+            mark = try await target.catalog.record(
+                UnrecordedChunks(received: received), of: upload, by: "", at: target.clock(), mark: mark)
+            guard mark != nil else { throw wayGiven }
             report.chunks += records.count
             let bytes = records.reduce(0) { $0 + UInt64($1.bytes.count) }
             report.bytes += bytes
             meter?.advance(bytes)
         }
+        return mark
     }
 
     // MARK: The journal
@@ -162,7 +171,7 @@ package struct VaultMigration: Sendable {
                             lastSequence: stored.0.lastSequence, digest: stored.0.digest, location: stored.1,
                             time: stored.0.time)
                     )
-                }, of: upload)
+                })
             withExtendedLifetime(appended.hold) {}
             report.changes += groups.reduce(0) { $0 + $1.changes.count }
             after = last.lastSequence

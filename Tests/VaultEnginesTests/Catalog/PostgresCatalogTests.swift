@@ -266,7 +266,7 @@ import VaultModel
             #expect(try await vault.catalog.disown([stored.locations[0].pack], at: 5).count == 1)
             let upload = UploadID(UniqueID())
             let chunks = UnrecordedChunks(received: [received])
-            #expect(try await !vault.catalog.record(chunks, of: upload, by: "anna", at: 6, isOver: false))
+            #expect(try await vault.catalog.record(chunks, of: upload, by: "anna", at: 6, mark: nil) == nil)
             #expect(try await vault.catalog.known([chunk.digest]) == [false])
             var save = CommitSave(
                 intent: SaveIntent(name: try Name("a"), attributes: Attributes(mode: 0, modified: 0)),

@@ -166,10 +166,10 @@ private final class ManyRows: CommitRows {
     func isDisowned(_ pack: PackID) -> Bool { false }
     func foresee(_ names: [Name]) {}
     func setOrigin(_ origin: Attributes.Origin, of name: Name) {}
-    func isForgotten(_ upload: UploadID) -> Bool { false }
+    func mark(of upload: UploadID) -> UInt64? { nil }
     func end(_ upload: UploadID) {}
     func settle(_ digest: Digest) -> UInt64 { 0 }
-    func forgetUploads(freeing bytes: UInt64) -> UInt64 { 0 }
+    func forgetUploads(freeing bytes: UInt64) -> FreedRoom { FreedRoom(state().usage) }
     func insert(_ event: OutboxEvent) {}
     func insert(_ record: AuditRecord) {}
     func finish(

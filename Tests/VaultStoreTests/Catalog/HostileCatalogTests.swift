@@ -79,7 +79,7 @@ import VaultModel
         ),
         ("chunk", ["pack", "offset", "length", "pending"]), ("pack", ["number", "length"]),
         ("former_name", ["since", "until", "object"]), ("retired_name", ["last_version"]),
-        ("journal_group", ["last_sequence", "time", "offset", "length"]), ("upload", ["touched_at", "state"]),
+        ("journal_group", ["last_sequence", "time", "offset", "length"]), ("upload", ["touched_at", "mark"]),
         ("upload_chunk", ["bytes"]),
     ])
     func noNumberEndsTheProgram(_ table: String, _ columns: [String]) async throws {
@@ -168,7 +168,7 @@ import VaultModel
                     ReceivedChunk(digest: $0.digest, location: $1, hold: appended.hold)
                 }
                 _ = try await vault.catalog.record(
-                    UnrecordedChunks(received: received), of: UploadID(UniqueID()), by: "", at: 1, isOver: false)
+                    UnrecordedChunks(received: received), of: UploadID(UniqueID()), by: "", at: 1, mark: nil)
             }
             let root = reference.digest.description
             try await change(

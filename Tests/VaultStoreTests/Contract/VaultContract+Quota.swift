@@ -1,3 +1,4 @@
+import TestSupport
 import Testing
 import VaultModel
 
@@ -83,7 +84,7 @@ extension VaultContract {
                 try await vault.setQuota(2500)
                 let upload = try await vault.beginUpload(try intent("a"))
                 let content = try await vault.send(sample(1, count: 1000), to: upload)
-                try await vault.recordAll(of: upload)
+                await vault.recordAll(of: upload)
                 #expect(try await vault.usage().pendingBytes == 1720)
                 #expect(await code { try await vault.save("b", sample(2, count: 1000)) } == .quota)
                 #expect(try await vault.commit(upload, content: content) != nil)
@@ -97,7 +98,7 @@ extension VaultContract {
                 try await vault.setQuota(4000)
                 let upload = try await vault.beginUpload(try intent("a"))
                 let content = try await vault.send(sample(1, count: 1000), to: upload)
-                try await vault.recordAll(of: upload)
+                await vault.recordAll(of: upload)
                 // As another process sees it, which knows of no upload.
                 vault.catalog.release(upload)
                 try await vault.save("b", sample(2, count: 3000))
@@ -105,6 +106,122 @@ extension VaultContract {
                 await #expect(throws: VaultError.self) { _ = try await vault.read("a") }
                 #expect(try await vault.verify(VerifyRequest()).isClean)
             }
+        }
+
+        /// Stores ten chunks for an upload that is then over, and has a version need them for a while.
+        private func passOn(_ subject: VaultImplementation.Subject, _ vault: StoredVault, _ bytes: [UInt8]) async throws
+        {
+            let upload = try await vault.beginUpload(try intent("a"))
+            _ = try await vault.send(bytes, to: upload)
+            await vault.abort(upload)
+            for (index, piece) in pieces(of: bytes, 100).enumerated() {
+                try await vault.save("b/\(index)", piece.bytes.bytes)
+            }
+            try await vault.remove("b")
+            subject.clock.advance(10)
+            var policy = KeepPolicy()
+            policy.within = 1
+            _ = try await vault.keep(.all, policy, calendar: .utc, isDryRun: false)
+        }
+
+        /// What a version needed is told to an upload without becoming its own. Once only another upload needs it, it may
+        /// give way, and whoever was told is to be told again.
+        @Test(arguments: stored)
+        func whatOnlyAnUploadNeedsIsNoLongerReliedOnByOthers(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                let vault = try #require(subject.vault as? StoredVault)
+                let bytes = sample(1, count: 1000)
+                try await passOn(subject, vault, bytes)
+                let upload = try await vault.beginUpload(try intent("c"))
+                let content = try await vault.send(bytes, to: upload)
+                _ = try await vault.collect()
+                try await vault.setQuota(4000)
+                try await vault.save("d", sample(2, count: 3200))
+                #expect(try await vault.commit(upload, content: content) == nil)
+                #expect(try await vault.verify(VerifyRequest()).isClean)
+                try await vault.setQuota(nil)
+                try await vault.upload("c", bytes)
+                #expect(try await vault.read("c") == bytes)
+            }
+        }
+
+        @Test(arguments: stored)
+        func anUploadThatOutlivedItsRecordIsTriedAgain(_ implementation: VaultImplementation) async throws {
+            try await implementation { subject in
+                let vault = try #require(subject.vault as? StoredVault)
+                let upload = try await vault.beginUpload(try intent("a"))
+                let content = try await vault.send(sample(1, count: 1000), to: upload)
+                await vault.recordAll(of: upload)
+                subject.clock.advance(StoreLimits.uploadSeconds + 10)
+                _ = try await vault.collect()
+                #expect(try await vault.commit(upload, content: content) == nil)
+                #expect(try await vault.verify(VerifyRequest()).isClean)
+            }
+        }
+
+        @Test(arguments: stored)
+        func whatSeveralUploadsHaveCountsOnce(_ implementation: VaultImplementation) async throws {
+            try await withVault(implementation) { vault in
+                let bytes = sample(1, count: 1000)
+                var uploads: [UploadID] = []
+                for name in ["a", "b", "c"] {
+                    let upload = try await vault.beginUpload(try intent(name))
+                    _ = try await vault.send(bytes, to: upload)
+                    await vault.recordAll(of: upload)
+                    uploads.append(upload)
+                }
+                #expect(try await vault.usage().pendingBytes == 1720)
+                // The one that stored it gives way, and takes nothing along that others have.
+                await vault.abort(uploads[0])
+                try await vault.setQuota(1720 + 500)
+                var list = ListBuilder()
+                for chunk in pieces(of: bytes, 100) { list.append(chunk.reference) { _ in } }
+                let content = list.finish { _ in }
+                for upload in uploads[1...] { #expect(try await vault.commit(upload, content: content) != nil) }
+                let usage = try await vault.usage()
+                #expect(usage.pendingBytes == 0)
+                #expect(usage.storedBytes == 1720 + 72 + 12 + 10 * 40)
+                _ = try await vault.collect()
+                #expect(try await vault.usage().storedBytes == usage.storedBytes)
+                #expect(try await vault.read("c") == bytes)
+            }
+        }
+
+        /// An upload that would not be saved by it takes nothing from others.
+        @Test(arguments: stored)
+        func nobodyGivesWayForNothing(_ implementation: VaultImplementation) async throws {
+            try await withVault(implementation) { vault in
+                try await vault.setQuota(4000)
+                try await abandon(vault, "a", seed: 1)
+                #expect(await code { try await vault.save("b", sample(2, count: 5000)) } == .quota)
+                #expect(try await vault.usage().pendingBytes == 1720)
+            }
+        }
+
+        /// Whether somebody else's version needs a chunk must not be seen by what it counts.
+        @Test(arguments: stored)
+        func relyingCostsAStrangerTheSameWhatever(_ implementation: VaultImplementation) async throws {
+            var sums: [UInt64] = []
+            for isThere in [false, true] {
+                let sum = Shared<UInt64>(0)
+                try await withVault(implementation) { vault in
+                    let bytes = sample(1, count: 1000)
+                    if isThere { try await vault.upload("private", bytes, by: Caller(user: "anna")) }
+                    let before = try await vault.usage()
+                    for _ in 0..<2 {
+                        let upload = try await vault.beginUpload(try intent("box/a"), by: .stranger("bob"))
+                        _ = try await vault.send(bytes, to: upload)
+                        await vault.recordAll(of: upload)
+                        await vault.abort(upload)
+                    }
+                    try await vault.upload("box/b", bytes, by: .stranger("bob"))
+                    let after = try await vault.usage()
+                    let counted = after.storedBytes + after.pendingBytes - before.storedBytes - before.pendingBytes
+                    sum.change { $0 = counted }
+                }
+                sums.append(sum.value)
+            }
+            #expect(sums[0] == sums[1] && sums[0] > 0)
         }
 
         @Test(arguments: stored)
