@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct CommandTests {
@@ -58,7 +59,7 @@ import Testing
 
     @Test func streamsBinaryContent() async throws {
         let sandbox = try Sandbox()
-        let bytes = [0, 10, 13, 255, 0xC3, 0x28] + noise(3_000_000, seed: 1) + [0]
+        let bytes = [0, 10, 13, 255, 0xC3, 0x28] + randomBytes(3_000_000, seed: 1) + [0]
         let saved = try await sandbox.succeed("save", "-", "--as", "bin", input: bytes)
         #expect(saved.output.hasPrefix("bin  version 1  2.9 MiB"))
         #expect(try await sandbox.succeed("read", "bin", "-").outputBytes == bytes)
@@ -76,7 +77,7 @@ import Testing
 
     @Test func writesNothingIntoTheVaultInPlaceOfAClosedStream() async throws {
         let sandbox = try Sandbox()
-        try sandbox.write("f", noise(300_000, seed: 4))
+        try sandbox.write("f", randomBytes(300_000, seed: 4))
         let closings = [">&-", "2>&-", "<&-", "<&- >&- 2>&-", ">&- 2>&-"]
         for (index, closing) in closings.enumerated() {
             try await sandbox.shell("'\(Sandbox.program)' save f --as f\(index) \(closing)")
@@ -84,7 +85,7 @@ import Testing
         }
         #expect(try await sandbox.succeed("verify").errors.contains("0 damaged"))
         for index in closings.indices {
-            #expect(try await sandbox.succeed("read", "f\(index)", "-").outputBytes == noise(300_000, seed: 4))
+            #expect(try await sandbox.succeed("read", "f\(index)", "-").outputBytes == randomBytes(300_000, seed: 4))
         }
     }
 

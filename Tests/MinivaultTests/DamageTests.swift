@@ -1,12 +1,13 @@
 import Foundation
 import GRDBSQLite
+import TestSupport
 import Testing
 
 @Suite struct DamageTests {
     private func filled() async throws -> Sandbox {
         let sandbox = try Sandbox()
         try sandbox.write("t/small", "small")
-        try sandbox.write("t/large", noise(3_000_000, seed: 1))
+        try sandbox.write("t/large", randomBytes(3_000_000, seed: 1))
         try await sandbox.succeed("push", "t")
         try sandbox.write("t/small", "second")
         try await sandbox.succeed("push", "t")
@@ -19,7 +20,7 @@ import Testing
         #expect(try await sandbox.succeed("list").lines == ["t/large", "t/small"])
         #expect(try await sandbox.succeed("read", "t/small", "-", "--version", "1").output == "small")
         #expect(try await sandbox.succeed("read", "t/small", "-").output == "second")
-        #expect(try await sandbox.succeed("read", "t/large", "-").outputBytes == noise(3_000_000, seed: 1))
+        #expect(try await sandbox.succeed("read", "t/large", "-").outputBytes == randomBytes(3_000_000, seed: 1))
         #expect(try await sandbox.run("stat", "gone").status == 3)
         try await sandbox.succeed("verify")
         try sandbox.write("new", "new")
@@ -92,7 +93,7 @@ import Testing
         #expect(pulled.status == 6 && sandbox.exists("out/small") && !sandbox.exists("out/large"))
         try await sandbox.succeed("save", "t/large", "--as", "again")
         #expect(try await sandbox.run("verify").status == 0)
-        #expect(try await sandbox.succeed("read", "t/large", "-").outputBytes == noise(3_000_000, seed: 1))
+        #expect(try await sandbox.succeed("read", "t/large", "-").outputBytes == randomBytes(3_000_000, seed: 1))
     }
 
     @Test func takesOnlyADirectoryOfItsOwn() async throws {

@@ -11,7 +11,7 @@ import VaultModel
         let sandbox = try Sandbox()
         let disk = try FullDisk(at: sandbox.path + "/disk", megabytes: 60)
         sandbox.vault.change { $0 = sandbox.path + "/disk/vault" }
-        try sandbox.write("t/large", noise(12_000_000, seed: 1))
+        try sandbox.write("t/large", randomBytes(12_000_000, seed: 1))
         try sandbox.write("t/b", "small")
         try await sandbox.succeed("push", "t")
         return (sandbox, disk)
@@ -31,7 +31,7 @@ import VaultModel
             #expect(
                 outcome.status == 0, "\(words.map { String(decoding: $0.bytes, as: UTF8.self) }): \(outcome.errors)")
         }
-        #expect(sandbox.read("out/large") == noise(12_000_000, seed: 1))
+        #expect(sandbox.read("out/large") == randomBytes(12_000_000, seed: 1))
         let script = try await sandbox.script("print(#vault.get 't/large', vault.open 't/b':read 'a')")
         #expect(script.output == "12000000\tsmall\n", "\(script.errors)")
     }
@@ -75,7 +75,7 @@ import VaultModel
     @Test func aSaveFailsAndSaysHowToMakeRoom() async throws {
         let (sandbox, disk) = try await sandbox()
         try disk.fill()
-        try sandbox.write("new", noise(3_000_000, seed: 2))
+        try sandbox.write("new", randomBytes(3_000_000, seed: 2))
         let outcome = try await sandbox.run("save", "new")
         #expect(outcome.status == 7, "\(outcome.errors)")
         for word in ["remove", "keep", "gc"] {
@@ -99,7 +99,7 @@ import VaultModel
             try await sandbox.succeed("keep", "--within", "1s")
         }
         try await sandbox.succeed("gc")
-        try sandbox.write("new", noise(3_000_000, seed: 2))
+        try sandbox.write("new", randomBytes(3_000_000, seed: 2))
         try await sandbox.succeed("save", "new")
     }
 
@@ -109,7 +109,7 @@ import VaultModel
         let data = LocalPath(sandbox.path + "/disk/data")
         var users = ["anna": try await TestLogin.addUser("anna", in: data)]
         users["bert"] = try await TestLogin.addUser("bert", in: data)
-        let content = noise(3_000_000, seed: 1)
+        let content = randomBytes(3_000_000, seed: 1)
         let intent = SaveIntent(name: try Name("f"), attributes: Attributes(mode: 0o600, modified: 1))
         let first = try await ServerProcess.start(data: data, users: users)
         let saving = try await first.connect(as: "anna")

@@ -1,17 +1,18 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// Kills the program at random moments: what it said is durable must be there after.
 @Suite struct KillTests {
     private static let files = 300
     private static let killsPerSeed = 50
-    private static let pool = noise(8 << 20, seed: 99)
+    private static let pool = randomBytes(8 << 20, seed: 99)
 
     /// A tree that keeps changing, and what was said of it.
     private struct Tree {
         var sandbox: Sandbox
-        var random: SplitMix
+        var random: SplitMix64
 
         func name(_ index: Int) -> String { "d\(index % 7)/e\(index % 3)/f\(index)" }
 
@@ -39,7 +40,7 @@ import Testing
 
     @Test(arguments: [1, 2, 3, 4] as [UInt64]) func loseNothingThatWasReported(seed: UInt64) async throws {
         let sandbox = try Sandbox()
-        var tree = Tree(sandbox: sandbox, random: SplitMix(state: seed))
+        var tree = Tree(sandbox: sandbox, random: SplitMix64(seed: seed))
         for index in 0..<Self.files { try tree.change(index) }
         try sandbox.write("check.lua", Self.check)
         var kills = 0
@@ -85,7 +86,7 @@ import Testing
 
     @Test func leaveNoHalfFileWhenPulling() async throws {
         let sandbox = try Sandbox()
-        var tree = Tree(sandbox: sandbox, random: SplitMix(state: 5))
+        var tree = Tree(sandbox: sandbox, random: SplitMix64(seed: 5))
         for index in 0..<Self.files { try tree.change(index) }
         try await sandbox.succeed("push", "t")
         var kills = 0

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Several processes on one vault at once.
@@ -58,7 +59,7 @@ import Testing
         try sandbox.write("writer.lua", Self.writer)
         try sandbox.write("reader.lua", Self.reader)
         try sandbox.write("gc.lua", "for n = 1, 25 do vault.gc() end")
-        for index in 0..<100 { try sandbox.write("t/\(index)", noise(index * 100, seed: UInt64(index))) }
+        for index in 0..<100 { try sandbox.write("t/\(index)", randomBytes(index * 100, seed: UInt64(index))) }
         let running = try [
             ["run", "writer.lua", "a"], ["run", "writer.lua", "b"], ["run", "reader.lua"], ["run", "gc.lua"],
             ["push", "t"],

@@ -62,7 +62,7 @@ import VaultStore
         let vault = try await StoredVault.open(LocalPath(sandbox.vault.value), access: .create, savedBy: "anna")
         let upload = try await vault.beginUpload(
             SaveIntent(name: Name("big"), attributes: Attributes(mode: 0o644, modified: 1)))
-        let bytes = noise(300_000, seed: 8)
+        let bytes = randomBytes(300_000, seed: 8)
         let chunk = Chunk(digest: Digest(of: bytes), bytes: BufferSlice(copying: bytes))
         _ = try await vault.offer([chunk.reference], to: upload)
         try await vault.put([chunk], to: upload)

@@ -9,7 +9,7 @@ import VaultModel
         let sandbox = try Sandbox()
         for name in ["a", "b", "c/d"] { try sandbox.write("t/\(name)", name) }
         try sandbox.makeDirectory(Array("t/void".utf8))
-        try sandbox.write("t/large", noise(2_000_000, seed: 1))
+        try sandbox.write("t/large", randomBytes(2_000_000, seed: 1))
         try await sandbox.succeed("push", "t")
         let refusing = ["LD_PRELOAD": "\(try PreloadedLibrary.refusals.get())"]
         let pulled = try await sandbox.succeed("pull", "t", "out", environment: refusing)
@@ -17,7 +17,7 @@ import VaultModel
         #expect(try await sandbox.shell("diff -r t out").output == "")
         let read = try await sandbox.succeed("read", "t/large", "alone", environment: refusing)
         #expect(read.errors.contains("of 1 file could not be set"), "\(read.errors)")
-        #expect(sandbox.read("alone") == noise(2_000_000, seed: 1))
+        #expect(sandbox.read("alone") == randomBytes(2_000_000, seed: 1))
         // What is there is not fetched again for it.
         let again = try await sandbox.succeed("pull", "t", "out", environment: refusing)
         #expect(again.errors.contains("0 written, 5 skipped"), "\(again.errors)")
@@ -34,8 +34,10 @@ import VaultModel
 
     @Test func aKilledPullLeavesNothingThatStaysAndGoesOnWhereItWas() async throws {
         let sandbox = try Sandbox()
-        for number in 0..<40 { try sandbox.write("t/\(number)", noise(50_000, seed: UInt64(number))) }
-        for number in 0..<3 { try sandbox.write("t/large\(number)", noise(30_000_000, seed: UInt64(100 + number))) }
+        for number in 0..<40 { try sandbox.write("t/\(number)", randomBytes(50_000, seed: UInt64(number))) }
+        for number in 0..<3 {
+            try sandbox.write("t/large\(number)", randomBytes(30_000_000, seed: UInt64(100 + number)))
+        }
         try await sandbox.succeed("push", "t")
         for round in 0..<6 {
             let pull = try sandbox.start(["pull", "t", "out", "--quiet"])

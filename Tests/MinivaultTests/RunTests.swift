@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite struct RunTests {
@@ -86,7 +87,7 @@ import Testing
         let failing = try await sandbox.run("run", "-", input: Array("error 'x'".utf8))
         #expect(failing.status == 1 && failing.errors.contains("stdin:1: x"))
         try sandbox.write("s.lua", "print(#io.read 'a')")
-        #expect(try await sandbox.succeed("run", "s.lua", input: noise(100_000, seed: 1)).output == "100000\n")
+        #expect(try await sandbox.succeed("run", "s.lua", input: randomBytes(100_000, seed: 1)).output == "100000\n")
     }
 
     @Test func requiresModulesAndObeysTheEnvironment() async throws {

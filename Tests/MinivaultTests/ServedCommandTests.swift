@@ -9,7 +9,7 @@ import VaultModel
         let sandbox = try Sandbox()
         let server = try await sandbox.serve()
         defer { server.kill() }
-        let input = noise(3_000_000, seed: 5)
+        let input = randomBytes(3_000_000, seed: 5)
         try sandbox.write("tree/a/b", "content")
         try sandbox.write("tree/link target", "x")
         let streamed = try await sandbox.succeed("save", "-", "--as", "stream", input: input)
@@ -62,7 +62,7 @@ import VaultModel
         let sandbox = try Sandbox()
         let server = try await sandbox.serve()
         defer { server.kill() }
-        try sandbox.write("file", noise(1_500_000, seed: 6))
+        try sandbox.write("file", randomBytes(1_500_000, seed: 6))
         let clock = ContinuousClock()
         let start = clock.now
         try await sandbox.succeed("save", "file", "--bandwidth", "1M")

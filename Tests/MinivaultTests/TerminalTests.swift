@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestSupport
 import Testing
 
 /// The program on a terminal.
@@ -55,7 +56,7 @@ import Testing
     @Test func alignsLongListings() async throws {
         let sandbox = try Sandbox()
         try sandbox.write("a\u{1B}[31m", "x")
-        try sandbox.write("b", noise(5000, seed: 1))
+        try sandbox.write("b", randomBytes(5000, seed: 1))
         try await sandbox.succeed("save", "a\u{1B}[31m", "b")
         let listed = try await run(sandbox, "list", "--long")
         let lines = listed.text.components(separatedBy: "\r\n").filter { !$0.isEmpty }

@@ -1,3 +1,5 @@
+import Glibc
+
 /// The key or the value of a tag: UTF-8 text that is compared, hashed and ordered by its bytes.
 ///
 /// A `String` compares by canonical equivalence, so a dictionary of strings has one place for both spellings of `é`.
@@ -33,7 +35,14 @@ package struct TagText: Sendable {
 
 extension TagText: Hashable {
     package static func == (left: TagText, right: TagText) -> Bool {
-        left.utf8.elementsEqual(right.utf8)
+        var (left, right) = (left.text, right.text)
+        return left.withUTF8 { left in
+            right.withUTF8 { right in
+                guard left.count == right.count else { return false }
+                guard let first = left.baseAddress, let second = right.baseAddress else { return true }
+                return memcmp(first, second, left.count) == 0
+            }
+        }
     }
 
     package func hash(into hasher: inout Hasher) {

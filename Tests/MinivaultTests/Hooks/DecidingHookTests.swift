@@ -97,7 +97,7 @@ import VaultModel
         for size in [1000, 3_000_000] {
             try await server.save("f", Array("good".utf8))
             let before = try await server.vault.stat(Name("f"), .current)
-            #expect(await server.refusal(of: "f", noise(size, seed: 1))?.code == .rejected)
+            #expect(await server.refusal(of: "f", randomBytes(size, seed: 1))?.code == .rejected)
             #expect(try await server.vault.stat(Name("f"), .current) == before)
             #expect(try await server.text(of: "f") == "good")
         }

@@ -56,7 +56,7 @@ import VaultModel
         #expect(try await server.save("good").entry.tags["scanned"] != nil)
         for (name, bytes) in [
             ("bad", Array("INFECTED".utf8)),
-            ("d/large", Array("INFECTED".utf8) + noise(2_000_000, seed: 3).map { $0 | 1 }),
+            ("d/large", Array("INFECTED".utf8) + randomBytes(2_000_000, seed: 3).map { $0 | 1 }),
         ] {
             let entry = try await server.save(name, bytes).entry
             #expect(
@@ -100,7 +100,7 @@ import VaultModel
         func mirrored() async throws -> [String] {
             try await server.sandbox.succeed("list", "--vault", Word(url), environment: home).lines
         }
-        let large = noise(1_500_000, seed: 9)
+        let large = randomBytes(1_500_000, seed: 9)
         try await server.save("a", Array("one".utf8))
         try await server.save("d/b", large)
         #expect(try await soon { try await mirrored() == ["a", "d/b"] }, "\(server.log)")
@@ -119,18 +119,18 @@ import VaultModel
         /// What hooks have counted shows in why too much is refused.
         func counted(_ bytes: Int) async throws -> Bool {
             try await soon {
-                await server.refusal(of: "probe", noise(2000, seed: 1))?.message.contains(
+                await server.refusal(of: "probe", randomBytes(2000, seed: 1))?.message.contains(
                     "has used \(bytes).00 of 1000.00")
                     ?? false
             }
         }
-        try await server.save("a", noise(600, seed: 1))
+        try await server.save("a", randomBytes(600, seed: 1))
         #expect(try await counted(600), "\(server.log)")
-        #expect(await server.refusal(of: "b", noise(500, seed: 2))?.code == .rejected)
-        try await server.save("b", noise(300, seed: 2))
+        #expect(await server.refusal(of: "b", randomBytes(500, seed: 2))?.code == .rejected)
+        try await server.save("b", randomBytes(300, seed: 2))
         #expect(try await counted(900))
         // It replaces what counts already.
-        try await server.save("a", noise(700, seed: 3))
+        try await server.save("a", randomBytes(700, seed: 3))
         #expect(try await counted(1000))
         _ = try await server.vault.changing(.remove(NamePrefix("a")))
         #expect(try await counted(300), "\(server.log)")

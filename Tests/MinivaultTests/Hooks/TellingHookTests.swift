@@ -140,7 +140,7 @@ import VaultStore
 
     @Test func surviveThatServersAreKilled() async throws {
         let server = try await HookServer(TellingHookTests.counting)
-        var generator = SplitMix(state: 7)
+        var generator = SplitMix64(seed: 7)
         var done = 0
         for round in 0..<4 {
             let names = (0..<60).map { "f\(round)-\($0)" }

@@ -106,7 +106,7 @@ import VaultModel
             """)
         let source = try await HookServer("")
         for name in ["a.txt", "small.exe"] { try await source.save(name) }
-        try await source.save("large.exe", noise(3_000_000, seed: 3))
+        try await source.save("large.exe", randomBytes(3_000_000, seed: 3))
         for name in ["held", "gone"] { try await target.save(name) }
         var options = TreeOptions()
         let first = try await Replicate(from: source.vault, to: target.vault, options: options).run(.all)

@@ -1,15 +1,9 @@
+import TestSupport
 import VaultModel
 
 /// Bytes that are the same for the same seed and do not repeat.
 func sample(_ seed: Int, count: Int = 300) -> [UInt8] {
-    var state = UInt64(bitPattern: Int64(seed)) &+ 0x9E37_79B9_7F4A_7C15
-    return (0..<count).map { _ in
-        // Vigna, "xorshift64*"; quality is no concern here.
-        state ^= state >> 12
-        state ^= state << 25
-        state ^= state >> 27
-        return UInt8(truncatingIfNeeded: (state &* 2_685_821_657_736_338_717) >> 56)
-    }
+    randomBytes(count, seed: UInt64(bitPattern: Int64(seed)))
 }
 
 func name(_ text: String) throws -> Name { try Name(text) }
