@@ -1,4 +1,4 @@
 import Testing
 
 /// What every implementation of `Vault` must do; its parts are the files beside this one.
-@Suite(.serialized) struct VaultContract {}
+@Suite struct VaultContract {}
