@@ -13,7 +13,7 @@ extension StoredVault {
             if !hasLooked { try await lookUpCurrent(of: upload, readable: readable) }
             let own = try await catalog.received(digests, by: caller.user)
             let isCurrent = try change(upload) { state in digests.map { state.current?.contains($0) ?? false } }
-            // What a version needs that he may read is no upload's own: that would let him name it elsewhere, too.
+            // A chunk of a version that he may read is no upload's own: that would let him name it elsewhere, too.
             let isThere = isCurrent.contains(true) ? try await catalog.known(digests) : isCurrent
             let received = try await relying(on: own, of: digests, for: upload)
             return digests.indices.map { received[$0] || (isCurrent[$0] && isThere[$0]) }

@@ -13,7 +13,7 @@ struct UploadState: Sendable {
     /// Bytes received since the last recording, which are reserved.
     var receivedBytes: UInt64 = 0
     var isRecording = false
-    /// What it was given when something was recorded for it: without it, what was recorded has given way to others.
+    /// The mark that the catalog has given it: where the catalog has it no more, what was recorded has given way to others.
     var mark: UInt64?
     /// Whether something that was stored does not count any more.
     var hasLost = false
@@ -57,7 +57,7 @@ struct UploadState: Sendable {
         return isFull ? takeAll() : nil
     }
 
-    /// What must be recorded; nil where there is nothing, or some is being recorded.
+    /// Chunks that must be recorded; nil where there are none, or some are being recorded.
     mutating func takeAll() -> UnrecordedChunks? {
         if isRecording || received.isEmpty { return nil }
         isRecording = true

@@ -208,7 +208,7 @@ extension PostgresCatalog {
         let pending = { (condition: String) in
             "digest IN (SELECT digest FROM live WHERE need \(condition) \(Need.uploads.rawValue))"
         }
-        // What only uploads need may give way, also under one that has been told that the vault has it.
+        // A chunk that only uploads need may give way, also under one that has been told that the vault has it.
         let less = try run(
             [
                 PostgresQuery(

@@ -25,7 +25,7 @@ final class PostgresRows: CommitRows {
     var entries: [Name: StoredVersion?] = [:]
     var retired: [Name: UInt64] = [:]
     var known: [Digest: Bool] = [:]
-    /// What uploads were given when something was recorded for them.
+    /// The marks of uploads; nil for those that are not there.
     var marks: [UploadID: UInt64?] = [:]
     /// Of the known, the chunks that only unfinished uploads need.
     var pending: Set<Digest> = []
@@ -199,7 +199,7 @@ final class PostgresRows: CommitRows {
     func live(_ prefix: NamePrefix, after: Name?, limit: Int) throws -> [Entry] {
         var live: [StoredVersion] = []
         if after != nil {
-            // What has been passed need not be remembered.
+            // The names that were passed need not be remembered.
             try send()
             forget()
         } else if let top = prefix.top {

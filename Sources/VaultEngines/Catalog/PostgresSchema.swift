@@ -12,7 +12,7 @@ enum PostgresSchema {
     /// The steps from one format to the next, the first of which makes everything.
     private static let migrations = [tables, clock, uploads]
 
-    /// What unfinished uploads take up apart from versions, and what everything besides content takes up.
+    /// Bytes of unfinished uploads apart from those of versions, and of everything besides content.
     private static let uploads = """
         ALTER TABLE minivault.vault ADD COLUMN pending_bytes bigint NOT NULL DEFAULT 0,
           ADD COLUMN journal_bytes bigint NOT NULL DEFAULT 0, ADD COLUMN catalog_bytes bigint NOT NULL DEFAULT 0;

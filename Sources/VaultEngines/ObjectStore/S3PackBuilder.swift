@@ -12,7 +12,7 @@ final class S3PackBuilder: PackBuilder {
         var offset: UInt64 = 0
         /// The SHA-256 of all that has been added.
         var hash = SHA256()
-        /// What has not been sent.
+        /// Pieces that have not been sent.
         var pieces: [BufferSlice] = []
         var bytes = 0
         /// The store's id of the upload, once a part has been sent.

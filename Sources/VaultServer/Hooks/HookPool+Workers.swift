@@ -3,7 +3,7 @@ import Synchronization
 import VaultModel
 import VaultWire
 
-/// What workers report, and what becomes of that which one had that is gone.
+/// Reports of workers, and the events that one had which is gone.
 extension HookPool {
     func startWorker(_ text: [UInt8], lane: Lane) throws(VaultError) -> HookWorker {
         HookWorker(try launcher.launch(), text: text, pool: self, lane, services, logger)

@@ -268,7 +268,7 @@ package struct ReceivedChunk: Sendable {
     package var isCharged = false
 }
 
-/// What an upload relies on.
+/// The chunks that an upload relies on.
 package struct Reliance: Sendable {
     /// Which of the chunks that it asked about are there.
     package var areThere: [Bool]
@@ -281,7 +281,7 @@ package struct Reliance: Sendable {
     }
 }
 
-/// What is free again where uploads have given way, in bytes.
+/// Bytes that are free again where uploads have given way.
 package struct FreedRoom: Sendable {
     package var pendingBytes: UInt64 = 0
     /// Of rows of the catalog, about.

@@ -69,7 +69,7 @@ package struct CommitSave: Sendable {
     package var chunk: Chunk?
     /// The upload that ends with this save.
     package var upload: UploadID?
-    /// What the upload was given when something was recorded for it.
+    /// The mark of the upload; nil where nothing has been recorded for it.
     package var mark: UInt64?
     /// What the upload stored and has not recorded yet.
     package var chunks = UnrecordedChunks()

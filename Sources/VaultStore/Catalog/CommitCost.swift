@@ -28,7 +28,7 @@ enum CommitCost {
         UInt64(300 + event.name.bytes.count + (event.formerName?.bytes.count ?? 0))
     }
 
-    /// What the rows take up that a part of the journal makes.
+    /// Bytes of the rows that a part of the journal makes.
     static func replay(_ journalBytes: UInt64) -> UInt64 { 3 * journalBytes }
 
     static func answer(_ answer: StoredAnswer) -> UInt64 { UInt64(150 + answer.encoded.count) }

@@ -16,7 +16,7 @@ package protocol CommitRows {
     func entry(_ name: Name) throws -> StoredVersion?
     /// Whether anything that is no removal has a name below this one.
     func hasNames(below name: Name) throws -> Bool
-    /// What is current under the next names of a prefix, in the order of names.
+    /// The current entries under the next names of a prefix, in the order of names.
     ///
     /// - Parameters:
     ///   - after: the name behind which to go on; nil at the beginning.
@@ -40,7 +40,7 @@ package protocol CommitRows {
     func apply(_ change: JournalChange, sequence: UInt64, time: Int64, pausing: () throws -> Void) throws
     /// Remembers by what the unchanged file will be recognised.
     func setOrigin(_ origin: Attributes.Origin, of name: Name) throws
-    /// What an upload was given when something was recorded for it; nil where nothing of it is there any more.
+    /// The mark of an upload; nil where nothing of it is there any more.
     func mark(of upload: UploadID) throws -> UInt64?
     /// Forgets an unfinished upload, whose chunks a version needs from now on.
     func end(_ upload: UploadID) throws

@@ -1,8 +1,8 @@
 import VaultModel
 
-/// What a commit adds, and whether the quota has room for it.
+/// The bytes that a commit adds, and whether the quota has room for them.
 extension CommitTransaction {
-    /// What uploads have reserved and not recorded.
+    /// Bytes that uploads have reserved and not recorded.
     var reserved: UInt64 { reservedBytes - min(reservedBytes, endedBytes) }
 
     /// Counts what a request adds, if the quota has room for it. Uploads that nobody is at work on give way.

@@ -122,7 +122,7 @@ package struct CommitTransaction<Rows: CommitRows> {
             results.append(result)
         }
         for record in audit.records { try rows.insert(record) }
-        // What has left nothing behind may be done again. The end of an upload cannot, even where it changed no name: that
+        // A call that has left nothing behind may be made again. The end of an upload cannot, even where it changed no name: that
         // is kept while there is room for it.
         let isToBeKept =
             sequence > first

@@ -2,9 +2,9 @@ import VaultModel
 
 /// Walks what is current under the names of a prefix, in the order of names, a page in memory at a time.
 ///
-/// What a walk has passed may change meanwhile, and what is in front of it may not.
+/// Names that a walk has passed may change meanwhile, and those in front of it may not.
 struct LiveNames {
-    /// What a walk has found.
+    /// The findings of a walk.
     struct Survey {
         private(set) var count = 0
         private(set) var nameBytes = 0
@@ -33,7 +33,7 @@ struct LiveNames {
     private var isAtEnd = false
     /// Whether there is more than one page.
     private(set) var isLong = false
-    /// What is known already, and need not be looked up.
+    /// Entries that are known already, and need not be looked up.
     private var known: [Entry] = []
 
     init(_ prefix: NamePrefix) {

@@ -30,7 +30,7 @@ package final class QuotaReservations: Sendable {
             return reserved
         }
         do throws(VaultError) {
-            // What is recorded between the looks at both counts twice: so one look more decides.
+            // Bytes that are recorded between the looks at both count twice: so one look more decides.
             for look in 0..<4 {
                 let usage = try await usage()
                 let excess = usage.excess(reserved)

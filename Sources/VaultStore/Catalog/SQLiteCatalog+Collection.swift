@@ -156,7 +156,7 @@ extension SQLiteCatalog {
                 UPDATE chunk SET pending = 1 WHERE pending = 0
                 AND digest IN (SELECT digest FROM live WHERE need = \(Need.uploads.rawValue))
                 """)
-        // What only uploads need may give way, also under one that has been told that the vault has it.
+        // A chunk that only uploads need may give way, also under one that has been told that the vault has it.
         let isLess = count > 0 || database.changesCount > 0
         try database.execute(
             sql: """

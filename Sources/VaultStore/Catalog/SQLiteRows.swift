@@ -76,7 +76,7 @@ struct SQLiteRows: CommitRows {
 
     func insert(_ record: AuditRecord) throws { try SQLiteCatalog.insert(record, database) }
 
-    /// What the catalog takes up is seen in its file.
+    /// The size of the catalog is seen in its file.
     func finish(
         _ stored: [ReceivedChunk], _ groups: [StoredGroup], settled: UInt64, recordBytes: UInt64, sequence: UInt64
     ) throws {

@@ -1,12 +1,12 @@
 import Synchronization
 import VaultModel
 
-/// What is of no use in the packs of a vault with a quota: what uploads have left that gave way to others, what was refused
-/// after it had come, and what commits have left that failed.
+/// Bytes of no use in the packs of a vault with a quota: those that uploads have left which gave way to others, that were
+/// refused when they had come, and that failed commits have left.
 extension StoredVault {
     /// Makes sure, before bytes are stored, that the vault takes up little more of the disk than counts towards its quota.
     ///
-    /// Whoever stores waits for it, so that nobody stores faster than is cleared away.
+    /// The one who stores waits for it, so that nobody stores faster than is cleared away.
     func clearAway(before bytes: UInt64) async throws(VaultError) {
         guard waste.isLookDue(storing: bytes), let bound = try await wasteBound() else { return }
         do throws(VaultError) {
@@ -14,13 +14,13 @@ extension StoredVault {
                 guard try await wasted() > bound.packs else { return }
                 waste.begin()
                 defer { waste.end() }
-                // What live uploads have not recorded holds its packs, and does not count.
+                // Chunks that live uploads have not recorded hold their packs, and do not count.
                 for upload in uploads.withLock({ Array($0.keys) }) { await recordAll(of: upload) }
                 waste.setTotal(nil)
                 guard try await wasted() > bound.packs else { return }
                 _ = try await compact(leaving: bound.packs / 2, copyingAtMost: StoreLimits.clearedAtOnceBytes)
                 waste.setTotal(nil)
-                // What others hold, or cannot be read, is tried again later.
+                // Packs that others hold, or that cannot be read, are tried again later.
                 if try await wasted() > bound.packs + bound.packs / 2 { waste.rest() }
             }
             try await catalog.shrink(leaving: bound.catalog)
@@ -50,7 +50,7 @@ extension StoredVault {
     }
 }
 
-/// How much a process has stored in the packs of a vault, as far as it matters for what is of no use there.
+/// Counts the bytes that a process stores in the packs of a vault, to know when to look for those of no use.
 final class WasteWatch: Sendable {
     private struct State {
         /// Bytes stored since the last look.
