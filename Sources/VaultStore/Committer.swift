@@ -3,8 +3,8 @@ import VaultModel
 
 /// Gathers the commits that are ready at the same time into one transaction with one sync.
 ///
-/// The first caller that finds nobody at work does the work, for itself and for all who come
-/// meanwhile; so a commit waits for at most one other transaction before its own.
+/// The first caller that finds nobody at work does the work, for itself and for all who come meanwhile. Users take turns:
+/// the commit of one who asks for little is in the next transaction, whatever another has asked for before.
 final class Committer: Sendable {
     private struct Pending: Sendable {
         var call: CommitCall
@@ -12,7 +12,7 @@ final class Committer: Sendable {
     }
 
     private struct State {
-        var pending: [Pending] = []
+        var pending = FairQueue<String, Pending>()
         var isWorking = false
     }
 
@@ -32,7 +32,7 @@ final class Committer: Sendable {
         if call.requests.isEmpty { return [] }
         let result = await withCheckedContinuation { continuation in
             let mustWork = state.withLock { state in
-                state.pending.append(Pending(call: call, continuation: continuation))
+                state.pending.append(Pending(call: call, continuation: continuation), of: call.by.user)
                 defer { state.isWorking = true }
                 return !state.isWorking
             }
@@ -81,25 +81,25 @@ final class Committer: Sendable {
         }
     }
 
-    /// Lets calls be the first of the next transaction.
+    /// Lets calls be the next ones of their users.
     private func putBack(_ batch: ArraySlice<Pending>) {
-        state.withLock { $0.pending.insert(contentsOf: batch, at: 0) }
+        state.withLock { state in
+            for pending in batch.reversed() { state.pending.putBack(pending, of: pending.call.by.user) }
+        }
     }
 
-    /// The commits at the front that fit one transaction; one at least.
-    private static func takeBatch(_ pending: inout [Pending]) -> [Pending] {
+    /// The commits whose turn it is and that fit one transaction; one at least.
+    private static func takeBatch(_ pending: inout FairQueue<String, Pending>) -> [Pending] {
+        var batch: [Pending] = []
         var requests = 0
         var bytes = 0
-        let count = pending.prefix { commit in
-            defer {
-                requests += commit.call.requests.count
-                bytes += commit.call.requests.reduce(0) { $0 + $1.contentBytes }
-            }
-            return requests == 0
-                || (requests < StoreLimits.commitRequestsMax && bytes < StoreLimits.commitBytesMax)
-        }.count
-        defer { pending.removeFirst(count) }
-        return Array(pending.prefix(count))
+        while requests < StoreLimits.commitRequestsMax, bytes < StoreLimits.commitBytesMax, let next = pending.first {
+            pending.removeFirst()
+            batch.append(next)
+            requests += next.call.requests.count
+            bytes += next.call.requests.reduce(0) { $0 + $1.contentBytes }
+        }
+        return batch
     }
 }
 

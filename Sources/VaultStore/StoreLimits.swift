@@ -61,6 +61,8 @@ package enum StoreLimits {
     package static let wideChangeBytes = 16 << 20
     /// Work after which what can be divided goes on in another commit, so that others have their turn.
     static let commitWork = Duration.milliseconds(25)
+    /// The same for the calls of a commit to a catalog in a file, which is durable much sooner than one elsewhere.
+    static let fileCommitWork = Duration.milliseconds(8)
     /// Versions of one name that `keep` drops at once.
     static let droppedVersionsMax = 256
     /// Versions that `keep` looks at together.

@@ -170,7 +170,6 @@ extension CommitTransaction {
         }
         callNames += survey.count
         callBytes += survey.bytes
-        walkedNames += survey.count
         return survey
     }
 

@@ -34,10 +34,9 @@ package struct CommitTransaction<Rows: CommitRows> {
     var touchedRows = false
     /// Names that have names below them, by saves of this commit; not asked for again.
     var directories: Set<Name> = []
-    /// Names that changes of prefixes have been about: in the present call, with their bytes, and in all.
+    /// Names that changes of prefixes have been about in the present call, and their bytes.
     var callNames = 0
     var callBytes = 0
-    var walkedNames = 0
     /// As whom the present call changes the vault, and whether somebody waits for it.
     private var caller: Caller?
     private var presence: CommitCall.Presence?
@@ -71,14 +70,16 @@ package struct CommitTransaction<Rows: CommitRows> {
 
     package var hasEffect: Bool { sequence >= firstSequence || !chunks.isEmpty || touchedRows }
 
-    /// Carries out calls, the first ones only where they change very much; see ``Catalog/commit(_:at:into:)``.
+    /// Carries out calls, the first ones only where they take long; see ``Catalog/commit(_:at:into:)``.
+    ///
+    /// - Parameter work: how long, until calls that are left wait for the next commit.
     package mutating func apply(
-        _ calls: [CommitCall], _ rows: Rows
+        _ calls: [CommitCall], _ rows: Rows, within work: Duration = StoreLimits.commitWork
     ) throws -> [[Result<CommitResult, VaultError>]] {
         var results: [[Result<CommitResult, VaultError>]] = []
         for call in calls {
-            if walkedNames > StoreLimits.commitRequestsMax { break }
             results.append(try apply(call, rows))
+            if elapsed() >= work { break }
         }
         return results
     }

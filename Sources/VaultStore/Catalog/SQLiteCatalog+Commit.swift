@@ -41,7 +41,7 @@ extension SQLiteCatalog {
         let rows = SQLiteRows(database: database, catalog: self)
         var transaction = try CommitTransaction(
             rows, at: time, reservedBytes: reservations.bytes, spill: { try storage.spill($0) })
-        return (try transaction.apply(calls, rows), transaction)
+        return (try transaction.apply(calls, rows, within: StoreLimits.fileCommitWork), transaction)
     }
 
     package func answer(

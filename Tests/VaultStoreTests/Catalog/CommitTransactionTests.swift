@@ -105,12 +105,14 @@ import VaultModel
         #expect(try transaction.apply(call, rows).count == 3)
     }
 
-    @Test func callsBehindAWideChangeWaitForTheNextCommit() throws {
-        let rows = ManyRows(count: StoreLimits.commitRequestsMax + 1)
-        var transaction = try CommitTransaction(rows, at: 5, reservedBytes: 0)
+    @Test func callsThatAreLeftWhereMuchWasDoneWaitForTheNextCommit() throws {
+        var time = Duration.zero
+        let rows = ManyRows(count: 0)
+        var transaction = try CommitTransaction(rows, at: 5, reservedBytes: 0, elapsed: { time })
         let small = call(.tag(try name("x"), [:]))
-        let wide = call(.rename(from: try name("d"), to: try name("e")))
-        #expect(try transaction.apply([small, wide, small, small], rows).count == 2)
+        #expect(try transaction.apply([small, small, small], rows, within: .milliseconds(4)).count == 3)
+        time = .milliseconds(4)
+        #expect(try transaction.apply([small, small, small], rows, within: .milliseconds(4)).count == 1)
     }
 }
 

@@ -1,6 +1,6 @@
 /// A queue in which those who bring something take turns; what one brought leaves in the order in which it came. Who brings
 /// much delays each of the others by one turn.
-struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
+package struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
     /// Elements that leave in the order in which they came.
     private struct Line<Item: Sendable>: Sendable {
         private var items: [Item] = []
@@ -11,6 +11,15 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
         var all: ArraySlice<Item> { items[start...] }
 
         mutating func append(_ item: Item) { items.append(item) }
+
+        mutating func putBack(_ item: Item) {
+            if start == 0 {
+                items.insert(item, at: 0)
+            } else {
+                start -= 1
+                items[start] = item
+            }
+        }
 
         mutating func removeFirst() {
             start += 1
@@ -23,20 +32,28 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
     private var lines: [Key: Line<Element>] = [:]
     private var turns = Line<Key>()
 
-    var isEmpty: Bool { ahead.isEmpty && turns.isEmpty }
+    package init() {}
+
+    package var isEmpty: Bool { ahead.isEmpty && turns.isEmpty }
 
     /// The one whose turn it is.
-    var first: Element? { ahead.first ?? turns.first.flatMap { lines[$0]?.first } }
+    package var first: Element? { ahead.first ?? turns.first.flatMap { lines[$0]?.first } }
 
-    mutating func append(_ element: Element, of key: Key) {
+    package mutating func append(_ element: Element, of key: Key) {
         if lines[key] == nil { turns.append(key) }
         lines[key, default: Line()].append(element)
     }
 
-    /// Puts elements before all others, in their order.
-    mutating func putAhead(_ elements: [Element]) { ahead.insert(contentsOf: elements, at: 0) }
+    /// Makes an element the next one of those of its key; it is that key's turn, where nothing else of it waits.
+    package mutating func putBack(_ element: Element, of key: Key) {
+        if lines[key] == nil { turns.putBack(key) }
+        lines[key, default: Line()].putBack(element)
+    }
 
-    mutating func removeFirst() {
+    /// Puts elements before all others, in their order.
+    package mutating func putAhead(_ elements: [Element]) { ahead.insert(contentsOf: elements, at: 0) }
+
+    package mutating func removeFirst() {
         if !ahead.isEmpty {
             ahead.removeFirst()
             return
@@ -48,7 +65,7 @@ struct FairQueue<Key: Hashable & Sendable, Element: Sendable>: Sendable {
     }
 
     /// Takes everything, in no order.
-    mutating func removeAll() -> [Element] {
+    package mutating func removeAll() -> [Element] {
         defer { self = FairQueue() }
         return ahead + lines.values.flatMap(\.all)
     }

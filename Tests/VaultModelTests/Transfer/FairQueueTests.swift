@@ -1,6 +1,5 @@
 import Testing
-
-@testable import VaultServer
+import VaultModel
 
 @Suite struct FairQueueTests {
     private func order(_ queue: inout FairQueue<String, Int>) -> [Int] {
@@ -35,6 +34,18 @@ import Testing
         queue.putAhead([5, 6])
         queue.putAhead([4])
         #expect(order(&queue) == [4, 5, 6, 1])
+    }
+
+    @Test func whatIsPutBackIsTheNextOfItsOwnAndNotOfOthers() {
+        var queue = FairQueue<String, Int>()
+        for number in 0..<4 { queue.append(number, of: "a") }
+        for _ in 0..<3 { queue.removeFirst() }
+        queue.append(10, of: "b")
+        for number in [2, 1] { queue.putBack(number, of: "a") }
+        #expect(order(&queue) == [1, 10, 2, 3])
+        for number in 0..<2 { queue.append(number, of: "b") }
+        queue.putBack(20, of: "c")
+        #expect(order(&queue) == [20, 0, 1])
     }
 
     @Test func everythingIsTaken() {
