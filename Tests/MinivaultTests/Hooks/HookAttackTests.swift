@@ -72,8 +72,6 @@ import VaultModel
                 Attack("rep", #"return ("x"):rep(1e10)"#),
                 Attack("many-reps", #"local t = {} for i = 1, 1e4 do t[i] = ("x"):rep(1e6) .. i end"#),
                 Attack("table", #"local t = {} while true do t[#t + 1] = {} end"#, log: "not enough memory"),
-                Attack(
-                    "pcall", #"local t = {} while true do pcall(function() t[#t + 1] = ("x"):rep(1e5) .. #t end) end"#),
                 Attack("unpack", "return table.unpack({}, 1, 1e7)"),
                 Attack("unpack-more", "return select('#', table.unpack({}, 1, 1e6 - 1))"),
                 Attack("concat", #"local s = "x" while true do s = s .. s end"#),
@@ -83,6 +81,11 @@ import VaultModel
                     "nested-load", #"return load(("("):rep(1e6) .. "1")"#.replacing("return ", with: "assert(") + ")"),
                 Attack("upvalues", "local f = function() end while true do local g = f f = function() g() end end"),
             ], options: ["--hook-memory", "8M"])
+    }
+
+    @Test func memoryThatIsAskedForAgainAndAgainIsRefusedUntilTheTimeIsUp() async throws {
+        let body = #"local t = {} while true do pcall(function() t[#t + 1] = ("x"):rep(1e5) .. #t end) end"#
+        try await attempt([Attack("pcall", body)], timeout: 0.5, options: ["--hook-memory", "8M"])
     }
 
     @Test func coroutinesThatCloseEachOtherAreRefused() async throws {

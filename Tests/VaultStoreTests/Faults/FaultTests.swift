@@ -36,8 +36,20 @@ struct Scenario: Sendable, CustomTestStringConvertible {
 }
 
 @Suite struct FaultTests {
-    @Test(arguments: Scenario.all, [FaultyFiles.Fault.error(ENOSPC), .error(EIO), .crash])
-    func nothingAcknowledgedIsLost(_ scenario: Scenario, _ fault: FaultyFiles.Fault) async throws {
+    enum Harm {
+        case diskError, crash
+
+        /// A disk is full at one operation and broken at the next.
+        func fault(at operation: Int) -> FaultyFiles.Fault {
+            switch self {
+            case .diskError: operation.isMultiple(of: 2) ? .error(EIO) : .error(ENOSPC)
+            case .crash: .crash
+            }
+        }
+    }
+
+    @Test(arguments: Scenario.all, [Harm.diskError, .crash])
+    func nothingAcknowledgedIsLost(_ scenario: Scenario, _ harm: Harm) async throws {
         try await withTemporaryDirectory { directory in
             let base = directory.appending("base")
             let prepared = Ledger()
@@ -46,6 +58,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
                 try await withVault(base, clock: clock) { try await prepare($0, prepared, clock) }
             }
             for failing in 1... {
+                let fault = harm.fault(at: failing)
                 let vault = directory.appending("vault\(failing)")
                 copyVault(base, to: vault)
                 let ledger = Ledger(prepared)
