@@ -101,6 +101,26 @@ import VaultModel
         }
     }
 
+    /// Of the commits since the last sync a power failure would leave none, or the oldest: the next writer takes what the
+    /// packs have beyond them for a commit that was never acknowledged.
+    @Test func aCommitIsOnTheDiskBeforeItIsAcknowledged() async throws {
+        try await withTemporaryDirectory { directory in
+            for isNew in [true, false] {
+                try await withVault(directory) { vault in
+                    try await vault.save("\(isNew)", sample(1))
+                    let catalog = try #require(vault.catalog as? SQLiteCatalog)
+                    let level = try catalog.access { database in
+                        let query = try Query(database, "PRAGMA synchronous")
+                        defer { query.finish() }
+                        return try query.first() ? query.int(0) : nil
+                    }
+                    // 2 is 'FULL' (sqlite.org/pragma.html#pragma_synchronous).
+                    #expect(level == 2)
+                }
+            }
+        }
+    }
+
     @Test func aVaultOpenedForReadingRefusesChanges() async throws {
         try await withTemporaryDirectory { directory in
             try await withVault(directory) { vault in

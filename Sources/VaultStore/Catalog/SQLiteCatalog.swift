@@ -37,7 +37,7 @@ package final class SQLiteCatalog: Catalog {
             if isReadOnly {
                 pool = try SQLiteCatalog.openReadOnly(path, configuration)
             } else {
-                pool = try DatabasePool(path: path.databaseName, configuration: configuration)
+                pool = try SQLiteCatalog.openPool(path, configuration)
             }
             if let creating { try SQLiteCatalog.makeSchema(pool, vault: creating) }
             vault = try SQLiteCatalog.check(pool, path)
@@ -64,13 +64,20 @@ package final class SQLiteCatalog: Catalog {
             keepLogFiles(of: database)
             try database.execute(
                 sql: """
-                    PRAGMA synchronous = FULL;
                     PRAGMA wal_autocheckpoint = 4000;
                     PRAGMA journal_size_limit = \(StoreLimits.logBytesMax);
                     PRAGMA cache_size = -8000;
                     """)
         }
         return configuration
+    }
+
+    private static func openPool(_ path: LocalPath, _ configuration: Configuration) throws -> DatabasePool {
+        let pool = try DatabasePool(path: path.databaseName, configuration: configuration)
+        // GRDB leaves a pool's commits in the system's memory, whatever the configuration says, and a power failure would
+        // take away what was acknowledged.
+        try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
+        return pool
     }
 
     /// A directory that cannot be written to has no write-ahead log to share: the file is then all.
