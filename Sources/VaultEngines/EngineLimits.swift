@@ -14,6 +14,9 @@ enum EngineLimits {
     /// How often a commit is tried of which it is known that it was lost.
     static let commitTriesMax = 3
 
+    /// Work on the calls of a commit, the database's included, after which those that are left wait for the next one: each
+    /// commit costs a way to the object store and back, and looks up the rows of its calls again.
+    static let commitWork = Duration.milliseconds(100)
     /// Changed rows that are told the database together.
     static let rowsSentMax = 10_000
     /// Dropped versions that are told the database together, so that it is soon known how long that takes.

@@ -37,7 +37,7 @@ extension PostgresCatalog {
             let rows = try PostgresRows(connection, self, for: calls)
             var transaction = try CommitTransaction(
                 rows, at: time, reservedBytes: reservations.bytes, spill: { try storage.spill($0) })
-            var outcome = CommitOutcome(results: try transaction.apply(calls, rows))
+            var outcome = CommitOutcome(results: try transaction.apply(calls, rows, within: EngineLimits.commitWork))
             guard transaction.hasEffect else {
                 connection.rollBack()
                 return outcome

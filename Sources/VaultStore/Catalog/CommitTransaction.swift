@@ -74,7 +74,7 @@ package struct CommitTransaction<Rows: CommitRows> {
     ///
     /// - Parameter work: how long, until calls that are left wait for the next commit.
     package mutating func apply(
-        _ calls: [CommitCall], _ rows: Rows, within work: Duration = StoreLimits.commitWork
+        _ calls: [CommitCall], _ rows: Rows, within work: Duration
     ) throws -> [[Result<CommitResult, VaultError>]] {
         var results: [[Result<CommitResult, VaultError>]] = []
         for call in calls {
