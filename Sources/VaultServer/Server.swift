@@ -84,6 +84,7 @@ package final class Server: Sendable {
             logger.warning("what is left of removed vaults stays", metadata: ["error": "\(error)"])
         }
         await accounts.tellOfOrphans(logger)
+        options.warnOfWritableFiles(logger)
         options.bounds.fitOpenFiles(OpenFileLimit.count, logger)
         let presented = Shelf(try PresentedCertificate(try options.loadCertificate(logger, makingFor: accounts)))
         let services = try ServerServices(accounts, options.bounds, logger)
@@ -262,6 +263,16 @@ extension Accounts {
 }
 
 extension Server.Options {
+    /// Warns where everybody on this machine may change what decides who gets in and what is refused.
+    fileprivate func warnOfWritableFiles(_ logger: Logger) {
+        for path in [data, hooks?.file].compactMap({ $0 }) {
+            guard let mode = try? FileStatus(of: path, followsLinks: true).mode, mode & 0o002 != 0 else { continue }
+            logger.warning(
+                "everybody on this machine may change what the server relies on: 'chmod o-w' ends that",
+                metadata: ["path": "\(path)", "mode": "\(String(mode, radix: 8))"])
+        }
+    }
+
     /// The operator's certificate, or the server's own, with what there is to warn of told in the log.
     ///
     /// - Parameter accounts: those of a server that starts, whose own certificate may be missing yet; nil to load what

@@ -223,6 +223,21 @@ import VaultStore
         await vault.close()
     }
 
+    @Test func warnsWhereEverybodyMayChangeItsDataOrItsHooks() async throws {
+        let server = try await HookServer("vault.on('save', print)")
+        func warnings() -> [Substring] {
+            server.log.split(separator: "\n").filter { $0.contains("everybody on this machine may change") }
+        }
+        #expect(warnings().isEmpty, "\(server.log)")
+        for (name, mode) in [("data", "702"), ("hooks.lua", "602")] {
+            #expect(chmod("\(server.sandbox.path)/\(name)", mode_t(mode, radix: 8) ?? 0) == 0)
+            try await server.killAndStart()
+            #expect(warnings().contains { $0.contains("/\(name)") && $0.contains(mode) }, "\(server.log)")
+        }
+        #expect(warnings().count == 2)
+        await server.end()
+    }
+
     @Test func onlyOneServerServesADataDirectory() async throws {
         let server = try await HookServer("vault.on('save', print)")
         let outcome = try await server.sandbox.run("serve", "--data", "data", "--listen", "127.0.0.1:0")
