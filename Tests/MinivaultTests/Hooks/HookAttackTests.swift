@@ -281,7 +281,7 @@ import VaultModel
         let server = try await HookServer(
             """
             vault.on("before_save", {match = "flood", timeout = 600}, function()
-              for n = 1, 2e4 do print(n, ("x"):rep(1000)) end
+              for n = 1, 2e4 do print(n, ("x"):rep(100)) end
             end)
             vault.on("before_save", {match = "long", timeout = 600}, function() print(("y"):rep(1e7)) end)
             """)
