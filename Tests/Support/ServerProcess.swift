@@ -112,13 +112,16 @@ package final class ServerProcess: Sendable {
 
     /// Kills the server outright, and waits until it is gone.
     package func kill() {
-        process.withLock { id in
-            guard id > 0 else { return }
+        let hasRun = process.withLock { id in
+            guard id > 0 else { return false }
             _ = Glibc.kill(id, SIGKILL)
             waitpid(id, nil, 0)
             id = 0
+            return true
         }
         slot.withLock { $0 = nil }
+        // By now the log may be that of the server that has followed.
+        guard hasRun else { return }
         _ = LocalPath(data.bytes + Array(".log".utf8)).withCString { unlink($0) }
     }
 
