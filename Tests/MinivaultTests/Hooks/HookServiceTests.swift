@@ -59,7 +59,7 @@ import VaultStore
     @Test func whatAHookHasStartedEndsWithItsWorker() async throws {
         let server = try await HookServer(
             """
-            vault.on("before_save", {match = "f", timeout = 1}, function() vault.exec {"sleep", "98765.4321"} end)
+            vault.on("before_save", {match = "f", timeout = 5}, function() vault.exec {"sleep", "98765.4321"} end)
             """, options: ["--hooks-exec", "sleep"])
         func isRunning() async throws -> Bool {
             try await server.sandbox.shell("grep -al '^sleep.98765.4321' /proc/[0-9]*/cmdline 2>/dev/null").output != ""
