@@ -139,7 +139,7 @@ let package = Package(
                 .embedInCode("Bindings/prelude.lua"), .embedInCode("Hooks/hooks.lua"),
                 .embedInCode("Hooks/sandbox.lua"), .embedInCode("Prompt/values.lua"),
                 .embedInCode("Prompt/help.lua"), .embedInCode("Prompt/completion.lua"),
-                .embedInCode("Prompt/commands.lua"),
+                .embedInCode("Prompt/commands.lua"), .embedInCode("Prompt/locals.lua"),
                 // What 'minivault help lua' prints.
                 .embedInCode("Documentation.docc/Tutorial.md"), .embedInCode("Documentation.docc/Scripts.md"),
                 .embedInCode("Documentation.docc/Hooks.md"),
@@ -147,8 +147,8 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(name: "CProcess"),
-        .target(name: "CEdit", linkerSettings: [.linkedLibrary("edit")]),
-        .target(name: "LineEditor", dependencies: ["CEdit", "VaultLua", "VaultModel"], swiftSettings: strict),
+        .target(name: "CTerminal"),
+        .target(name: "LineEditor", dependencies: ["CTerminal", "VaultLua", "VaultModel"], swiftSettings: strict),
         .target(name: "CLuaModule"),
         .target(
             name: "LuaModule", dependencies: ["CLuaModule", "LuaEngine", "VaultAccess", "VaultLua", "VaultModel"],
@@ -296,6 +296,9 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .testTarget(
+            name: "LineEditorTests", dependencies: ["LineEditor", "VaultModel"], swiftSettings: strict,
+            linkerSettings: [lua]),
         .testTarget(
             name: "LuaEngineTests", dependencies: ["LuaEngine"], swiftSettings: strict, linkerSettings: [lua]),
         .testTarget(

@@ -2,8 +2,9 @@
 
 #include "internal.h"
 
-/// The registry's table of script hooks: thread (weak) -> function.
-static const char hooks_key;
+/// The registry's table of script hooks, thread (weak) -> function, under the name that the library's own has.
+#define HOOKS_KEY "_HOOKKEY"
+
 static const char interrupt_value_key;
 
 /// The library's pcall and xpcall, the same in every state.
@@ -45,12 +46,18 @@ void clua_stop_hook(lua_State *L, lua_Debug *event) {
   if (lua_gethook(L) == clua_stop_hook && !clua_is_stopping(watch)) clua_set_hook(watch, L, (CLuaHook){0});
 }
 
+/// Pushes the table of hooks, and returns its type. [-0, +1] May raise (memory).
+static int push_hooks(lua_State *L) {
+  lua_pushliteral(L, HOOKS_KEY);
+  return lua_rawget(L, LUA_REGISTRYINDEX);
+}
+
 /// The C hook of every thread that a script gave one (lua_Hook, §4.7). [-0, +any], which Lua takes off again
 static void script_hook(lua_State *L, lua_Debug *event) {
   static const char *const names[] = {"call", "return", "line", "count", "tail call"};
   CLuaWatch *watch = clua_own(L)->watch;
   if (clua_is_stopping(watch)) raise_interrupt(L, watch);
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key) != LUA_TTABLE) return;
+  if (push_hooks(L) != LUA_TTABLE) return;
   lua_pushthread(L);
   // A coroutine inherits events, but not the function: then there is none to call, as with the library's own hook.
   if (lua_rawget(L, -2) != LUA_TFUNCTION) return;
@@ -71,7 +78,7 @@ static lua_State *thread_argument(lua_State *L, int *offset) {
 
 /// Pushes the table of hooks and the thread that a call is about. [-0, +2] May raise.
 static void push_key(lua_State *L, int offset) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hooks_key) != LUA_TTABLE) luaL_error(L, "the registry has been damaged");
+  if (push_hooks(L) != LUA_TTABLE) luaL_error(L, "the registry has been damaged");
   if (offset)
     lua_pushvalue(L, 1);
   else
@@ -138,12 +145,13 @@ bool clua_set_interrupt_value(lua_State *L, int index) {
 void clua_open_hooks(lua_State *L, const char *message) {
   lua_pushstring(L, message);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &interrupt_value_key);
+  lua_pushliteral(L, HOOKS_KEY);
   lua_newtable(L);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "k");
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &hooks_key);
+  lua_rawset(L, LUA_REGISTRYINDEX);
 }
 
 void clua_find_protected_calls(lua_State *L) {

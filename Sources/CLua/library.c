@@ -1,5 +1,10 @@
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -40,8 +45,50 @@ static int os_exit(lua_State *L) {
     if (owner != NULL) owner->closed = true;
   }
   if (owner != NULL) owner->host.exit(owner->host.context, status);
+  int problem = clua_flush_output();
   fflush(NULL);
+  if (problem != 0 && status == EXIT_SUCCESS) {
+    fprintf(stderr, "%s: the output could not be written: %s\n", program_invocation_short_name, strerror(problem));
+    status = EXIT_FAILURE;
+  }
   _exit(status);
+}
+
+int clua_flush_output(void) {
+  errno = 0;
+  return fflush(stdout) == 0 && !ferror(stdout) ? 0 : errno != 0 ? errno : EIO;
+}
+
+/// os.execute([command]) (§6.9). [-arguments, +1 or 3]
+///
+/// Unlike system(3) it does not have this process ignore the terminal's signals meanwhile: a Ctrl-C that ends the command
+/// interrupts the script too.
+static int os_execute(lua_State *L) {
+  const char *command = luaL_optstring(L, 1, NULL);
+  if (command == NULL) {
+    lua_pushboolean(L, access("/bin/sh", X_OK) == 0);
+    return 1;
+  }
+  const char *const words[] = {"sh", "-c", "--", command, NULL};
+  posix_spawnattr_t attributes;
+  sigset_t signals;
+  pid_t process;
+  sigemptyset(&signals);
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setsigmask(&attributes, &signals);
+  // A parent that ignores the ends of children would not learn of this one's.
+  sigaddset(&signals, SIGCHLD);
+  posix_spawnattr_setsigdefault(&attributes, &signals);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  errno = posix_spawn(&process, "/bin/sh", NULL, &attributes, (char *const *)(uintptr_t)words, environ);
+  posix_spawnattr_destroy(&attributes);
+  if (errno != 0) return luaL_execresult(L, -1);
+  int status;
+  pid_t ended;
+  do {
+    ended = waitpid(process, &status, 0);
+  } while (ended < 0 && errno == EINTR);
+  return luaL_execresult(L, ended < 0 ? -1 : status);
 }
 
 /// [-0, +0] May raise.
@@ -52,6 +99,8 @@ void clua_open_libraries(lua_State *L, uint32_t wanted) {
     if (libraries[i].bit == CLUA_LIBRARY_OS) {
       lua_pushcfunction(L, os_exit);
       lua_setfield(L, -2, "exit");
+      lua_pushcfunction(L, os_execute);
+      lua_setfield(L, -2, "execute");
     }
     if (libraries[i].bit == CLUA_LIBRARY_BASE) clua_find_protected_calls(L);
     if (libraries[i].bit == CLUA_LIBRARY_COROUTINE) clua_replace_coroutines(L);

@@ -70,6 +70,7 @@ static void push_object(lua_State *L, CLuaOwner *owner, const CLuaRecord *record
 static void run_record(lua_State *L, CLuaOwner *owner, const CLuaRecord *record) {
   switch ((CLuaOp)record->op) {
   case CLUA_OP_NIL: lua_pushnil(L); break;
+  case CLUA_OP_NULL: lua_pushlightuserdata(L, NULL); break;
   case CLUA_OP_BOOLEAN: lua_pushboolean(L, (int)record->operand); break;
   case CLUA_OP_INTEGER: lua_pushinteger(L, record->value.integer); break;
   case CLUA_OP_NUMBER: lua_pushnumber(L, record->value.number); break;

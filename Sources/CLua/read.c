@@ -7,6 +7,12 @@ int clua_top(lua_State *L) { return lua_gettop(L); }
 bool clua_check_stack(lua_State *L, int count) { return lua_checkstack(L, count); }
 void clua_set_top(lua_State *L, int top) { lua_settop(L, top); }
 bool clua_to_boolean(lua_State *L, int index) { return lua_toboolean(L, index); }
+bool clua_has_metatable(lua_State *L, int index) {
+  if (!lua_checkstack(L, 1) || !lua_getmetatable(L, index)) return false;
+  lua_pop(L, 1);
+  return true;
+}
+
 bool clua_is_integer(lua_State *L, int index) { return lua_isinteger(L, index); }
 uint64_t clua_raw_length(lua_State *L, int index) { return lua_rawlen(L, index); }
 bool clua_raw_equal(lua_State *L, int left, int right) { return lua_rawequal(L, left, right); }

@@ -19,6 +19,10 @@ int cprocess_start_without(posix_spawn_file_actions_t *actions, int first) {
   return posix_spawn_file_actions_addclosefrom_np(actions, first);
 }
 
+int cprocess_start_in(posix_spawn_file_actions_t *actions, const char *directory) {
+  return posix_spawn_file_actions_addchdir_np(actions, directory);
+}
+
 ssize_t cprocess_real_path(const char *path, char *buffer, size_t size) {
   const int file = open(path, O_PATH | O_CLOEXEC);
   if (file < 0) return -1;

@@ -7,7 +7,6 @@ package import VaultModel
 package struct LineHistory: Sendable {
     package static let entriesMax = 2000
     private static let fileBytesMax = 32 << 20
-    private static let entryBytesMax = 4 << 10
 
     private let file: LocalPath?
 
@@ -17,55 +16,63 @@ package struct LineHistory: Sendable {
     }
 
     /// The last entries, the oldest first.
-    package func load() -> [String] {
+    package func load() -> [[UInt8]] {
         guard let file, let bytes = try? SmallFile.read(file, bytesMax: LineHistory.fileBytesMax) else { return [] }
         let lines = bytes.split(separator: UInt8(ascii: "\n"))
-        if lines.count > 2 * LineHistory.entriesMax { shorten(file, to: lines.suffix(LineHistory.entriesMax)) }
-        return lines.suffix(LineHistory.entriesMax).map { LineHistory.unescape(String(decoding: $0, as: UTF8.self)) }
+        let kept = lines.suffix(LineHistory.entriesMax)
+        if lines.count > 2 * LineHistory.entriesMax || bytes.count > LineHistory.fileBytesMax / 2 {
+            shorten(file, to: kept)
+        }
+        return kept.map { LineHistory.unescape($0) }
     }
 
-    package func append(_ entry: String) {
-        guard let file, entry.utf8.count <= LineHistory.entryBytesMax, !entry.contains("\0") else { return }
+    package func append(_ entry: [UInt8]) {
+        guard let file, entry.count <= LineHistory.fileBytesMax / 4 else { return }
         try? SmallFile.makeDirectory(file.parent)
         let descriptor = file.withCString { open($0, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600) }
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
-        _ = Array((LineHistory.escape(entry) + "\n").utf8).withUnsafeBytes {
+        _ = (LineHistory.escape(entry) + [UInt8(ascii: "\n")]).withUnsafeBytes {
             write(descriptor, $0.baseAddress, $0.count)
         }
     }
 
-    private func shorten(_ file: LocalPath, to lines: some Collection<ArraySlice<UInt8>>) {
-        let text = lines.map { String(decoding: $0, as: UTF8.self) + "\n" }.joined()
-        try? SmallFile.write(Array(text.utf8), to: file, mode: 0o600, .isReplaced)
+    /// Writes the file with the last of its lines, as many as leave room for more.
+    private func shorten(_ file: LocalPath, to lines: some BidirectionalCollection<ArraySlice<UInt8>>) {
+        var (kept, count): ([ArraySlice<UInt8>], Int) = ([], 0)
+        for line in lines.reversed() {
+            count += line.count + 1
+            if count > LineHistory.fileBytesMax / 4 { break }
+            kept.append(line)
+        }
+        let bytes = kept.reversed().flatMap { $0 + [UInt8(ascii: "\n")] }
+        try? SmallFile.write(bytes, to: file, mode: 0o600, .isReplaced)
     }
 
-    static func escape(_ entry: String) -> String {
-        var text = ""
-        for character in entry.unicodeScalars {
-            switch character {
-            case "\\": text += "\\\\"
-            case "\n": text += "\\n"
-            case "\r": text += "\\r"
-            default: text.unicodeScalars.append(character)
+    static func escape(_ entry: [UInt8]) -> [UInt8] {
+        entry.flatMap { byte in
+            switch byte {
+            case UInt8(ascii: "\\"): Array("\\\\".utf8)
+            case UInt8(ascii: "\n"): Array("\\n".utf8)
+            case UInt8(ascii: "\r"): Array("\\r".utf8)
+            default: [byte]
             }
         }
-        return text
     }
 
-    static func unescape(_ line: String) -> String {
-        var text = ""
+    static func unescape(_ line: some Sequence<UInt8>) -> [UInt8] {
+        var bytes: [UInt8] = []
         var isEscaped = false
-        for character in line.unicodeScalars {
+        for byte in line {
             if isEscaped {
-                text.unicodeScalars.append(character == "n" ? "\n" : character == "r" ? "\r" : character)
+                bytes.append(byte == UInt8(ascii: "n") ? 0x0A : byte == UInt8(ascii: "r") ? 0x0D : byte)
                 isEscaped = false
-            } else if character == "\\" {
+            } else if byte == UInt8(ascii: "\\") {
                 isEscaped = true
             } else {
-                text.unicodeScalars.append(character)
+                bytes.append(byte)
             }
         }
-        return text
+        return bytes
     }
 }

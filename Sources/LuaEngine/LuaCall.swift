@@ -67,10 +67,13 @@ package struct LuaCall: ~Copyable {
         clua_write(buffer, CLUA_OP_NIL, 0)
     }
 
-    /// Adds one of the arguments, unchanged, as a result; nil for one that was not given.
-    package func returns(argument number: Int) {
+    /// Adds one of the arguments as a result; nil for one that was not given.
+    ///
+    /// - Parameter metatable: given to it, a table, by the name that `defineMetatable` has made; nil to leave it unchanged.
+    package func returns(argument number: Int, metatable: String? = nil) {
         guard number >= 1 && number <= count else { return returnsNil() }
         clua_write(buffer, CLUA_OP_ARGUMENT, UInt32(number))
+        if let metatable { results.write(metatable, as: CLUA_OP_METATABLE) }
     }
 
     /// Adds a table that `body` fills as a result.

@@ -21,6 +21,21 @@ extension LuaState {
         try call(try load(file: file), arguments: arguments)
     }
 
+    /// The chunk in a script's file: without the mark of UTF-8 that some editors write, and without a first line that
+    /// begins with `#`, of which the end stays.
+    package static func chunk(ofScript bytes: [UInt8]) -> [UInt8] {
+        let text = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
+        return Array(text.first == UInt8(ascii: "#") ? text.drop { $0 != UInt8(ascii: "\n") } : text)
+    }
+
+    /// Writes what the script has printed, as far as it is still in memory.
+    ///
+    /// - Returns: why something that it has printed is lost; nil for nothing.
+    package static func flushOutput() -> Int32? {
+        let problem = clua_flush_output()
+        return problem == 0 ? nil : problem
+    }
+
     /// Runs what `LUA_INIT_5_4`, or else `LUA_INIT`, says: a chunk, or after `@` the name of a file. Neither is no error.
     package func runEnvironmentChunk() throws(LuaError) {
         for name in ["LUA_INIT_5_4", "LUA_INIT"] {

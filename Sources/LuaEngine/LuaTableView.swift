@@ -57,11 +57,12 @@ package struct LuaTableView {
         }
     }
 
-    /// Visits the elements 1, 2, ... up to `count`.
-    package func visitElements(_ body: (LuaView) throws -> Void) throws {
+    /// Visits the elements 1, 2, ... up to `count`, or to another one.
+    package func visitElements(upTo last: Int? = nil, _ body: (LuaView) throws -> Void) throws {
         let bottom = clua_top(thread)
         defer { clua_set_top(thread, bottom) }
-        for position in 1...max(1, count) where position <= count {
+        let last = last ?? count
+        for position in 1...max(1, last) where position <= last {
             let element = try element(position)
             try body(element)
             clua_set_top(thread, bottom)

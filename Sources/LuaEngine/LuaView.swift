@@ -26,6 +26,17 @@ package struct LuaView {
         clua_type(thread, index) > 0 ? self : nil
     }
 
+    /// Whether it is the light userdata NULL.
+    package var isNull: Bool { type == .lightUserdata && clua_to_pointer(thread, index) == nil }
+
+    /// Whether a table or a userdata has a metatable.
+    package var hasMetatable: Bool { clua_has_metatable(thread, index) }
+
+    /// The fields and elements that lead to it from the value that is read, such as `.report[3].size`.
+    package var path: String {
+        subject.path.isEmpty || [".", "["].contains(subject.path.first) ? subject.path : "." + subject.path
+    }
+
     /// False for nil and false.
     package var isTruthy: Bool {
         clua_to_boolean(thread, index)

@@ -7,6 +7,13 @@ package protocol LuaWritable {
     func write(to writer: LuaWriter)
 }
 
+/// The light userdata NULL, which stands for what is there and has no value.
+package struct LuaNull: LuaWritable {
+    package init() {}
+
+    package func write(to writer: LuaWriter) { writer.writeNull() }
+}
+
 extension Bool: LuaWritable {
     package func write(to writer: LuaWriter) {
         clua_write(writer.buffer, CLUA_OP_BOOLEAN, self ? 1 : 0)

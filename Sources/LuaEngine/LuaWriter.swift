@@ -15,6 +15,11 @@ package struct LuaWriter {
         clua_write(buffer, CLUA_OP_NIL, 0)
     }
 
+    /// The light userdata NULL, which stands for what is there and has no value.
+    package func writeNull() {
+        clua_write(buffer, CLUA_OP_NULL, 0)
+    }
+
     /// A string of any bytes.
     package func write(_ bytes: UnsafeRawBufferPointer) {
         clua_write_bytes(buffer, CLUA_OP_BYTES, 0, bytes.baseAddress, bytes.count)

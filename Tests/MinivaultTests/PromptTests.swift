@@ -99,18 +99,19 @@ import Testing
         try await terminal.wait(for: "\"after\"")
         // Ctrl-C in a search, and Ctrl-D within a chunk, lead back to the prompt.
         terminal.type("\u{12}a")
-        try await terminal.wait(for: "bck:a")
+        try await terminal.wait(for: "(search) 'a")
         terminal.type("\u{3}")
         try await terminal.wait(for: "^C", times: 3)
         terminal.type("do\n")
-        try await terminal.wait(for: "..>", times: 3)
+        try await terminal.wait(for: "do\r\n")
         terminal.type("\u{4}")
-        try await terminal.wait(for: "'end' expected near <eof>")
+        try await terminal.wait(for: "(to close 'do' at line 1) near <eof>")
         // Tasks go on while somebody thinks, and write above the line that is typed.
         terminal.type("vault.spawn(function() repeat vault.sleep(0.01) until go print('task', 'ended') end)\n")
         terminal.type("vault.spawn(function() vault.sleep(0.01) go = true error('failed', 0) end)\n")
         terminal.type("'half a ")
-        try await terminal.wait(for: "\r\u{1B}[Jtask\tended\r\n")
+        try await terminal.wait(for: "\r\u{1B}[Jtask")
+        try await terminal.wait(for: "task\tended\r\n")
         try await terminal.wait(for: "task 2: failed\r\n")
         terminal.type("line'\n")
         try await terminal.wait(for: "\"half a line\"")
@@ -141,10 +142,150 @@ import Testing
         terminal.type("\u{1B}[A\u{1B}[A\n")
         try await terminal.wait(for: "sum\t23")
         terminal.type("print('between')\n")
-        try await terminal.wait(for: "between\r\n\u{1B}[?2004hvault> ")
+        try await terminal.wait(for: "between\r\n\u{1B}[?2004h")
         terminal.type("\u{12}sum\n")
         try await terminal.wait(for: "sum\t23", times: 2)
         terminal.type("\u{4}")
         #expect(try await second.end().status == 0)
+    }
+
+    private func begin(_ terminal: Terminal, _ sandbox: Sandbox, columns: UInt16 = 80) async throws -> RunningProgram {
+        terminal.resize(columns: columns, rows: 24)
+        let program = try terminal.run(sandbox, "repl", environment: ["TERM": "xterm", "NO_COLOR": "1"])
+        try await terminal.wait(for: "vault> ")
+        return program
+    }
+
+    @Test func aTerminalThatMovesNoCursorGetsAPromptAndNoSequences() async throws {
+        let sandbox = try Sandbox()
+        let terminal = try Terminal()
+        let program = try terminal.run(sandbox, "repl", environment: ["TERM": "dumb", "NO_COLOR": "1"])
+        try await terminal.wait(for: "vault> ")
+        terminal.type("6 * 7\n")
+        try await terminal.wait(for: "42\r\nvault> ")
+        #expect(!terminal.text.contains("\u{1B}"))
+        terminal.type("EXIT\n")
+        #expect(try await program.end().status == 0)
+    }
+
+    @Test func localsStayForLaterEntries() async throws {
+        let sandbox = try Sandbox()
+        let outcome = try await prompt(
+            sandbox, "local x = 1", "function get() return x end", "x = x + 1", "x, get(), _G.x", "local x = 10 * x",
+            "x, get()", "local c <const> = 5", "c = 6", "c", "local done <close> = nil", "done",
+            "local y = 1 error 'stop'", "y",
+            "local function f(n) return n < 1 and 0 or n + f(n - 1) end", "f(4)", "EXIT")
+        #expect(outcome.lines == ["2\t2\tnil", "20\t2", "5", "nil", "1", "10"], "\(outcome.output) \(outcome.errors)")
+        #expect(outcome.errors.contains("attempt to assign to const variable 'c'"), "\(outcome.errors)")
+    }
+
+    @Test func stringsGoOnInTheNextLine() async throws {
+        let sandbox = try Sandbox()
+        let outcome = try await prompt(sandbox, "s = 'ab\\", "cd'", "#s", "t = 'ab\\z", "  cd'", "t", "=1+1")
+        #expect(outcome.lines == ["5", "\"abcd\"", "2"], "\(outcome.output) \(outcome.errors)")
+    }
+
+    @Test func bytesThatAreNoTextGoThrough() async throws {
+        let sandbox = try Sandbox()
+        let outcome = try await sandbox.run(
+            "repl", input: Array("s = '".utf8) + [0xFF, 0xC3] + Array("' #s, s:byte()\n".utf8))
+        #expect(outcome.errors.contains("unexpected symbol"), "a chunk has one statement too many: \(outcome.errors)")
+        let bytes = try await sandbox.run(
+            "repl", input: Array("('".utf8) + [0xFF, 0xC3] + Array("'):byte(1, -1)\n".utf8))
+        #expect(bytes.output == "255\t195\n")
+    }
+
+    @Test func theProgramStopsAndGoesOnWithWhatWasTyped() async throws {
+        let sandbox = try Sandbox()
+        let terminal = try Terminal()
+        terminal.resize(columns: 80, rows: 24)
+        // A shell that stops and goes on with its jobs.
+        let program = try terminal.run(
+            sandbox, executable: "/bin/bash", ["--norc", "-i"], environment: ["TERM": "xterm", "PS1": "sh> "])
+        try await terminal.wait(for: "sh> ")
+        terminal.type("NO_COLOR=1 '\(Sandbox.program)' repl\n")
+        try await terminal.wait(for: "vault> ")
+        terminal.type("'typed ")
+        try await terminal.wait(for: "vault> 'typed ")
+        terminal.type("\u{1A}")
+        try await terminal.wait(for: "Stopped")
+        terminal.type("fg\n")
+        try await terminal.wait(for: "vault> 'typed ", times: 2)
+        terminal.type("before'\n")
+        try await terminal.wait(for: "\"typed before\"")
+        terminal.type("EXIT\n")
+        try await terminal.wait(for: "sh> ", times: 3)
+        terminal.type("exit\n")
+        _ = try await program.end()
+    }
+
+    @Test func aPasteIsOnePieceOfCode() async throws {
+        let sandbox = try Sandbox()
+        let terminal = try Terminal()
+        let program = try await begin(terminal, sandbox)
+        terminal.type("\u{1B}[200~local a = 5\rprint('a is', a)\rerror 'stop here'\rprint('went', 'on')\r\u{1B}[201~")
+        try await terminal.wait(for: "'on')")
+        #expect(!terminal.text.contains("a is\t5"))
+        terminal.type("\r")
+        try await terminal.wait(for: "a is\t5")
+        try await terminal.wait(for: "stop here\r\n")
+        terminal.type("'next'\r")
+        try await terminal.wait(for: "\"next\"")
+        #expect(!terminal.text.contains("went\ton"))
+        terminal.type("EXIT\r")
+        #expect(try await program.end().status == 0)
+    }
+
+    @Test func whatTasksWriteStandsAboveTheLineAndIsWhole() async throws {
+        let sandbox = try Sandbox()
+        let terminal = try Terminal()
+        let program = try await begin(terminal, sandbox)
+        terminal.type(
+            "go = false vault.spawn(function() repeat vault.sleep(0.01) until go io.stdout:write('one, ') end)\r")
+        terminal.type("vault.spawn(function() repeat vault.sleep(0.01) until go os.execute 'echo by a child' end)\r")
+        terminal.type("vault.spawn(function() vault.sleep(0.05) go = true vault.sleep(0.2) io.write 'two' end)\r")
+        terminal.type("'half")
+        // It goes on where it was left: a row up, behind what is there.
+        try await terminal.wait(for: "by a child\r\n")
+        try await terminal.wait(for: "two\r\nvault> 'half")
+        #expect(terminal.text.contains("\u{1B}[J"))
+        terminal.type(" and half'\r")
+        try await terminal.wait(for: "\"half and half\"")
+        terminal.type("EXIT\r")
+        #expect(try await program.end().status == 0)
+    }
+
+    @Test func theLineIsDrawnAnewForAnotherWidth() async throws {
+        let sandbox = try Sandbox()
+        let terminal = try Terminal()
+        let program = try await begin(terminal, sandbox)
+        terminal.type("'\(String(repeating: "123456789 ", count: 6))'")
+        try await terminal.wait(for: "789 '")
+        terminal.resize(columns: 40, rows: 24)
+        // Two rows by now: up one, and all of it again.
+        try await terminal.wait(for: "\u{1B}[1A\r\u{1B}[Jvault> '123")
+        terminal.type("\u{1}Z")
+        try await terminal.wait(for: "vault> Z'123")
+        // An interrupt empties what has been typed and not been read.
+        terminal.type("\u{3}")
+        try await terminal.wait(for: "^C\r\n")
+        terminal.type("EXIT\r")
+        #expect(try await program.end().status == 0)
+    }
+
+    @Test func threeInterruptsEndWhatHearsNone() async throws {
+        let sandbox = try Sandbox()
+        let terminal = try Terminal()
+        let program = try await begin(terminal, sandbox)
+        // One call of C that takes for ever.
+        terminal.type("print('begun') return ('a'):rep(30):find(('.-'):rep(30) .. 'b')\r")
+        try await terminal.wait(for: "begun\r\n")
+        // Signals that come at once are one: it is asked until it has heard three.
+        for _ in 0..<30 {
+            terminal.type("\u{3}")
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        #expect(try await program.end().status == 130)
+        #expect(terminal.echoes)
     }
 }

@@ -36,12 +36,24 @@ final class Terminal {
     func run(
         _ sandbox: Sandbox, _ words: [Word], environment changes: [String: String] = [:]
     ) throws -> RunningProgram {
+        try run(sandbox, executable: Sandbox.program, words, environment: changes)
+    }
+
+    /// Runs another program in a session whose terminal this is.
+    func run(
+        _ sandbox: Sandbox, executable: String, _ words: [Word], environment changes: [String: String] = [:]
+    ) throws -> RunningProgram {
         drain()
         seen = ""
         return try RunningProgram(
-            "/usr/bin/setsid", ["--ctty", "--wait", Word(Sandbox.program)] + words,
+            "/usr/bin/setsid", ["--ctty", "--wait", Word(executable)] + words,
             environment: sandbox.environment.merging(changes) { $1 }, directory: sandbox.path, input: [],
             terminal: slave)
+    }
+
+    func resize(columns: UInt16, rows: UInt16) {
+        var size = winsize(ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+        _ = ioctl(master, UInt(TIOCSWINSZ), &size)
     }
 
     /// What the program has written since it was run.

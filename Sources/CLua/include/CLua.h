@@ -40,6 +40,7 @@ bool clua_interrupt_take_once(CLuaInterrupt *interrupt);
 /// One instruction of an op buffer. Each works on the stack of the frame in which the buffer is executed.
 typedef enum CLuaOp {
   CLUA_OP_NIL,        ///< [-0, +1]
+  CLUA_OP_NULL,       ///< [-0, +1] the light userdata NULL
   CLUA_OP_BOOLEAN,    ///< [-0, +1] operand: 0 or 1
   CLUA_OP_INTEGER,    ///< [-0, +1] value.integer
   CLUA_OP_NUMBER,     ///< [-0, +1] value.number
@@ -344,6 +345,7 @@ bool clua_check_stack(lua_State *L, int count);
 /// [-n, +0] down to `top`. Only for frames without to-be-closed slots, where lua_settop cannot raise (§4.6).
 void clua_set_top(lua_State *L, int top);
 bool clua_to_boolean(lua_State *L, int index);
+bool clua_has_metatable(lua_State *L, int index);
 bool clua_is_integer(lua_State *L, int index);
 /// With Lua's conversions of floats and strings (§3.4.3); false when there is none.
 bool clua_to_integer(lua_State *L, int index, int64_t *value);
@@ -378,5 +380,10 @@ typedef enum CLuaObjectState { CLUA_OBJECT_NONE, CLUA_OBJECT_CLOSED, CLUA_OBJECT
 CLuaObjectState clua_object(lua_State *L, int index, const void *type, void **object);
 /// Gives the object of the userdata at `index` back to its owner; the userdata is closed from then on.
 void clua_object_release(lua_State *L, int index);
+
+// MARK: Output
+
+/// Writes what C streams hold of the standard output. 0, or the error by which something written to it is lost.
+int clua_flush_output(void);
 
 #endif

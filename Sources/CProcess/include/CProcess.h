@@ -18,6 +18,9 @@ void cprocess_close_from(int first);
 /// libraries open sockets that a program would inherit, and whose connections would not end while it runs. 0, or an error.
 int cprocess_start_without(posix_spawn_file_actions_t *actions, int first);
 
+/// Has a program that is started begin in another directory (posix_spawn_file_actions_addchdir_np(3)). 0, or an error.
+int cprocess_start_in(posix_spawn_file_actions_t *actions, const char *directory);
+
 /// The absolute path without links of what a path leads to, as the kernel knows it: unlike realpath(3) it needs no right to
 /// look into the directories above. The bytes of it, without a NUL at the end, or -1.
 ssize_t cprocess_real_path(const char *path, char *buffer, size_t size);

@@ -14,16 +14,29 @@ extension VaultLibrary {
                 includesVersions: try options.boolean("versions") ?? false, tags: try options.tags("tags"),
                 after: try options.string("after").map { try Name($0) })
             let listing = Listing(invocation, query, limit: try options.count("limit"))
-            call.returns(Listing.type.userdata(listing))
+            try call.returns(iterator: Listing.type.userdata(listing), invocation.session)
         },
         Binding(
             "names", "names(glob) -> listing",
             "The entries whose names match a pattern by gitignore's rules: one snapshot, for a generic 'for'."
         ) { invocation, call in
             let glob = try Glob(named: try call.bytes(invocation.first))
-            call.returns(Listing.type.userdata(Listing(invocation, ListQuery(), glob: glob)))
+            let listing = Listing(invocation, ListQuery(), glob: glob)
+            try call.returns(iterator: Listing.type.userdata(listing), invocation.session)
         },
     ]
+}
+
+extension LuaCall {
+    /// Adds what a generic `for` takes as results: what gives the elements, and, as the fourth, what is closed when the loop
+    /// is left (Lua 5.4 manual §3.3.5).
+    func returns(iterator: some LuaWritable, _ session: ScriptSession) throws {
+        let reference = try session.state.reference(to: iterator)
+        returns(reference)
+        returnsNil()
+        returnsNil()
+        returns(reference)
+    }
 }
 
 /// A listing as scripts see it: called by the generic `for`, it gives the next entry.
@@ -65,7 +78,7 @@ final class Listing {
                     while let entry = try await entries.next() { all.append(entry) }
                     return all
                 } then: { all, call in
-                    call.returns(LuaTable(elements: all.map { EntryValue.table($0) }))
+                    call.returns(LuaTable.array(all.map { EntryValue.table($0) }))
                 }
             },
             "count": { listing, call in
@@ -87,7 +100,7 @@ final class Listing {
                 try listing.site.wait(call, turn: listing.turn) { () async throws(VaultError) in
                     try await entries.peek(count)
                 } then: { next, call in
-                    call.returns(LuaTable(elements: next.map { EntryValue.table($0) }))
+                    call.returns(LuaTable.array(next.map { EntryValue.table($0) }))
                 }
             },
             "close": { listing, call in

@@ -49,7 +49,7 @@ extension ScriptTask {
             "join": { task, call in
                 try task.join("join", call) { call in
                     if let error = task.error {
-                        task.session.raised = (task.number, error)
+                        task.session.keepOrigin(message: error.message, error.traceback, task: task.number)
                         throw error
                     }
                     if let fiber = task.fiber { call.returns(resultsOf: fiber) }

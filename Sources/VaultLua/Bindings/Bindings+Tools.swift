@@ -8,18 +8,21 @@ extension VaultLibrary {
         [
             Binding(
                 "exec", "exec({program, argument...} [, options]) -> {code, stdout, stderr}",
-                "Runs a program to its end, without a shell; 'timeout' is in seconds.",
-                options: ["stdin", "timeout"], actsOnVault: false
+                "Runs a program to its end, without a shell, in a process group of its own; what it leaves running goes on.",
+                options: ["stdin", "timeout", "cwd", "env"], actsOnVault: false
             ) { invocation, call in
                 let words = try ChildProcess.words(call, invocation.first)
                 try invocation.session.confinement?.check(program: words[0])
                 let options = try invocation.options(call, 1)
-                let process = ChildProcess(
+                var process = ChildProcess(
                     arguments: words, input: try options.bytes("stdin") ?? [],
                     timeout: try options.seconds("timeout").map { .seconds($0) },
                     launcher: invocation.session.confinement?.launcher ?? LocalPrograms())
+                process.surroundings.directory = try options.path("cwd")
+                process.surroundings.variables = try options.variables("env")
+                let ready = process
                 try invocation.site.wait(call) { () async throws(VaultError) in
-                    try await process.run()
+                    try await ready.run()
                 } then: { ending, call in
                     call.returns(ending.table)
                 }
@@ -47,7 +50,8 @@ extension VaultLibrary {
             },
             Binding(
                 "json.encode", "json.encode(value) -> string",
-                "The JSON text of a value; tables with elements are arrays, others objects.", actsOnVault: false
+                "The JSON text of a value; tables with elements are arrays, others objects, unless json.array has made "
+                    + "them arrays.", actsOnVault: false
             ) { invocation, call in
                 guard call.count >= invocation.first else {
                     throw LuaError.argument(invocation.first, "value expected")
@@ -56,7 +60,7 @@ extension VaultLibrary {
             },
             Binding(
                 "json.decode", "json.decode(text) -> value",
-                "The value of a JSON text; null is nil.", actsOnVault: false
+                "The value of a JSON text; null is json.null.", actsOnVault: false
             ) { invocation, call in
                 let text = try call.bytes(invocation.first)
                 do throws(JSONParser.Failure) {
@@ -64,6 +68,18 @@ extension VaultLibrary {
                 } catch {
                     throw VaultError(.invalid, "Not JSON: \(error.problem), at byte \(error.position).")
                 }
+            },
+            Binding(
+                "json.array", "json.array([table]) -> table",
+                "Makes a table an array of JSON also where it is empty, or a new one, and returns it.",
+                actsOnVault: false
+            ) { invocation, call in
+                guard call[invocation.first].ifPresent != nil else { return call.returns(LuaTable.array([])) }
+                let table = try call[invocation.first].table().view
+                guard !table.hasMetatable || table.typeName == JSON.arrayMetatable else {
+                    throw LuaError.argument(invocation.first, "a table without a metatable expected")
+                }
+                call.returns(argument: invocation.first, metatable: JSON.arrayMetatable)
             },
         ]
         + ["debug", "info", "warn", "error"].map { level in
@@ -82,7 +98,6 @@ extension VaultLibrary {
                         message = text
                     }
                 }
-                session.beforeOutput()
                 session.host.log(ScriptSession.LogLevel(rawValue: level) ?? .info, printable(message))
             }
         }

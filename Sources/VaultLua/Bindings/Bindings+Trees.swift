@@ -88,7 +88,7 @@ extension VaultLibrary {
             try invocation.wait(call) { (vault) async throws(VaultError) in
                 Differences(try Compare(vault, root, prefix, compared), source)
             } then: { differences, call in
-                call.returns(Comparison.type.userdata(Comparison(site, differences)))
+                try call.returns(iterator: Comparison.type.userdata(Comparison(site, differences)), site.session)
             }
         },
         Binding(
@@ -101,7 +101,8 @@ extension VaultLibrary {
             let filter = try TreeFilter(
                 include: try options.byteStrings("include"), exclude: try options.byteStrings("exclude"))
             try filter.check(below: root)
-            call.returns(LocalFiles.type.userdata(LocalFiles(try TreeWalk(root, filter: filter), invocation.site)))
+            let files = LocalFiles(try TreeWalk(root, filter: filter), invocation.site)
+            try call.returns(iterator: LocalFiles.type.userdata(files), invocation.session)
         },
     ]
 

@@ -36,7 +36,7 @@ extension VaultLibrary {
             try invocation.wait(call, isBrief: true) { (vault) async throws(VaultError) in
                 try await vault.history(name)
             } then: { entries, call in
-                call.returns(LuaTable(elements: entries.map { EntryValue.table($0) }))
+                call.returns(LuaTable.array(entries.map { EntryValue.table($0) }))
             }
         },
         Binding(

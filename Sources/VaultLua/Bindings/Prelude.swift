@@ -21,7 +21,17 @@ enum Prelude {
         let canWait = LuaFunction { call in call.returns(session.scheduler.canWaitForTasks(call)) }
         let secondsOf = LuaFunction { call in call.returns(try? call[1].seconds()) }
         let chunk = try state.load(String(decoding: PackageResources.prelude_lua, as: UTF8.self), name: "=vault")
-        _ = try state.call(chunk, module, with, scopeOf, anyOf(session), canWait, secondsOf)
+        let hasHandles = LuaFunction { call in call.returns(session.openReads + session.openWrites > 0) }
+        let keepTrace = LuaFunction { call in
+            let isText = call[1].type != .table
+            guard let message = isText ? try? call.string(1) : try? call.table(1).field("message").string() else {
+                return
+            }
+            let task = try call[3].ifPresent?.integer()
+            session.keepOrigin(message: message, String(decoding: try call.bytes(2), as: UTF8.self), task: task)
+        }
+        _ = try state.call(
+            chunk, module, with, scopeOf, anyOf(session), canWait, secondsOf, hasHandles, keepTrace)
     }
 
     /// Waits for the first of an array of tasks, and returns its index; the text of what is wrong with the array.

@@ -20,6 +20,7 @@ package enum VaultLibrary {
     package static func install(_ session: ScriptSession, isGlobal: Bool = true) throws {
         let state = session.state
         try ErrorValue.define(in: state)
+        try state.defineMetatable(JSON.arrayMetatable, [:])
         session.traceback = try state.run("return debug.traceback", name: "=vault").first?.reference
         session.format = try state.run("return string.format", name: "=vault").first?.reference
         session.toNumber = try state.run("return tonumber", name: "=vault").first?.reference
@@ -34,6 +35,7 @@ package enum VaultLibrary {
             modules[owner, default: LuaTable(fields: [:])].fields.append(
                 (path[path.count - 1], function))
         }
+        modules["json"]?.fields.append(("null", LuaNull()))
         var vault = modules.removeValue(forKey: "") ?? LuaTable(fields: [:])
         for (name, table) in modules { vault.fields.append((name, table)) }
         vault.fields.append(("version", version))

@@ -1,7 +1,9 @@
-local module, with, scope_of, any_of, can_wait, seconds_of = ...
-local error, getmetatable, pcall, setmetatable, type = error, getmetatable, pcall, setmetatable, type
-local next, tostring = next, tostring
+local module, with, scope_of, any_of, can_wait, seconds_of, has_handles, keep_trace = ...
+local error, getmetatable, pcall, type = error, getmetatable, pcall, type
+local next, tostring, xpcall = next, tostring, xpcall
+local collectgarbage, traceback = collectgarbage, debug.traceback
 local pack, unpack, tointeger = table.pack, table.unpack, math.tointeger
+local ipairs, utf8 = ipairs, utf8
 
 local function bad(number, name, problem)
   error(("bad argument #%d to '%s' (%s)"):format(number, name, problem), 3)
@@ -17,14 +19,46 @@ local function is_callable(value)
   return type(meta) == "table" and meta.__call ~= nil
 end
 
--- Ends what still runs in the scope, and passes the rest on.
-local function leave(scope, ...)
-  scope:cancel()
-  scope:drain()
+-- Calls f as pcall does. Also where the error was raised, which the handler alone can tell.
+local function try(f, ...)
+  local trace
+  local function results(...) return trace, ... end
+  return results(xpcall(f, function(err)
+    trace = traceback("", 2)
+    return err
+  end, ...))
+end
+
+-- Raises an error again. What tells of it in the end says where it was raised first.
+local function raise_again(failure, trace, task)
+  if trace then keep_trace(failure, trace, task) end
+  error(failure, 0)
+end
+
+-- Ends what still runs in the scope, and waits until it has ended. Returns false and an error where this task is
+-- stopped meanwhile: that has its say once, and the others end all the same.
+local function settle(scope)
+  local had_tasks = scope:cancel()
+  local ok, err = pcall(scope.drain, scope)
+  if not ok then pcall(scope.drain, scope) end
+  -- The tasks have dropped their files by now.
+  for _ = 1, had_tasks and 2 or 0 do
+    -- The first collection takes the tasks, the second what was in their hands.
+    if has_handles() then collectgarbage() end
+  end
+  return ok, err
+end
+
+-- Ends what still runs in the scope, and passes on what the call has come to.
+local function leave(scope, trace, is_well, ...)
+  local ok, err = settle(scope)
+  if not is_well then raise_again(..., trace) end
+  if not ok then error(err, 0) end
   return ...
 end
 
 local spawn = module.spawn
+local array = module.json.array
 
 local function call_it(f, ...) return f(...) end
 
@@ -47,14 +81,14 @@ function module.timeout(seconds, f, ...)
   if not (limit >= 0 and limit <= 1e9) then bad(1, "timeout", "a time of 0 or more seconds expected") end
   if not is_callable(f) then bad(2, "timeout", got("function", f)) end
   local scope <close> = scope_of("timeout", limit)
-  return leave(scope, f(...))
+  return leave(scope, try(f, ...))
 end
 
 function module.wait_all(tasks)
   if type(tasks) ~= "table" then bad(1, "wait_all", got("table", tasks)) end
   local problem = any_of(tasks, true)
   if type(problem) == "string" then bad(1, "wait_all", problem) end
-  local results, failed, failure = {n = #tasks}, false, nil
+  local results, failed, failure = array {n = #tasks}, false, nil
   for index = 1, #tasks do
     local ok, result = tasks[index]:result()
     if ok then results[index] = result elseif not failed then failed, failure = true, result end
@@ -69,6 +103,9 @@ function module.wait_any(tasks)
   if type(index) == "string" then bad(1, "wait_any", index) end
   return tasks[index]
 end
+
+-- Functions that step through what they are given with each call, which a call that has other arguments behind drops.
+local steppers = {[next] = "pairs", [(ipairs {})] = "ipairs", [(utf8.codes "")] = "utf8.codes"}
 
 -- A function that returns the next element, packed, and nil at the end.
 local function elements_of(list)
@@ -106,16 +143,20 @@ end
 
 function module.map(list, f, options)
   if not is_callable(list) and type(list) ~= "table" then bad(1, "map", got("table or function", list)) end
+  if steppers[list] then
+    bad(1, "map", ("a table or a function without arguments expected, got that of '%s'"):format(steppers[list]))
+  end
   if not is_callable(f) then bad(2, "map", got("function", f)) end
   local concurrency, on_error, problem = map_options(options)
   if problem then bad(3, "map", problem) end
-  local results, failed, failure, is_over = {n = 0}, false, nil, false
-  local function call(index, element)
-    local ok, result = pcall(f, unpack(element, 1, element.n))
+  local results, failed, failure, is_over = array {n = 0}, false, nil, false
+  local failed_task, failure_trace
+  local function call(index, element, place)
+    local trace, ok, result = try(f, unpack(element, 1, element.n))
     if ok then
       results[index] = result
     elseif not failed and not is_over and not (on_error and on_error(element[1], result) == true) then
-      failed, failure = true, result
+      failed, failure, failed_task, failure_trace = true, result, place, trace
     end
   end
   if not can_wait() then
@@ -123,13 +164,11 @@ function module.map(list, f, options)
     for element in elements_of(list) do
       results.n = results.n + 1
       call(results.n, element)
-      if failed then error(failure, 0) end
+      if failed then raise_again(failure, failure_trace) end
     end
     return results
   end
   local scope <close> = scope_of("map")
-  -- What ends only because the map does is no failure of an element.
-  local _ <close> = setmetatable({}, {__close = function() is_over = true end})
   local running, numbers = 0, {}
   local function reap()
     local task, number
@@ -138,19 +177,23 @@ function module.map(list, f, options)
     local ok, err = task:result()
     if not ok and not failed then failed, failure = true, err end
   end
-  for element in elements_of(list) do
-    results.n = results.n + 1
-    numbers[scope:spawn(call, results.n, element)] = true
-    running = running + 1
-    while running >= concurrency and not failed do reap() end
-    if failed then break end
-  end
-  while running > 0 and not failed do reap() end
-  if failed then
-    scope:cancel()
-    while running > 0 do reap() end
-    error(failure, 0)
-  end
+  local trace, is_well, err = try(function()
+    for element in elements_of(list) do
+      results.n = results.n + 1
+      local place = {}
+      place.number = scope:spawn(call, results.n, element, place)
+      numbers[place.number] = true
+      running = running + 1
+      while running >= concurrency and not failed do reap() end
+      if failed then break end
+    end
+    while running > 0 and not failed do reap() end
+  end)
+  -- An element that ends only because the map does has not failed.
+  is_over = true
+  if not is_well or failed then settle(scope) end
+  if not is_well then raise_again(err, trace) end
+  if failed then raise_again(failure, failure_trace, failed_task and failed_task.number) end
   -- What the elements have begun besides goes on.
   scope:release()
   return results

@@ -38,6 +38,15 @@ package enum Definitions {
         if let result = signature.result {
             text += "---@return \(result)\(binding.usage.hasSuffix("results of f") ? " ..." : "")\n"
         }
+        // A parameter that may be left out stands before one that may not.
+        if let last = signature.parameters.lastIndex(where: { !$0.isOptional }),
+            signature.parameters[..<last].contains(where: \.isOptional)
+        {
+            let needed = signature.parameters.filter { !$0.isOptional }.map { parameter in
+                "\(parameter.name): \(LuaSignature.type(of: parameter, in: binding))"
+            }
+            text += "---@overload fun(\(needed.joined(separator: ", ")))\n"
+        }
         let names = signature.parameters.map(\.name).joined(separator: ", ")
         return text + "function \(name)(\(names)) end\n\n"
     }

@@ -66,14 +66,17 @@ struct LuaSignature {
             let name = binding.name == "open" ? "mode" : "kind"
             return Parameter(name: name, type: text, isOptional: true)
         }
-        if text == "list|iterator" { return Parameter(name: "list", type: "any[]|fun(): any", isOptional: false) }
+        if text == "list|iterator" {
+            return Parameter(name: "list", type: "any[]|vault.listing|fun(): any", isOptional: false)
+        }
         return Parameter(name: text, type: parameters[text] ?? "any", isOptional: isOptional)
     }
 
     private static let parameters: [String: String] = [
         "path": "string", "name": "string", "prefix": "string", "dir": "string", "glob": "string", "url": "string",
         "string": "string", "text": "string", "message": "string", "version": "integer", "seconds": "number|string",
-        "f": "fun(...: any): any", "connection": "vault.connection", "tasks": "vault.task[]", "value": "any",
+        "table": "table", "f": "fun(...: any): any", "connection": "vault.connection", "tasks": "vault.task[]",
+        "value": "any",
         "event": "string", "interval": "string|table", "key": "string", "n": "number", "id": "string",
     ]
 
@@ -82,6 +85,7 @@ struct LuaSignature {
         switch (binding.name, parameter.name) {
         case ("replicate", "from"), ("replicate", "to"): "vault.connection|vaultlib"
         case ("rename", _), ("copy", _): "string"
+        case ("on", "f"), ("every", "f"): "fun(event: vault.event): any"
         default: parameter.type
         }
     }
@@ -94,7 +98,7 @@ struct LuaSignature {
         "results": "any[]", "results of f": "any",
         "iterator of {name, change}": "fun(): {name: string, change: \"added\"|\"changed\"|\"removed\"}?",
         "iterator of {path, name, kind, size, mode, modified_at}": "fun(): vault.local_file?",
-        "{code, stdout, stderr}": "{code: integer, stdout: string, stderr: string}",
+        "{code, stdout, stderr}": "{code: integer, stdout: string, stderr: string}", "table": "table",
     ]
 }
 

@@ -46,8 +46,13 @@ struct OptionDocumentation {
         "within": .init("number|string", "keeps what is younger: seconds, or '90m', '12h', '30d' or '8w'"),
         "zone": .init("string", "the time zone of days, weeks and months, such as 'Europe/Berlin' (UTC)"),
         "stdin": .init("string", "what the program reads (nothing)"),
+        "cwd": .init(
+            "string", "the directory that the program begins in, from which its path counts (that of the script)"),
+        "env": .init(
+            "table<string, string|number|false>", "variables that are added or replaced; false takes one away"),
         "timeout": .init(
-            "number|string", "seconds, or '90s', '10m', after which the program is ended, and 'timeout' raised"),
+            "number|string",
+            "seconds, or '90s', '10m', after which the program and what it has started are ended, and 'timeout' raised"),
     ]
 
     private static let special: [String: OptionDocumentation] = [

@@ -11,6 +11,11 @@ final class WriteHandle {
     init(_ intent: SaveIntent, _ vault: VaultSource, _ session: ScriptSession) {
         writer = ContentWriter(intent, vault)
         self.session = session
+        session.openWrites += 1
+    }
+
+    deinit {
+        session.openWrites -= 1
     }
 
     /// Takes the arguments from the second on, and waits only where a segment is full.

@@ -122,7 +122,7 @@ private final class HookLoop {
         guard functions.count == 2, let load = functions[0].reference, let run = functions[1].reference else {
             throw .message("the functions of hooks are missing")
         }
-        let declared = try state.call(load, setup.text, setup.file)
+        let declared = try state.call(load, LuaState.chunk(ofScript: setup.text), setup.file)
         guard let table = declared.first?.reference else { throw .message("a hooks file declares nothing") }
         do {
             return (try state.read(table) { try HookDeclaration.all(try $0.table()) }, run)

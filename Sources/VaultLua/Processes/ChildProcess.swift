@@ -18,6 +18,9 @@ struct ChildProcess {
     static let outputBytesMax = 256 << 20
 
     private static let pollMilliseconds: Int32 = 50
+    /// Between the request to end and the end.
+    private static let grace = Duration.seconds(2)
+    private static let endGrace = Duration.milliseconds(100)
 
     let arguments: [[UInt8]]
     let input: [UInt8]
@@ -26,8 +29,9 @@ struct ChildProcess {
     /// Nil for no limit.
     let timeout: Duration?
     let launcher: any ProgramLauncher
+    var surroundings = ProgramSurroundings()
 
-    /// Runs the program to its end, on a thread of its own; kills it when time is up or the task is cancelled.
+    /// Runs the program to its end, on a thread of its own; ends it when time is up or the task is cancelled.
     ///
     /// - Throws: `notFound` or `denied` where it cannot be started, `timeout`, `cancelled`, and `quota` for
     ///   more output than is kept.
@@ -53,33 +57,49 @@ struct ChildProcess {
             arguments,
             ProgramStreams(
                 input: file?.descriptor ?? inputEnds.reading.descriptor, output: outputEnds.writing.descriptor,
-                errors: errorEnds.writing.descriptor))
+                errors: errorEnds.writing.descriptor), in: surroundings)
         for pipe in [outputEnds, errorEnds] { pipe.writing.close() }
         inputEnds.reading.close()
         var exchange = Exchange(
-            input: input, inputEnd: inputEnds.writing, ends: [outputEnds.reading, errorEnds.reading])
+            input: input, inputEnd: inputEnds.writing, ends: [outputEnds.reading, errorEnds.reading],
+            ending: program.descriptor)
         let clock = ContinuousClock()
         let deadline = timeout.map { clock.now + $0 }
         do throws(VaultError) {
-            func checkTime() throws(VaultError) {
+            while true {
+                // It may close its output and go on, or end and leave its output to what it has started.
+                if let code = try program.ending() {
+                    try exchange.takeRest()
+                    return Ending(code: code, output: exchange.received[0], errors: exchange.received[1])
+                }
                 if isCancelled.isSet.load(ordering: .relaxed) { throw .cancelled }
                 if let deadline, clock.now > deadline {
                     throw VaultError(.timeout, "'\(name)' did not end in time.", path: name)
                 }
-            }
-            while try exchange.step(milliseconds: ChildProcess.pollMilliseconds) { try checkTime() }
-            // A program may close its output and go on.
-            while true {
-                if let code = try program.ending() {
-                    return Ending(code: code, output: exchange.received[0], errors: exchange.received[1])
-                }
-                try checkTime()
-                poll(nil, 0, 1)
+                try exchange.step(milliseconds: ChildProcess.pollMilliseconds)
             }
         } catch {
-            program.kill()
+            end(program)
             throw error
         }
+    }
+
+    /// Ends the program and what it has started: what does not take the request for one is ended after a while.
+    private func end(_ program: any StartedProgram) {
+        program.terminate()
+        if waitUntilGone(program, ChildProcess.grace) { return }
+        program.kill()
+        // Somebody else waits for the ends of what it has started.
+        _ = waitUntilGone(program, ChildProcess.endGrace)
+    }
+
+    private func waitUntilGone(_ program: any StartedProgram, _ limit: Duration) -> Bool {
+        let deadline = ContinuousClock.now + limit
+        while !program.isGone() {
+            if ContinuousClock.now > deadline { return false }
+            poll(nil, 0, 5)
+        }
+        return true
     }
 }
 
@@ -122,27 +142,38 @@ private struct Exchange {
     private var fed = 0
     private let inputEnd: Pipe.End
     private let ends: [Pipe.End]
+    /// Can be read once the program has ended; negative where nothing tells of that.
+    private let ending: Int32
     private(set) var received: [[UInt8]] = [[], []]
     private var buffer = [UInt8](repeating: 0, count: 64 << 10)
 
-    init(input: [UInt8], inputEnd: Pipe.End, ends: [Pipe.End]) {
+    init(input: [UInt8], inputEnd: Pipe.End, ends: [Pipe.End], ending: Int32) {
         self.input = input
         self.inputEnd = inputEnd
         self.ends = ends
+        self.ending = ending
         _ = fcntl(inputEnd.descriptor, F_SETFL, O_NONBLOCK)
         if input.isEmpty { inputEnd.close() }
     }
 
-    /// Waits for something to do, and does it.
-    ///
-    /// - Returns: false once the program has closed its output.
-    mutating func step(milliseconds: Int32) throws(VaultError) -> Bool {
+    /// Waits for something to do, which may be that the program has ended, and does it.
+    mutating func step(milliseconds: Int32) throws(VaultError) {
         var polled = ends.map { pollfd(fd: $0.descriptor, events: Int16(POLLIN), revents: 0) }
         polled.append(pollfd(fd: inputEnd.descriptor, events: Int16(POLLOUT), revents: 0))
-        guard poll(&polled, nfds_t(polled.count), milliseconds) > 0 else { return true }
+        polled.append(pollfd(fd: ending, events: Int16(POLLIN), revents: 0))
+        guard poll(&polled, nfds_t(polled.count), milliseconds) > 0 else { return }
         if polled[2].revents != 0 { feed() }
         for index in 0..<2 where polled[index].revents != 0 { try receive(index) }
-        return ends.contains { $0.descriptor >= 0 }
+    }
+
+    /// Takes what a program that has ended has written. What else has its output may write for ever.
+    mutating func takeRest() throws(VaultError) {
+        for index in 0..<2 where ends[index].descriptor >= 0 {
+            var rest: Int32 = 0
+            guard ioctl(ends[index].descriptor, UInt(FIONREAD), &rest) == 0 else { continue }
+            let wanted = received[index].count + Int(rest)
+            while received[index].count < wanted, ends[index].descriptor >= 0 { try receive(index) }
+        }
     }
 
     private mutating func feed() {

@@ -1,14 +1,22 @@
-/// Where a prompt's lines come from. Used on the Lua thread.
+/// The source of a prompt's entries. Used on the Lua thread.
 package protocol LineSource: AnyObject {
-    /// Waits for a line, and shows `prompt` where somebody types.
+    /// Waits for something to run, and shows `prompt` where somebody types.
     ///
     /// While nothing comes it calls `client.idle()` again and again.
-    func read(_ prompt: String, for client: any LineClient) -> LineInput
-    /// Takes the line that is being edited out of the way of text that is written now; it is shown again after
-    /// `client.idle()`.
-    func makeRoom()
+    func read(_ prompt: LinePrompt, for client: any LineClient) -> LineInput
     /// Keeps what was entered for the next times.
-    func remember(_ entry: String)
+    func remember(_ entry: [UInt8])
+}
+
+/// The texts before the lines of an entry; they may have sequences that set colours.
+package struct LinePrompt: Sendable {
+    package var first: [UInt8]
+    /// Before each line but the first.
+    package var next: [UInt8]
+
+    package init(first: [UInt8], next: [UInt8]) {
+        (self.first, self.next) = (first, next)
+    }
 }
 
 /// What a line source asks of the prompt.
@@ -17,16 +25,21 @@ package protocol LineClient: AnyObject {
     ///
     /// - Returns: whether there are any, so that this should be called again soon.
     func idle() -> Bool
-    /// Whether the line is to be given up.
+    /// Whether the entry is to be given up.
     var isInterrupted: Bool { get }
-    /// What could follow the first `cursor` bytes of a line.
-    func completions(of line: [UInt8]) -> Completions
+    /// Whether an entry goes on in another line.
+    func isUnfinished(_ entry: [UInt8]) -> Bool
+    /// The ways in which the text before a cursor could go on.
+    func completions(of text: [UInt8]) -> Completions
 }
 
-/// What a line source got.
+/// The input of a line source, of any bytes.
 package enum LineInput: Equatable, Sendable {
-    case line(String)
-    /// The line was given up.
+    /// A line, which may be a part of an entry.
+    case line([UInt8])
+    /// All lines of an entry.
+    case entry([UInt8])
+    /// The entry was given up.
     case interrupted
     case end
 }
@@ -34,7 +47,7 @@ package enum LineInput: Equatable, Sendable {
 /// How a word could go on.
 package struct Completions: Equatable, Sendable {
     /// What all of them go on with; empty where there is nothing in common.
-    package var insertion = ""
-    /// The whole words.
-    package var candidates: [String] = []
+    package var insertion: [UInt8] = []
+    /// The words, as they are shown.
+    package var candidates: [[UInt8]] = []
 }

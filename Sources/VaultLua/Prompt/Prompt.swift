@@ -63,7 +63,6 @@ private final class PromptLoop: LineClient {
         self.settings = settings
         self.source = source
         session.state.areWarningsOn = true
-        session.beforeOutput = { source.makeRoom() }
         library = try PromptLibrary.install(session)
         (output, flushing) = (try session.state.get(library, "write"), try session.state.get(library, "flush"))
     }
@@ -80,7 +79,7 @@ private final class PromptLoop: LineClient {
                 try state.runScript(script.file, arguments: script.arguments)
             }
         }
-        for chunk in settings.chunks { evaluate(chunk) }
+        for chunk in settings.chunks { evaluate(Array(chunk.utf8)) }
         if settings.readsLines { readLines() }
         let tasks = session.scheduler.taskCount
         if settings.isInteractive, tasks > 0 {
@@ -95,53 +94,57 @@ private final class PromptLoop: LineClient {
         if settings.isInteractive {
             write("MiniVault \(VaultLibrary.version), Lua 5.4. help() says what there is, EXIT or Ctrl-D leaves.")
         }
-        var entry = ""
+        let prompt = LinePrompt(first: prompt(PromptLoop.first), next: prompt(PromptLoop.next))
+        var entry: [UInt8] = []
         while !isOver {
-            switch source.read(prompt(isFirst: entry.isEmpty), for: self) {
+            switch source.read(prompt, for: self) {
             case .end:
-                if settings.isInteractive { write("") }
                 if entry.isEmpty { return }
-                // Nothing more follows what is not complete; somebody who types may begin anew.
+                // Nothing more follows what is not complete.
                 evaluate(entry)
-                entry = ""
+                entry = []
             case .interrupted:
                 session.interrupt.clear()
-                entry = ""
-                if settings.isInteractive { write("^C") }
+                entry = []
             case .line(let line):
-                entry += entry.isEmpty ? line : "\n" + line
-                if needsMore(entry) { continue }
-                if !entry.allSatisfy(\.isWhitespace) {
-                    if !entry.hasPrefix(" ") { source.remember(entry) }
-                    evaluate(entry)
-                }
-                entry = ""
+                entry += entry.isEmpty ? line : [UInt8(ascii: "\n")] + line
+                if isUnfinished(entry) { continue }
+                enter(entry)
+                entry = []
+            case .entry(let whole):
+                enter(whole)
             }
         }
     }
 
-    private func prompt(isFirst: Bool) -> String {
-        let text = isFirst ? PromptLoop.first : PromptLoop.next
-        // The space stands behind the last sequence, since libedit writes none at the end of a prompt.
-        return settings.hasColors ? "\u{1}\u{1B}[1m\u{1}\(text)\u{1}\u{1B}[0m\u{1} " : text + " "
+    private func prompt(_ text: String) -> [UInt8] {
+        Array((settings.hasColors ? "\u{1B}[1m\(text)\u{1B}[0m " : text + " ").utf8)
+    }
+
+    /// Runs what was entered, and remembers it unless it begins with a blank.
+    private func enter(_ entry: [UInt8]) {
+        guard !entry.allSatisfy(\.isBlank) else { return }
+        if entry.first != UInt8(ascii: " ") { source.remember(entry) }
+        evaluate(entry)
     }
 
     /// Runs one entry and shows what comes of it.
-    private func evaluate(_ entry: String) {
+    private func evaluate(_ entry: [UInt8]) {
         attempt {
-            var code = entry.drop { $0.isWhitespace }
-            if code.hasPrefix("?") { return try help(on: code.dropFirst()) }
+            var code = entry.drop(while: \.isBlank)
+            if code.first == UInt8(ascii: "?") { return try help(on: Array(code.dropFirst())) }
             var isTimed = false
-            if code.hasPrefix(":") {
-                let word = code.prefix { !$0.isWhitespace }
-                guard word == ":time" else {
-                    throw VaultError(.invalid, "There is no command \(word); there is :time, and help().")
+            if code.first == UInt8(ascii: ":") {
+                let word = code.prefix { !$0.isBlank }
+                guard word.elementsEqual(":time".utf8) else {
+                    throw VaultError(
+                        .invalid, "There is no command \(printable(word)); there is :time, and help().")
                 }
                 isTimed = true
                 code = code.dropFirst(word.count)
             }
             let start = ContinuousClock.now
-            let values = try perform(String(code))
+            let values = try perform(Array(code))
             let duration = ContinuousClock.now - start
             if let first = values.first {
                 try state.setGlobal("_", first)
@@ -155,7 +158,7 @@ private final class PromptLoop: LineClient {
     }
 
     /// Runs a command, an expression or a chunk, and returns its values.
-    private func perform(_ code: String) throws -> [LuaValue] {
+    private func perform(_ code: [UInt8]) throws -> [LuaValue] {
         guard let command = try state.get(library, "command").reference else { return [] }
         switch try state.call(command, code).first {
         case .reference(let function)?:
@@ -171,41 +174,55 @@ private final class PromptLoop: LineClient {
         case .bytes?:
             isOver = true
             return []
-        default: return try state.call(try compile(code))
+        default:
+            do {
+                return try state.call(try compile(code, isToRun: true))
+            } catch let error as LuaError where error.code == .syntax {
+                throw hinted(error, at: code)
+            }
         }
     }
 
     /// An expression, as one that returns its value, or else a chunk.
-    private func compile(_ code: String) throws -> LuaReference {
-        if let expression = try? state.load("return " + code, name: "=prompt") { return expression }
-        return try state.load(code, name: "=prompt")
+    ///
+    /// - Parameter isToRun: whether it gets the locals of earlier entries, and keeps its own for later ones.
+    private func compile(_ code: [UInt8], isToRun: Bool) throws -> LuaReference {
+        // As prompts of older Luas had it.
+        let start = code.first == UInt8(ascii: "=") ? Array(code.dropFirst()) : code
+        let expression = Array("return ".utf8) + start
+        if (try? load(expression)) != nil { return try isToRun ? withLocals(expression) : load(expression) }
+        let chunk = try load(code)
+        return isToRun ? try withLocals(code) : chunk
     }
 
-    /// Whether a chunk is right as far as it goes (as `lua` tells it).
-    private func needsMore(_ entry: String) -> Bool {
-        let start = entry.drop { $0.isWhitespace }
-        if start.hasPrefix("?") || start.hasPrefix(":") { return false }
-        do {
-            _ = try compile(entry)
-            return false
-        } catch {
-            guard let error = error as? LuaError, error.code == .syntax, error.message.hasSuffix("near <eof>"),
-                !error.message.contains(": unfinished string")
-            else { return false }
-            // A command that is no Lua: "SAVE file" is not complete as an expression either.
-            guard let command = try? state.get(library, "command").reference else { return true }
-            return (try? state.call(command, entry).first) ?? .nil == .nil
-        }
+    private func load(_ code: [UInt8]) throws -> LuaReference {
+        try state.load(code, name: "=prompt", mode: .text)
     }
 
-    private func help(on word: Substring) throws {
-        let name = word.filter { !$0.isWhitespace }
+    private func withLocals(_ code: [UInt8]) throws -> LuaReference {
+        guard let prepare = try state.get(library, "prepare").reference,
+            let bind = try state.get(library, "bind").reference
+        else { return try load(code) }
+        let prepared = try state.call(prepare, code)
+        guard case .bytes(let text)? = prepared.first, prepared.count == 2 else { return try load(code) }
+        return try state.call(bind, try load(text), prepared[1]).first?.reference ?? load(code)
+    }
+
+    /// Says also what was perhaps meant by what is no Lua.
+    private func hinted(_ error: LuaError, at code: [UInt8]) -> LuaError {
+        guard let hint = try? state.get(library, "hint").reference, let text = try? state.call(hint, code).first?.string
+        else { return error }
+        return LuaError.message(error.message + "\n" + text)
+    }
+
+    private func help(on word: [UInt8]) throws {
+        let name = String(decoding: word.filter { !$0.isBlank }, as: UTF8.self)
         guard let help = try state.get(library, "help").reference else { return }
         if name.isEmpty {
             if let text = try state.call(help).first?.string { write(text) }
             return
         }
-        let value = try? state.call(try state.load("return " + name, name: "=prompt")).first
+        let value = try? state.call(try withLocals(Array("return \(name)".utf8))).first
         let subject = value.flatMap { $0 == .nil ? nil : $0 } ?? .string(name)
         if let text = try state.call(help, subject).first?.string { write(text) }
     }
@@ -214,7 +231,7 @@ private final class PromptLoop: LineClient {
         guard let show = try state.get(library, "show").reference else { return }
         let arguments: [any LuaWritable] = [settings.hasColors] + values
         if case .bytes(let bytes)? = try state.call(show, arguments: arguments).first {
-            write(String(decoding: bytes, as: UTF8.self))
+            write(bytes)
         }
     }
 
@@ -245,33 +262,49 @@ private final class PromptLoop: LineClient {
 
     var isInterrupted: Bool { session.interrupt.isInterrupted }
 
-    func completions(of line: [UInt8]) -> Completions {
-        guard let complete = try? state.get(library, "complete").reference,
-            let results = try? state.call(complete, line), results.count == 2, let insertion = results[0].string,
-            let list = results[1].reference
-        else { return Completions() }
-        let candidates = try? state.read(list) { view in
-            var words: [String] = []
-            try view.table().visitElements { word in
-                words.append(try word.withBytes { String(decoding: $0, as: UTF8.self) })
+    /// Whether a chunk is right as far as it goes (as `lua` tells it).
+    func isUnfinished(_ entry: [UInt8]) -> Bool {
+        let start = entry.first { !$0.isBlank }
+        if start == UInt8(ascii: "?") || start == UInt8(ascii: ":") { return false }
+        do {
+            // A string goes on in the next line behind `\` and `\z` alone.
+            _ = try compile(entry + [UInt8(ascii: "\n")], isToRun: false)
+            return false
+        } catch {
+            guard let error = error as? LuaError, error.code == .syntax, error.message.hasSuffix("near <eof>") else {
+                return false
             }
-            return words
+            // A command that is no Lua: "SAVE file" is not complete as an expression either.
+            guard let command = try? state.get(library, "command").reference else { return true }
+            return (try? state.call(command, entry).first) ?? .nil == .nil
         }
+    }
+
+    func completions(of text: [UInt8]) -> Completions {
+        guard let complete = try? state.get(library, "complete").reference,
+            let results = try? state.call(complete, text), results.count == 2,
+            case .bytes(let insertion) = results[0], let list = results[1].reference
+        else { return Completions() }
+        let candidates = try? state.read(list) { try $0.table().byteStrings() }
         return Completions(insertion: insertion, candidates: candidates ?? [])
     }
 
     // MARK: Text
 
-    private func write(_ text: String) {
+    private func write(_ text: some LuaWritable) {
         if let output = output.reference { _ = try? state.call(output, text) }
     }
 
     /// Without a traceback that only leads from the prompt to the line that was typed.
     private static func shortened(_ error: any Error) -> any Error {
         guard var failure = error as? LuaError, let traceback = failure.traceback else { return error }
-        var lines = traceback.split(separator: "\n", omittingEmptySubsequences: false)
+        // An entry with locals is a function, and what is typed a main chunk.
+        var lines = traceback.replacing("in function <prompt:1>", with: "in main chunk")
+            .split(separator: "\n", omittingEmptySubsequences: false)
         if lines.last?.contains("[C]: in ?") ?? false { lines.removeLast() }
-        let isShort = lines.dropFirst().allSatisfy { $0.contains("in main chunk") || $0.contains("[C]: in") }
+        let isShort = lines.dropFirst().allSatisfy { line in
+            ["in main chunk", "[C]: in"].contains { line.contains($0) }
+        }
         failure.traceback = isShort ? nil : lines.joined(separator: "\n")
         return failure
     }
@@ -282,4 +315,8 @@ private final class PromptLoop: LineClient {
         if seconds < 1 { return "\(Int((seconds * 1e3).rounded(.up))) ms" }
         return "\((seconds * 100).rounded() / 100) s"
     }
+}
+
+extension UInt8 {
+    fileprivate var isBlank: Bool { self == 0x20 || 0x09...0x0D ~= self }
 }

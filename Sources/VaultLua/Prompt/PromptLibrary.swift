@@ -29,7 +29,6 @@ enum PromptLibrary {
             let chunk = try state.load(String(decoding: text, as: UTF8.self), name: "=prompt/\(name)")
             _ = try state.call(chunk, arguments: [library] + arguments)
         }
-        let makeRoom = LuaFunction { _ in session.beforeOutput() }
         // As commands do: by the local clocks on a terminal, in UTC elsewhere.
         let isTerminal = isatty(STDOUT_FILENO) == 1
         let showTime = LuaFunction { call in
@@ -37,7 +36,8 @@ enum PromptLibrary {
             let precision: TimeText.Precision = try call.string(2) == "minute" ? .minute : .second
             call.returns(isTerminal ? TimeText.local(seconds, to: precision) : TimeText.utc(seconds))
         }
-        try run(PackageResources.values_lua, "values", makeRoom, showTime)
+        try run(PackageResources.values_lua, "values", showTime)
+        try run(PackageResources.locals_lua, "locals")
         try run(PackageResources.help_lua, "help", bindings, methods)
         try run(PackageResources.completion_lua, "completion", directories)
         try run(PackageResources.commands_lua, "commands")

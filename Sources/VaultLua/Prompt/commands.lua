@@ -1,7 +1,7 @@
 -- The commands of the founding program.
 
 local library = ...
-local error, getenv, unpack = error, os.getenv, table.unpack
+local error, getenv, ipairs, unpack = error, os.getenv, ipairs, table.unpack
 local vault = require "vault"
 
 -- The words of a text, as in a shell: parts of one between quotes, or behind a backslash, mean themselves.
@@ -55,7 +55,7 @@ end
 
 function commands.READ.run(name, path)
   path = library.expand(path or name:match "[^/]+$" or name)
-  local entry = vault.read(name, path, {overwrite = false})
+  local entry = vault.read(name, path)
   return ("read %s into %s: %s"):format(library.escape(entry.name), library.escape(path), size(entry.size))
 end
 
@@ -71,10 +71,34 @@ local function call(command, text)
   return command.run(unpack(list))
 end
 
+-- Words of other prompts that end them, where no variable has the name.
+local leaving = {exit = true, quit = true}
+
 -- What a line does that is a command, and nil for one that is Lua.
 function library.command(line)
   local command, rest = line:match "^%s*(%u+)%f[%W]%s*(.-)%s*$"
   if command == "EXIT" and rest == "" then return "exit" end
+  local word = line:match "^%s*(%a+)%s*%(?%s*%)?%s*$"
+  if leaving[word] and _G[word] == nil and not library.local_value(word) then return "exit" end
+  local is_alone = word and word == line:match "^%s*(%a+)%s*$" and not commands[word]
+  if is_alone and _G[word] == nil and not library.local_value(word) then
+    local text = library.hint(line)
+    if text then return function() return text end end
+  end
   if not commands[command] or rest:find "^[=%(%[%.:,{]" then return nil end
   return function() return call(commands[command], rest) end
+end
+
+-- A guess at the meaning of a text that is no Lua, or the name of nothing: a function without its module or without
+-- quotes.
+function library.hint(text)
+  local word, rest = text:match "^%s*([%a_]+)%f[^%w_]%s*(.-)%s*$"
+  if not word then return nil end
+  local binding = library.binding_of("vault." .. word:lower())
+  if not binding or binding.name ~= word:lower() then return nil end
+  if rest == "" then return ("%s is a function: %s"):format(word, binding.usage) end
+  local list, last = library.words(rest)
+  list[#list + 1] = last
+  for index, argument in ipairs(list) do list[index] = '"' .. library.escape(argument) .. '"' end
+  return ("Perhaps vault.%s(%s)?"):format(binding.name, table.concat(list, ", "))
 end

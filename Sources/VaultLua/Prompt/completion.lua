@@ -2,9 +2,10 @@
 
 local library, list_directory = ...
 local getmetatable, ipairs, next, pcall, rawget, type = getmetatable, ipairs, next, pcall, rawget, type
+local load_text = load
 local sort, utf8_len = table.sort, utf8.len
 local vault = require "vault"
-local NAMES_MAX = 5000
+local NAMES_MAX, PAGE = 5000, 512
 
 local function add_fields(found, value, prefix, only_functions)
   local seen = 0
@@ -41,8 +42,12 @@ local function lookup(value, key)
 end
 
 local function resolve(chain)
-  local value = _G
-  for part in chain:gmatch "[%a_][%w_]*" do value = lookup(value, part) end
+  local value, is_first = _G, true
+  for part in chain:gmatch "[%a_][%w_]*" do
+    local is_local, own = library.local_value(part)
+    if is_first and is_local then value = own else value = lookup(value, part) end
+    is_first = false
+  end
   return value
 end
 
@@ -102,20 +107,27 @@ local function paths(text, expand)
   return found
 end
 
--- Also whether there may be more than were looked at.
+-- The names of one level of the vault, of which those of directories end in a slash: what is below one of them is
+-- skipped, however much it is. Also whether there may be more.
 local function vault_names(text)
   local found, directory = {}, text:match "^(.*)/[^/]*$" or ""
-  local count = 0
-  pcall(vault.timeout, 2, function()
-    local after = directory == "" and 1 or #directory + 2
-    for entry in vault.list(directory, {limit = NAMES_MAX}) do
-      local part, slash = entry.name:sub(after):match "^([^/]*)(/?)"
-      local name = entry.name:sub(1, after - 1) .. part .. slash
-      if name:sub(1, #text) == text then found[name] = true end
-      count = count + 1
-    end
+  local start = directory == "" and 1 or #directory + 2
+  local count, after = 0, nil
+  local is_whole = pcall(vault.timeout, 2, function()
+    repeat
+      local seen, below = 0, false
+      for entry in vault.list(directory, {after = after, limit = PAGE}) do
+        seen, after = seen + 1, entry.name
+        local part, slash = after:sub(start):match "^([^/]*)(/?)"
+        local name = after:sub(1, start - 1) .. part .. slash
+        if not found[name] and name:sub(1, #text) == text then found[name], count = true, count + 1 end
+        below = slash ~= "" and name
+      end
+      -- The page has ended in a directory, of which enough is known.
+      if below then after = below .. "\u{10FFFF}" end
+    until seen < PAGE or count >= NAMES_MAX
   end)
-  return found, count == NAMES_MAX
+  return found, not is_whole or count >= NAMES_MAX
 end
 
 local function binding_names(text)
@@ -155,6 +167,7 @@ local function in_code(stack, text)
   end
   if prefix == "" then return found, prefix end
   add_fields(found, _G, prefix)
+  add_fields(found, library.local_names(), prefix)
   for word in next, library.keywords do if word:sub(1, #prefix) == prefix then found[word] = true end end
   return found, prefix
 end
@@ -206,8 +219,11 @@ local function in_lua(text)
   if comment then return {}, "" end
   if not string then return in_code(stack, text) end
   local quote = text:sub(#before_quote + 1, #before_quote + 1)
-  local found, is_part = in_string(stack, string, before_quote)
-  return found, string, is_part, function(insertion) return insertion:gsub("[\\" .. quote .. "]", "\\%0") end
+  -- Its escapes stand for other bytes.
+  local read = load_text("return " .. quote .. string .. quote)
+  local meant = read and read() or string
+  local found, is_part = in_string(stack, meant, before_quote)
+  return found, meant, is_part, function(insertion) return library.quoted(insertion, quote) end
 end
 
 -- What the text can go on with, and the whole words that it can become.
@@ -224,8 +240,9 @@ function library.complete(text)
   local list = sorted(found)
   -- What else there may be could go on otherwise.
   local insertion = is_part and #list > 0 and "" or common(list):sub(#typed + 1)
-  -- Half a character is no text.
-  while insertion ~= "" and not utf8_len(insertion) do insertion = insertion:sub(1, -2) end
+  -- Half a character is no text; all of a name may be none.
+  while #list > 1 and insertion ~= "" and not utf8_len(insertion) do insertion = insertion:sub(1, -2) end
   if quoted then insertion = quoted(insertion) end
+  for index, word in ipairs(list) do list[index] = library.escape(word) end
   return insertion, list
 end

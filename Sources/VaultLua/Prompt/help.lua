@@ -53,8 +53,11 @@ local function described(documentation)
 end
 
 local general = [[
-A line is an expression, whose value is printed and kept in _, or any Lua code; code that is not complete goes on
-in the next line. Tab completes names, fields, options, paths and what the vault holds; Ctrl-R searches the history.
+An entry is an expression, whose value is printed and kept in _, or any Lua code; code that is not complete goes on
+in the next line, and is edited as a whole. Alt-Enter begins a line anywhere; what is pasted is run at Enter, as one
+piece. Locals stay: later entries know them, until 'local' makes them anew; what is closed by its entry is gone.
+Tab completes names, fields, options, paths and what the vault holds; Ctrl-R searches the history; Ctrl-Z stops the
+program until 'fg'; three Ctrl-C within two seconds end it where nothing else helps.
   ?vault.save, help(vault.save)    what a function does        :time CODE    how long it takes
   SAVE file [name]   READ name [file]   LIST [prefix]   EXIT   the commands of old
 'minivault help lua' is the whole reference. The functions:

@@ -1,28 +1,28 @@
 -- How the values of a line are shown.
 
-local library, make_room, show_time = ...
-local getmetatable, ipairs, next, pcall, rawget, rawlen, rawset, select, tostring, type =
-  getmetatable, ipairs, next, pcall, rawget, rawlen, rawset, select, tostring, type
+local library, show_time = ...
+local getmetatable, ipairs, next, pcall, rawget, rawlen, select, tostring, type =
+  getmetatable, ipairs, next, pcall, rawget, rawlen, select, tostring, type
 local math_type, format, rep, sort, concat = math.type, string.format, string.rep, table.sort, table.concat
 local min, utf8_len = math.min, utf8.len
-local print, write, output = print, io.write, io.stdout
-
--- What tasks write while a line is typed goes above it.
-function _G.print(...) make_room() return print(...) end
-rawset(io, "write", function(...) make_room() return write(...) end)
+local output, null = io.stdout, require "vault".json.null
 
 function library.write(text) output:write(text, "\n") output:flush() end
 function library.flush() output:flush() end
 
 local NODES_MAX, DEPTH_MAX, ITEMS_MAX, STRING_MAX, ENTRIES_MAX = 2000, 6, 100, 4000, 50
-local escapes = {["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ["\\"] = "\\\\", ['"'] = '\\"'}
+local escapes = {["\n"] = "\\n", ["\t"] = "\\t", ["\r"] = "\\r", ["\\"] = "\\\\"}
 local keywords = {}
 library.keywords = keywords
 for word in ([[and break do else elseif end false for function goto if in local nil not or repeat return then
   true until while]]):gmatch "%a+" do keywords[word] = true end
 
-function library.escape(text)
-  text = text:gsub('[%c\\"]', function(c) return escapes[c] or format("\\x%02X", c:byte()) end)
+-- A text as it can be written between quotes.
+function library.quoted(text, quote)
+  text = text:gsub("[%c\\" .. quote .. "]", function(c)
+    if c == quote then return "\\" .. c end
+    return escapes[c] or format("\\x%02X", c:byte())
+  end)
   if utf8_len(text) then return text end
   local parts, at = {}, 1
   while at <= #text do
@@ -33,6 +33,8 @@ function library.escape(text)
   end
   return concat(parts)
 end
+
+function library.escape(text) return library.quoted(text, '"') end
 
 local function show_string(text)
   if #text <= STRING_MAX then return '"' .. library.escape(text) .. '"' end
@@ -130,6 +132,7 @@ function library.shower(colors)
       local binding = library.binding_of(value)
       return paint("35", binding and "function: " .. binding.usage or tostring(value))
     end
+    if value == null then return paint("33", "null") end
     local text = own_text(value)
     if text then return depth == 0 and text or paint("35", library.escape(text)) end
     if kind == "table" then return show_table(value, depth) end
@@ -168,7 +171,9 @@ end
 -- The text for the results of a line.
 function library.show(colors, ...)
   local texts, long = {}, false
-  for index = 1, select("#", ...) do
+  -- The other values for a generic 'for' say nothing more.
+  local is_iterator = select("#", ...) == 4 and type((...)) == "userdata" and select(4, ...) == ...
+  for index = 1, is_iterator and 1 or select("#", ...) do
     local value = select(index, ...)
     if is_listing(value) then
       texts[index] = library.show_listing(value)

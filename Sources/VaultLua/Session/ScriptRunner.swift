@@ -63,19 +63,17 @@ package struct ScriptRunner: Sendable {
                 try state.runEnvironmentChunk()
                 try state.runScript(script.file, arguments: script.arguments)
             } catch {
-                failure = ScriptFailure(error, in: state)
-                // Where it was joined says less than where it was raised.
-                if let (task, cause) = session.raised, let traceback = cause.traceback,
-                    cause.message == (error as? LuaError)?.message
-                {
-                    failure?.text? += "\nin task \(task), \(traceback)"
-                }
+                failure = ScriptFailure((error as? LuaError).map { session.withOrigin($0) } ?? error, in: state)
                 // Ending many tasks takes memory, of which there may be none left.
                 state.releaseMemoryReserve()
             }
             session.scheduler.finish(isFailed: failure != nil)
             session.tellFailures()
             if failure == nil, session.hasToldFailures { failure = ScriptFailure(text: nil) }
+            if failure == nil, let problem = LuaState.flushOutput() {
+                let lost = VaultError(system: problem, "write", LocalPath("the standard output"))
+                failure = ScriptFailure(lost)
+            }
             return failure
         }
     }

@@ -59,10 +59,8 @@ package final class ScriptSession {
     private(set) var hasToldFailures = false
     /// What scripts can reach of this machine; nil for what their user can.
     var confinement: Confinement?
-    /// Called before something is written for somebody to read.
-    var beforeOutput: () -> Void = {}
-    /// What a task has failed with that was raised again in one that joined it.
-    var raised: (task: Int, error: LuaError)?
+    /// The place at which the last error was raised first that was raised again elsewhere.
+    private var origin: Origin?
     /// Whether a progress function is running.
     var isReporting = false
     /// From where the script has filled names that it did not give itself.
@@ -70,6 +68,7 @@ package final class ScriptSession {
     /// Files that are open for reading, and how many let garbage be collected.
     var openReads = 0
     var openReadsToCollect = 200
+    var openWrites = 0
     /// `debug.traceback`, `string.format` and `tonumber` as they were before the script could change them.
     var traceback: LuaReference?
     var format: LuaReference?
@@ -101,6 +100,38 @@ package final class ScriptSession {
     /// Makes another vault the default one.
     func useVault(_ vault: @escaping () -> VaultSource) { defaultVault = vault }
 
+    // MARK: Where errors come from
+
+    private struct Origin {
+        var message: String
+        var traceback: String
+        /// The task that it was raised in; nil for that in which it was raised again.
+        var task: Int?
+    }
+
+    /// Remembers where an error was raised that is going to be raised again.
+    func keepOrigin(message: String, _ traceback: String?, task: Int?) {
+        guard let traceback else { return }
+        // The functions in between say nothing to whoever reads it.
+        let lines = traceback.split(separator: "\n", omittingEmptySubsequences: true).filter { line in
+            !line.hasPrefix("\tvault:") && !line.hasPrefix("\t[C]: in function 'xpcall'")
+        }
+        origin = Origin(message: message, traceback: lines.joined(separator: "\n"), task: task)
+    }
+
+    /// The error with where it was raised first: where it was raised again says less.
+    func withOrigin(_ error: LuaError) -> LuaError {
+        guard let origin, origin.message == error.message else { return error }
+        var error = error
+        if let task = origin.task {
+            error.traceback = [error.traceback, "in task \(task), \(origin.traceback)"].compactMap { $0 }
+                .joined(separator: "\n")
+        } else {
+            error.traceback = origin.traceback
+        }
+        return error
+    }
+
     // MARK: Failures that nobody has asked for
 
     func noteFailure(of task: Int, _ error: LuaError) {
@@ -120,10 +151,7 @@ package final class ScriptSession {
         tell("task \(task): \(ScriptFailure(error).text ?? "")")
     }
 
-    func tell(_ text: String) {
-        beforeOutput()
-        host.tell(text)
-    }
+    func tell(_ text: String) { host.tell(text) }
 
     /// Tells of all failures that are left, at the end of the script.
     func tellFailures() {

@@ -7,7 +7,7 @@ import VaultModel
 /// suspended is not within it. Confined to the Lua thread.
 final class CallScope: TaskScope {
     private let name: String
-    private let owner: ScriptTask
+    let owner: ScriptTask
     let coroutine: LuaCoroutineID
     private var timer: TimerQueue.Timer?
     /// What stops the call once the deadline has passed.
@@ -109,7 +109,11 @@ final class CallScope: TaskScope {
                 call.returns(scope.session.scheduler.spawn(try call.fiber(2), in: scope, call).number)
             },
             "next": { scope, call in try scope.next(call) },
-            "cancel": { scope, _ in scope.finish() },
+            // Returns whether there was any.
+            "cancel": { scope, call in
+                call.returns(!scope.isEmpty)
+                scope.finish()
+            },
             "drain": { scope, call in try scope.drain(call) },
             // Leaves the tasks that are left to what the call is in.
             "release": { scope, _ in

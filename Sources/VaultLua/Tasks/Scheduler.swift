@@ -114,9 +114,8 @@ final class Scheduler {
         ready.append(task)
     }
 
+    /// Ends a task, whose own tasks end before it unless it has come to its end by itself.
     private func end(_ task: ScriptTask, _ ending: ScriptTask.Ending) {
-        task.state = .ended(ending)
-        live[ObjectIdentifier(task)] = nil
         task.waitsFor?.dispose()
         task.waitsFor = nil
         task.cancellation?.timer?.cancel()
@@ -130,13 +129,28 @@ final class Scheduler {
             if error.code == .memory || error.message.hasSuffix("not enough memory") { stopForMemory() }
         case .cancelled, .unbegun: task.cancelTasks()
         }
+        task.state = .ending(ending)
+        // Whether it is the last that another one waits for.
+        var next: ScriptTask? = task
+        while let task = next, case .ending(let ending) = task.state {
+            if task.hasTasks, !ending.isReturn || task.isCancelled { return }
+            next = finishEnd(of: task, ending)
+        }
+    }
+
+    /// - Returns: the task that it belongs to.
+    private func finishEnd(of task: ScriptTask, _ ending: ScriptTask.Ending) -> ScriptTask? {
+        task.state = .ended(ending)
+        live[ObjectIdentifier(task)] = nil
         task.handOver()
-        task.scope?.remove(task)
+        let scope = task.scope
+        scope?.remove(task)
         task.scope = nil
         let joiners = task.joiners
         task.joiners = []
         for joiner in joiners { finish(joiner) }
         if live.isEmpty, let rest = main.waitsFor as? PendingRest { finish(rest) }
+        return scope as? ScriptTask ?? (scope as? CallScope)?.owner
     }
 
     /// Stops the script, whose tasks would fail one by one, each after a search for garbage.

@@ -12,10 +12,17 @@ final class ScriptTask: TaskScope {
         case cancelled(LuaError)
         /// Cancelled before it ran; what that would have raised is made when somebody asks.
         case unbegun(VaultError)
+
+        var isReturn: Bool {
+            if case .returned = self { return true }
+            return false
+        }
     }
 
     enum State {
         case ready, running, waiting
+        /// Its function is over, and its own tasks are to end.
+        case ending(Ending)
         case ended(Ending)
     }
 
@@ -62,7 +69,7 @@ final class ScriptTask: TaskScope {
         switch state {
         case .ended(.failed(let error)), .ended(.cancelled(let error)): error
         case .ended(.unbegun(let error)): ErrorValue.luaError(error, operation: "spawn", session)
-        case .ended(.returned), .ready, .running, .waiting: nil
+        case .ended(.returned), .ready, .running, .waiting, .ending: nil
         }
     }
 
@@ -70,7 +77,7 @@ final class ScriptTask: TaskScope {
         switch state {
         case .ready: waitsFor == nil ? "ready" : "waiting"
         case .running: "running"
-        case .waiting: "waiting"
+        case .waiting, .ending: "waiting"
         case .ended(.returned): "done"
         case .ended(.failed): "failed"
         case .ended(.cancelled), .ended(.unbegun): "cancelled"
@@ -86,6 +93,9 @@ final class ScriptTask: TaskScope {
         super.cancelTasks()
         for scope in calls.values { scope.cancelTasks() }
     }
+
+    /// Whether it has tasks that have not ended, those of its calls included.
+    var hasTasks: Bool { !isEmpty || calls.values.contains { !$0.isEmpty } }
 
     /// Leaves tasks and calls, which other coroutines may be in, to what the task was in.
     override func handOver() {

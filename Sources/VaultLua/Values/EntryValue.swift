@@ -43,8 +43,8 @@ package enum EntryValue {
             "removed": report.removed,
             "bytes": Int(clamping: report.bytes),
             "new_bytes": Int(clamping: report.newBytes),
-            "failed": LuaTable(
-                elements: report.failed.map { failure in
+            "failed": LuaTable.array(
+                report.failed.map { failure in
                     LuaTable(fields: [
                         "path": failure.path.bytes, "code": failure.error.code.rawValue,
                         "message": failure.error.description,
@@ -52,14 +52,14 @@ package enum EntryValue {
                 }),
             "changed": report.changed,
             "unset": report.unset,
-            "unmatched": LuaTable(elements: report.unmatched),
+            "unmatched": LuaTable.array(report.unmatched),
         ])
     }
 
     static func table(_ report: KeepReport) -> LuaTable {
         LuaTable(fields: [
             "kept": report.keptVersions, "dropped": report.droppedVersions, "forgotten": report.forgottenNames,
-            "rejected": report.rejectedNames, "rejections": LuaTable(elements: report.rejections.map { table($0) }),
+            "rejected": report.rejectedNames, "rejections": LuaTable.array(report.rejections.map { table($0) }),
         ])
     }
 
@@ -75,7 +75,7 @@ package enum EntryValue {
             "freed_bytes": Int(clamping: report.freedBytes),
             "kept_bytes": Int(clamping: report.keptBytes),
             "changed_packs": report.changedPacks,
-            "retained": LuaTable(elements: report.retained.map { table($0) }),
+            "retained": LuaTable.array(report.retained.map { table($0) }),
         ])
     }
 
@@ -92,11 +92,11 @@ package enum EntryValue {
             "checked_chunks": report.checkedChunks,
             "checked_bytes": Int(clamping: report.checkedBytes),
             "damaged_chunks": report.damagedChunks,
-            "damaged": LuaTable(
-                elements: report.damaged.map { damaged in
+            "damaged": LuaTable.array(
+                report.damaged.map { damaged in
                     LuaTable(fields: ["name": damaged.name.bytes, "version": Int(clamping: damaged.version)])
                 }),
-            "problems": LuaTable(elements: report.problems),
+            "problems": LuaTable.array(report.problems),
             "clean": report.isClean,
         ])
     }

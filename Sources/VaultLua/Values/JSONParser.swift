@@ -156,7 +156,8 @@ struct JSONParser {
             try digits()
         }
         let text = String(decoding: bytes[start..<index], as: UTF8.self)
-        if isInteger, let value = Int(text) { return .integer(value) }
+        // There is no negative zero among integers.
+        if isInteger, text != "-0", let value = Int(text) { return .integer(value) }
         guard let value = Double(text), value.isFinite else { throw failure("a number is too large") }
         return .number(value)
     }

@@ -64,6 +64,25 @@ struct Options {
         return field.type == .table ? try field.table().byteStrings() : [try field.bytes()]
     }
 
+    /// The path of a local file.
+    func path(_ name: String) throws -> LocalPath? { try field(name)?.path() }
+
+    /// Variables of an environment by name; false takes one away.
+    func variables(_ name: String) throws -> [[UInt8]: [UInt8]?] {
+        guard let field = try field(name) else { return [:] }
+        var variables: [[UInt8]: [UInt8]?] = [:]
+        try field.table().visitPairs { key, value in
+            let name = try key.bytes()
+            let value = value.type == .boolean && !value.isTruthy ? nil : try value.bytes()
+            if name.isEmpty || name.contains(UInt8(ascii: "=")) || name.contains(0) || value?.contains(0) ?? false {
+                throw VaultError(
+                    .invalid, "'\(printable(name))' cannot be a variable of an environment, or not have this value.")
+            }
+            variables.updateValue(value, forKey: name)
+        }
+        return variables
+    }
+
     /// Tags, whose values are strings or numbers.
     func tags(_ name: String) throws -> [TagText: TagText] {
         guard let field = try field(name) else { return [:] }
@@ -99,6 +118,15 @@ extension LuaView {
         return try number()
     }
 
+    /// The path of a local file.
+    func path() throws -> LocalPath {
+        let bytes = try bytes()
+        if bytes.isEmpty || bytes.contains(0) {
+            throw VaultError(.invalid, "'\(printable(bytes))' is not the path of a file.")
+        }
+        return LocalPath(bytes)
+    }
+
     /// The key or the value of a tag: a string, or a number's text.
     ///
     /// - Throws: `invalid` for bytes that are not UTF-8.
@@ -120,11 +148,5 @@ extension LuaCall {
     }
 
     /// An argument that is the path of a local file.
-    func path(_ number: Int) throws -> LocalPath {
-        let bytes = try bytes(number)
-        if bytes.isEmpty || bytes.contains(0) {
-            throw VaultError(.invalid, "'\(printable(bytes))' is not the path of a file.")
-        }
-        return LocalPath(bytes)
-    }
+    func path(_ number: Int) throws -> LocalPath { try self[number].path() }
 }

@@ -1,7 +1,8 @@
 import ArgumentParser
-import Glibc
+@preconcurrency import Glibc
 import LineEditor
 import LuaEngine
+import Synchronization
 import VaultLua
 import VaultModel
 
@@ -21,7 +22,14 @@ struct Repl: AsyncParsableCommand {
 
     func run() async throws {
         let interrupt = LuaInterrupt()
-        Interruption.whenAsked(isLasting: true) { interrupt.interrupt() }
+        let presses = Presses()
+        Interruption.whenAsked(isLasting: true) {
+            if presses.count(isUnheard: interrupt.isInterrupted) {
+                LineEditor.restoreTerminal()
+                _exit(ExitStatus.interrupted.rawValue)
+            }
+            interrupt.interrupt()
+        }
         let isTerminal = isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1
         var settings = Prompt.Settings()
         settings.isInteractive = isTerminal
@@ -40,8 +48,10 @@ struct Repl: AsyncParsableCommand {
         }
         let prompt = Prompt(common.host(prefix: "", draw: draw), interrupt: interrupt, settings)
         let isWell = try await prompt.run {
-            guard isTerminal else { return StandardInput() }
-            return LineEditor(program: "minivault", history: LineHistory(file: Repl.historyFile))
+            // A terminal that moves no cursor gets a prompt and no more.
+            let isPlain = [[], Array("dumb".utf8)].contains(EnvironmentVariable.bytes("TERM") ?? [])
+            guard isTerminal, !isPlain else { return StandardInput(isTerminal: isTerminal) }
+            return LineEditor(history: LineHistory(file: Repl.historyFile)) ?? StandardInput(isTerminal: true)
         }
         if !settings.isInteractive || !settings.readsLines, !isWell { throw CommandFailure(status: .failed) }
     }
@@ -52,13 +62,41 @@ struct Repl: AsyncParsableCommand {
     }
 }
 
-/// Lines of a standard input at which nobody types.
+/// Presses of Ctrl-C that have nothing come of them, as while a C function runs: the third within 2 s ends the program.
+private final class Presses: Sendable {
+    private let unheard = Mutex<[ContinuousClock.Instant]>([])
+
+    /// Counts one more.
+    ///
+    /// - Parameter isUnheard: whether the one before is still to have an effect.
+    /// - Returns: whether that is enough.
+    func count(isUnheard: Bool) -> Bool {
+        unheard.withLock { unheard in
+            let now = ContinuousClock.now
+            unheard = isUnheard ? unheard.filter { now - $0 < .seconds(2) } : []
+            unheard.append(now)
+            return unheard.count >= 3
+        }
+    }
+}
+
+/// Lines of a standard input at which nobody types, or that nobody edits.
 private final class StandardInput: LineSource {
-    func read(_ prompt: String, for client: any LineClient) -> LineInput {
-        guard !client.isInterrupted, let line = readLine() else { return .end }
-        return .line(line)
+    private let isTerminal: Bool
+
+    init(isTerminal: Bool) {
+        self.isTerminal = isTerminal
     }
 
-    func makeRoom() {}
-    func remember(_ entry: String) {}
+    func read(_ prompt: LinePrompt, for client: any LineClient) -> LineInput {
+        if isTerminal { print(String(decoding: prompt.first, as: UTF8.self), terminator: "") }
+        fflush(nil)
+        var (line, capacity): (UnsafeMutablePointer<CChar>?, Int) = (nil, 0)
+        defer { free(line) }
+        guard !client.isInterrupted, case let count = getline(&line, &capacity, stdin), count >= 0 else { return .end }
+        let bytes = UnsafeRawBufferPointer(start: line, count: count)
+        return .line(Array(bytes.last == UInt8(ascii: "\n") ? bytes.dropLast() : bytes[...]))
+    }
+
+    func remember(_ entry: [UInt8]) {}
 }

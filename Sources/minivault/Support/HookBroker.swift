@@ -100,8 +100,6 @@ final class HookBroker: Sendable {
         if name.contains(UInt8(ascii: "/")) { words[0] = try LocalPath(name).absolute.bytes }
         let id = try group.start(words, place, streams.map(\.descriptor))
         let program = ChildProgram(id)
-        let descriptor = cprocess_open_process(id)
-        defer { if descriptor >= 0 { close(descriptor) } }
         do throws(VaultError) {
             try channel.send(.done([]))
         } catch {
@@ -109,16 +107,16 @@ final class HookBroker: Sendable {
             return
         }
         while true {
-            if let code = program.ending() {
+            if let code = try program.ending() {
                 try? channel.sendNext(.done([[UInt8(clamping: code)]]))
                 return
             }
             var polled = [
                 pollfd(fd: channel.descriptor, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: program.descriptor, events: Int16(POLLIN), revents: 0),
             ]
             // A kernel without descriptors of processes is asked again and again.
-            let milliseconds: Int32 = descriptor >= 0 ? -1 : 5
+            let milliseconds: Int32 = program.descriptor >= 0 ? -1 : 5
             if poll(&polled, 2, milliseconds) > 0, polled[0].revents != 0 {
                 program.kill()
                 return

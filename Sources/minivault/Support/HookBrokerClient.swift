@@ -50,7 +50,13 @@ struct HookBrokerClient: Sendable {
 }
 
 extension HookBrokerClient: ProgramLauncher {
-    func start(_ words: [[UInt8]], _ streams: ProgramStreams) throws(VaultError) -> any StartedProgram {
+    func start(
+        _ words: [[UInt8]], _ streams: ProgramStreams, in surroundings: ProgramSurroundings
+    ) throws(VaultError) -> any StartedProgram {
+        guard !surroundings.areOthers else {
+            throw VaultError(
+                .invalid, "A program that a hook starts has the directory and the variables that the server gives it.")
+        }
         let channel = try ask(
             BrokerRequest(.start, words), [streams.input, streams.output, streams.errors])
         _ = try channel.answer()
@@ -74,7 +80,13 @@ private struct BrokeredProgram: StartedProgram {
         return Int32(code)
     }
 
+    var descriptor: Int32 { channel.descriptor }
+
     /// The server ends what nobody waits for.
+    func terminate() { channel.giveUp() }
+
+    func isGone() -> Bool { true }
+
     func kill() { channel.giveUp() }
 }
 

@@ -74,7 +74,8 @@ import VaultWire
             let null = try OpenFile(LocalPath("/dev/null"), flags: O_RDWR)
             return try client.start(
                 words.map { Array($0.utf8) },
-                ProgramStreams(input: null.descriptor, output: null.descriptor, errors: null.descriptor))
+                ProgramStreams(input: null.descriptor, output: null.descriptor, errors: null.descriptor),
+                in: ProgramSurroundings())
         }
     }
 

@@ -117,4 +117,71 @@ import Testing
             end
             """#)
     }
+
+    @Test func aProgramEndsWhateverItDoesWithItsStreams() async {
+        await script(
+            #"""
+            local input = ("x"):rep(1000000)
+            -- It closes its output, and reads afterwards.
+            local late = vault.exec({"sh", "-c", "exec >'" .. tmp .. "/counted' 2>&1; wc -c; exit 3"}, {stdin = input})
+            equal(late.code, 3) equal(tonumber(slurp "counted"), 1000000)
+            -- It reads nothing, or a part.
+            equal(vault.exec({"sh", "-c", "exec <&-; echo out; exit 4"}, {stdin = input}).stdout, "out\n")
+            equal(vault.exec({"head", "-c", "5"}, {stdin = input}).stdout, "xxxxx")
+            -- It leaves a child that has its output, and that goes on.
+            local left = vault.exec {"sh", "-c", "sleep 1000 & echo $!"}
+            equal(left.code, 0) assert(os.execute("kill " .. left.stdout))
+            -- It writes more than a pipe holds before it reads.
+            equal(#vault.exec({"sh", "-c", "head -c 300000 /dev/zero; cat"}, {stdin = input}).stdout, 1300000)
+            """#)
+    }
+
+    @Test func aProgramHasTheSurroundingsThatItIsGiven() async {
+        await script(
+            #"""
+            local held = assert(io.open(tmp .. "/held", "w"))
+            equal(vault.exec({"sh", "-c", "ls -l /proc/$$/fd | grep -c /held"}).stdout, "0\n") held:close()
+            local r = vault.exec({"sh", "-c", "pwd; echo $A $HOME; ps -o pgid= $$"}, {cwd = "/", env = {A = "b", HOME = false}})
+            assert(r.stdout:find "^/\nb\n", r.stdout)
+            write("program", "#!/bin/sh\necho from here\n") os.execute("chmod 700 '" .. tmp .. "/program'")
+            equal(vault.exec({"./program"}, {cwd = tmp}).stdout, "from here\n")
+            assert(fails("not_found", function() vault.exec({"true"}, {cwd = tmp .. "/none"}) end).message:find "/none")
+            fails("not_found", function() vault.exec({"true"}, {cwd = tmp .. "/program"}) end)
+            fails("invalid", function() vault.exec({"true"}, {env = {["a=b"] = "c"}}) end)
+            misuse("bad argument #2 to 'exec' (field 'env': table expected, got string)", function()
+              vault.exec({"true"}, {env = "A=b"})
+            end)
+            """#)
+    }
+
+    @Test func allThatAProgramHasStartedEndsWithIt() async {
+        await script(
+            #"""
+            -- What has ended may stay known until its new parent looks.
+            local function is_there(pid)
+              local file <close> = io.open("/proc/" .. pid .. "/stat")
+              return file and not file:read "a":find ") Z " and true
+            end
+            local function pid(name)
+              while true do
+                local file = io.open(tmp .. "/" .. name)
+                local number = file and file:read "n"
+                if file then file:close() end
+                if number then return number end
+                vault.sleep(0.005)
+              end
+            end
+            local line = "sleep 1000 & echo $! >'" .. tmp .. "/%s'; %s"
+            fails("timeout", function() vault.exec({"sh", "-c", line:format("first", "wait")}, {timeout = 0.2}) end)
+            assert(not is_there(pid "first"))
+            -- One that does not take the request to end is ended two seconds later.
+            local task = vault.spawn(vault.exec, {"sh", "-c", "trap '' TERM; " .. line:format("second", "while :; do wait; done")})
+            local child = pid "second" task:cancel() task:result() assert(not is_there(child))
+            -- What it cleans up meanwhile is done.
+            fails("timeout", function()
+              vault.exec({"sh", "-c", "trap 'echo done >\"" .. tmp .. "/cleaned\"; exit' TERM; sleep 1000 & wait"}, {timeout = 0.2})
+            end)
+            equal(slurp "cleaned", "done\n")
+            """#)
+    }
 }

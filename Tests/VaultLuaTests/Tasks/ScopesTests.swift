@@ -229,4 +229,52 @@ import Testing
             end)
             """#)
     }
+
+    @Test func returnOrRaiseOnceTheirTasksHaveEnded() async {
+        await script(
+            #"""
+            local ended, closed = 0, 0
+            local function cleaning()
+              local _ <close> = setmetatable({}, {__close = function() closed = closed + 1 end})
+              pcall(vault.sleep, 1000) vault.sleep(0.05) ended = ended + 1
+            end
+            fails("timeout", function() vault.timeout(0.02, function() vault.spawn(cleaning) vault.sleep(1000) end) end)
+            equal(ended, 1) equal(closed, 1)
+            raises(function() vault.timeout(1000, function() vault.spawn(cleaning) vault.sleep(0) error "x" end) end)
+            equal(ended, 2)
+            raises(function() vault.map({1, 2, 3}, function(n) if n == 3 then vault.sleep(0.01) error "x" end cleaning() end) end)
+            equal(ended, 4)
+            raises(function() vault.map(function() vault.sleep(0) error "no elements" end, print) end)
+            -- Of a task that fails, too.
+            local task = vault.spawn(function() vault.spawn(cleaning) vault.sleep(0) error "x" end)
+            equal(task:result(), false) equal(ended, 5) equal(closed, 5)
+            """#)
+    }
+
+    @Test func letGoOfWhatTheirTasksHadOpen() async {
+        await script(
+            #"""
+            vault.put("f", ("x"):rep(10))
+            local function open_one() local _ = vault.open "f" vault.sleep(1000) end
+            fails("timeout", function() vault.timeout(0.02, function() for _ = 1, 3 do vault.spawn(open_one) end vault.sleep(1000) end) end)
+            -- Nothing is left for a collection.
+            local dropped = setmetatable({}, {__mode = "v"})
+            fails("timeout", function()
+              vault.timeout(0.02, function()
+                vault.spawn(function() local f = vault.open "f" dropped[1] = f vault.sleep(1000) end) vault.sleep(1000)
+              end)
+            end)
+            equal(dropped[1], nil)
+            """#)
+    }
+
+    @Test func tellWhichArgumentHasNoElements() async {
+        await script(
+            #"""
+            for name, list in pairs {pairs = pairs {1}, ipairs = ipairs {1}} do
+              misuse("bad argument #1 to 'map' (a table or a function without arguments expected, got that of '" .. name .. "')",
+                function() vault.map(list, print) end)
+            end
+            """#)
+    }
 }

@@ -14,13 +14,16 @@ import Testing
             equal(e {{}, {}}, "[{},{}]") equal(e(setmetatable({1}, {__index = error, __pairs = error, __len = error})), "[1]")
             misuse("bad argument #1 to 'encode' (value expected)", function() vault.json.encode() end)
             misuse("JSON has no form for a function", function() e(print) end)
-            misuse("JSON has no form for a vault listing", function() e {vault.list()} end)
+            misuse("JSON has no form for a vault listing, at [1]", function() e {(vault.list())} end)
             misuse("JSON has no number inf", function() e(1 / 0) end)
-            misuse("a table with both elements and other keys has no JSON form", function() e {1, x = 2} end)
+            misuse("a table with both elements and other keys has no JSON form: it has 'x'", function() e {1, x = 2} end)
+            misuse("JSON has no form for a function, at .report[3].size", function() e {report = {1, 2, {size = print}}} end)
+            misuse("JSON has no number inf, at .a.b", function() e {a = {b = 1 / 0}} end)
+            misuse("an array with so many holes has no JSON form", function() e {1, [100] = 2} end)
             misuse("the keys of JSON objects are strings, got a number", function() e {[0] = 1} end)
             misuse("the keys of JSON objects are strings, got a table", function() e {[{}] = 1} end)
             local cycle = {} cycle[1] = cycle
-            misuse("a table is nested too deeply for JSON", function() e(cycle) end)
+            assert(select(2, pcall(e, cycle)):find "a table is nested too deeply for JSON, at %[1%]%[1%]")
             raises(function() e "\xff" end) raises(function() e {["\xff"] = 1} end)
             """#)
     }
@@ -29,14 +32,41 @@ import Testing
         await script(
             #"""
             local d = vault.json.decode
-            equal(d "null", nil) equal(d " true ", true) equal(d "false", false)
+            equal(d "null", vault.json.null) equal(d " true ", true) equal(d "false", false)
             equal(math.type(d "1"), "integer") equal(math.type(d "1.0"), "float") equal(d "-12e2", -1200.0)
             equal(d "9223372036854775807", math.maxinteger) equal(math.type(d "9223372036854775808"), "float")
             equal(d [["\"\\\/\b\f\n\r\t\u0041\u00e9\ud83d\ude00\u0000"]], "\"\\/\b\f\n\r\tAé😀\0")
             local t = d ' { "a" : [ 1 , { "b" : null } , "c" ] , "" : 0 } '
-            equal(#t.a, 3) equal(t.a[2].b, nil) equal(t.a[3], "c") equal(t[""], 0)
+            equal(#t.a, 3) equal(t.a[2].b, vault.json.null) equal(t.a[3], "c") equal(t[""], 0)
             equal(d '{"a":1,"a":2}'.a, 2)
             local list = d(("["):rep(150) .. ("]"):rep(150)) equal(type(list), "table")
+            """#)
+    }
+
+    @Test func whatIsDecodedEncodesToTheSame() async {
+        await script(
+            #"""
+            local e, d = vault.json.encode, vault.json.decode
+            for _, text in ipairs {
+              "[]", "{}", "null", "[[],{}]", '{"a":[],"b":{}}', "[null]", "[null,null,1]", '{"a":null}', '{"n":3}', "[[[]]]", "-0.0", "1.0", "[1,-0.0]",
+            } do equal(e(d(text)), text) end
+            local list = d "[1]" list[1] = nil equal(e(list), "[]")
+            """#)
+    }
+
+    @Test func arraysAreArraysAlsoWhereTheyAreEmpty() async {
+        await script(
+            #"""
+            local e, array = vault.json.encode, vault.json.array
+            equal(e(array()), "[]") equal(e(array {}), "[]") equal(e {list = array {}}, '{"list":[]}')
+            local own = {1} equal(array(own), own) equal(array(own), own) equal(e(own), "[1]")
+            misuse("bad argument #1 to 'array' (table expected, got number)", function() array(1) end)
+            misuse("bad argument #1 to 'array' (a table without a metatable expected)", function() array(setmetatable({}, {})) end)
+            -- Results, also those that are nil.
+            equal(e(vault.map({1, 2, 3}, function(x) if x ~= 2 then return x end end)), "[1,null,3]")
+            equal(e(vault.map({}, print)), "[]") equal(e(vault.wait_all {vault.spawn(print)}), "[null]")
+            equal(e(table.pack(1, nil, "x", nil)), '[1,null,"x",null]') equal(e {1, nil, 3}, "[1,null,3]")
+            equal(e(vault.verify().problems), "[]") equal(e(vault.list():all()), "[]")
             """#)
     }
 
