@@ -51,7 +51,10 @@ package final class LineEditor: LineSource {
             case .keys(let keys): taken = keys
             case .resized: screen.resize(frame(editing, prompt))
             case .resumed:
-                if !TerminalMode.enter(output: screen.terminal) { return .end }
+                guard TerminalMode.enter(output: screen.terminal) else {
+                    screen.close()
+                    return .end
+                }
                 screen.open()
             case .interrupted:
                 screen.close(with: "^C")
